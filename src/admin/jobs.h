@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef ADMIN_JOBS_H
+#define ADMIN_JOBS_H
+
+enum job_id {
+#define JOB(sym, name, seconds, help) JOB_##sym,
+#include "admin/jobs.def"
+#undef JOB
+	JOB_COUNT
+};
+
+struct job_row {
+	const char *name;
+	int seconds;
+};
+extern const struct job_row job_rows[JOB_COUNT];
+
+/* Exit statuses of a job (sysexits.h): what the master makes of them. */
+#define JOB_OK		0
+#define JOB_LATER	75	/* the store is away: try again */
+#define JOB_REFUSED	78	/* the operator has to change something */
+
+#endif

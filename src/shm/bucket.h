@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SHM_BUCKET_H
+#define SHM_BUCKET_H
+
+#include "base/conf.h"
+#include "shm/region.h"
+
+/* Rates, shared by all workers of a host.  A bucket is a reservation (GCRA): one
+ * time stamp that is moved on atomically, found by the hash of its name, such as
+ * "key:k_1a2b", "addr:192.0.2.1", "slack:A1:T1:conversations.list".  A bucket
+ * that lies in the past is as good as none, so the table forgets by itself.
+ *
+ * Takes the next free time if it lies within wait_ms: *at_ms (monotonic) is when
+ * the caller may go; true.  Else false, nothing is reserved, and *at_ms is when
+ * to ask again.  A rate of 0 a minute is no limit. */
+bool bucket_take(struct region *r, const char *name, struct rate rate,
+    int64_t wait_ms, int64_t *at_ms);
+/* Could it be taken now?  Reserves nothing. */
+bool bucket_peek(struct region *r, const char *name, struct rate rate, int64_t *at_ms);
+
+/* A 429: nobody before until_ms (monotonic), also those who already wait: whoever
+ * wakes asks bucket_blocked first. */
+void bucket_block(struct region *r, const char *name, int64_t until_ms);
+int64_t bucket_blocked(struct region *r, const char *name);	/* 0: not */
+
+#endif

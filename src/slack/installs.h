@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SLACK_INSTALLS_H
+#define SLACK_INSTALLS_H
+
+#include "base/secret.h"
+#include "slack/slack.h"
+#include "store/installs.h"
+
+/* The workspaces as this worker knows them: a copy of the store's rows with the
+ * bot token opened.  Filled at start and after each move of `changes`. */
+struct installs;
+
+/* Immutable and counted: hold a reference over a wait, so that a change of the
+ * row does not pull the token away from under a call. */
+struct install {
+	unsigned refs;
+	char *enterprise_id, *team_id;	/* team_id "" for an org-wide install */
+	char *app_id;
+	char *name;			/* the workspace's, foreign text */
+	char *url;			/* https://domain.slack.com/ */
+	char *domain;			/* "domain", or "" */
+	char *scopes;			/* list */
+	char *bot_user_id, *bot_id, *installer;
+	enum install_state state;
+	bool rotates;			/* has a refresh token, which nothing uses yet */
+	int64_t expires;		/* wall ms; 0: never */
+	int64_t made, updated;
+	struct secret bot_token;	/* "Bearer xoxb-…", as the header wants it */
+	bool unreadable;		/* its key id is not ours: no token */
+};
+
+struct installs *installs_new(struct slack *slack);
+void installs_free(struct installs *i);
+/* `changes` moved: read the rows that changed.  loaded() is true after the first
+ * whole reading. */
+void installs_refresh(struct installs *i);
+bool installs_loaded(const struct installs *i);
+
+/* By team id (or enterprise id of an org-wide install): any state.  NULL: none. */
+struct install *installs_find(struct installs *i, const char *team_id);
+/* In order of team id; stop when fn returns false. */
+void installs_each(struct installs *i, bool (*fn)(void *arg, struct install *in),
+    void *arg);
+struct install *install_hold(struct install *in);
+void install_drop(struct install *in);		/* NULL is fine */
+/* The id that keys and arguments use: team_id, else enterprise_id. */
+const char *install_key(const struct install *in);
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SLACK_SLACK_H
+#define SLACK_SLACK_H
+
+#include "base/conf.h"
+#include "base/crypto.h"
+#include "net/httpc.h"
+#include "shm/region.h"
+#include "store/store.h"
+
+#include <event2/event.h>
+
+/* What a worker calls Slack with; one a worker, all members borrowed. */
+struct slack {
+	struct event_base *base;
+	const struct conf *conf;
+	struct region *region;
+	struct store *store;
+	struct httpc *httpc;
+	const struct keyring *keys;
+	struct installs *installs;
+};
+
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef STORE_CHANGES_H
+#define STORE_CHANGES_H
+
+#include "store/store.h"
+
+/* Once a second (and at once after changes_kick) reads the one row of `changes`;
+ * when it moved, moved(n) is called: read what changed since the last one.  No
+ * other invalidation exists (DESIGN 7).  store_ok tells whether this read came. */
+struct changes;
+typedef void changes_fn(void *arg, int64_t n);
+struct changes *changes_new(struct store *st, struct event_base *base,
+    changes_fn *moved, void *arg);
+void changes_kick(struct changes *c);
+int64_t changes_read_at(const struct changes *c);	/* monotonic ms of the last good read; 0 */
+void changes_free(struct changes *c);
+
+#endif

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef STORE_INSTALLS_H
+#define STORE_INSTALLS_H
+
+#include "store/store.h"
+
+/* Workspaces, one row each (DESIGN 7, SLACK.md 11.6).  Tokens are sealed before
+ * they come here: this folder never sees one in the clear.  The associated data
+ * of the sealing is install_identity(). */
+#define INSTALL_STATES(X) X(PENDING, "pending") X(LIVE, "live") X(DISABLED, "disabled") \
+	X(REVOKED, "revoked")
+enum install_state {
+#define X(sym, word) INSTALL_##sym,
+	INSTALL_STATES(X)
+#undef X
+};
+const char *install_state_word(enum install_state s);
+int install_state_of(const char *word);		/* -1: none */
+
+struct install_row {
+	const char *enterprise_id;	/* or "" */
+	const char *team_id;		/* or "" for an org-wide install */
+	const char *app_id;
+	const char *team_name, *team_url;
+	const char *key_id;		/* that sealed the two tokens */
+	const char *bot_token;		/* sealed bytes */
+	size_t bot_token_len;
+	const char *refresh_token;	/* sealed; length 0: the install does not rotate */
+	size_t refresh_token_len;
+	int64_t expires;		/* wall ms; 0: never */
+	const char *scopes;		/* list, as granted */
+	const char *bot_user_id, *bot_id;
+	const char *installer;		/* Slack user id */
+	int64_t made, updated;
+	enum install_state state;
+	int64_t changed;
+};
+
+/* "install:<enterprise>:<team>", the associated data of its tokens. */
+#define INSTALL_IDENTITY_SIZE	96
+void install_identity(char *out, const char *enterprise_id, const char *team_id);
+
+typedef void installs_fn(void *arg, const struct install_row *rows, size_t n,
+    const struct err *err);
+/* As keys_since, 200 at a time. */
+struct unit *installs_since(struct store *st, int64_t since, installs_fn *done,
+    void *arg);
+
+typedef void install_done_fn(void *arg, const struct err *err);
+/* Update, else insert, else update: a re-install keeps the row and its made; the
+ * state it had stays if it was live or disabled, else row->state is taken. */
+void install_put(struct store *st, const struct install_row *row,
+    install_done_fn *done, void *arg);
+/* pending → live (approve), live → disabled, disabled → live; revoked wipes the
+ * tokens.  ERR_NOT_FOUND: no such workspace in a state that allows it. */
+void install_set_state(struct store *st, const char *enterprise_id,
+    const char *team_id, enum install_state from, enum install_state to,
+    install_done_fn *done, void *arg);
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef STORE_LEASE_H
+#define STORE_LEASE_H
+
+#include "store/store.h"
+
+#include <stdbool.h>
+
+/* Who of all workers on all hosts may do a thing.  The row is (name, owner,
+ * beat); an owner moves beat on, and whoever sees it stand still for ttl_ms of
+ * its own clock may take it.  No other clock is read.
+ *
+ * An owner may think itself one for ttl_ms from the moment it *sent* its last
+ * good beat: nobody can have seen that beat sooner.  So before something that
+ * must not overlap: if (lease_left(l) < how long it may take) let it be. */
+struct lease {
+	struct store *st;
+	const char *name;
+	const char *owner;	/* never used twice: node, slot, start stamp */
+	int ttl_ms;
+	bool (*gone)(const char *owner);	/* known to be dead; may be NULL */
+
+	struct unit *unit;	/* under way */
+	void (*done)(void *arg, int left_ms);
+	void *arg;
+	int64_t sent;		/* when what is under way was sent */
+	int64_t until;		/* ours as long; 0: not ours */
+	char rival[65];
+	int64_t beat, seen;	/* the rival's, and since when */
+};
+
+/* Beats when it is ours, else one attempt to take it: call it every ttl/3.
+ * Answers as store_run does; done may be NULL. */
+void lease_tend(struct lease *l, void (*done)(void *arg, int left_ms), void *arg);
+int lease_left(const struct lease *l);	/* ms; 0: not ours */
+void lease_drop(struct lease *l);	/* the next may have it at once */
+void lease_wipe(struct lease *l);
+
+#endif

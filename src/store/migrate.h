@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef STORE_MIGRATE_H
+#define STORE_MIGRATE_H
+
+#include "store/store.h"
+
+/* For jobs only: these run the loop until they are done.  The scripts of sql/ are
+ * compiled in (store/sql.h, made by contrib/embed-sql); one DDL statement a step,
+ * each step recorded in `schema`, so that a half-done script goes on.  Each names
+ * the oldest program that can live with it (readable_by). */
+struct migrate_state {
+	int at;			/* newest whole migration in the store; 0: empty */
+	int half;		/* a half-done one; 0 */
+	int newest;		/* newest that this program knows */
+	int readable_by;	/* of the store: above `newest` means refuse */
+};
+int migrate_look(struct store *st, struct event_base *base, struct migrate_state *out,
+    struct err *err);
+/* ERR_INPUT when a newer program's tables cannot be read by this one. */
+int migrate_up(struct store *st, struct event_base *base, struct err *err);
+int migrate_down(struct store *st, struct event_base *base, struct err *err);
+/* SQLite: the file copied aside to PATH.before-NNNN by SQLite's backup API. */
+int migrate_copy(const struct store_conf *conf, int version, struct err *err);
+
+/* One unit, waited for (jobs). Rows are handed to fn, which may be NULL. */
+int store_wait(struct store *st, struct event_base *base, const struct step *steps,
+    int deadline_ms, void (*fn)(void *arg, const struct answer *a), void *arg,
+    struct err *err);
+
+#endif

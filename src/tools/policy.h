@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef TOOLS_POLICY_H
+#define TOOLS_POLICY_H
+
+#include "base/conf.h"
+#include "shm/session.h"
+#include "store/keys.h"
+
+#define ROLES(X) X(READ, "read") X(WRITE, "write") X(ADMIN, "admin")
+enum role {
+#define X(sym, word) ROLE_##sym,
+	ROLES(X)
+#undef X
+};
+const char *role_word(enum role r);
+
+#define TOOLSETS_DEFAULT	"core"
+
+/* Who asks, and what that may reach (DESIGN 6).  Hangs on every request; counted,
+ * so that it outlives a change of the keys for as long as a request holds it.
+ * policy.c answers in one place; no other code decides. */
+struct policy {
+	unsigned refs;
+	char principal[PRINCIPAL_SIZE];
+	char name[65];			/* of the key, for the log */
+	char *workspaces;		/* list, "*", or "" (none) */
+	enum role role;
+	char *toolsets;			/* list */
+	char *channels_read;		/* list; "": all */
+	char *channels_write;
+	char slack_user[32];		/* or "" */
+	struct rate rate;		/* per_minute 0: RATE_KEY's */
+	int64_t expires;		/* wall ms; 0: never */
+	bool seed;			/* the environment's key */
+};
+
+struct policy *policy_hold(struct policy *p);
+void policy_drop(struct policy *p);
+struct policy *policy_from_row(const struct key_row *row);
+struct policy *policy_seed(void);	/* admin, all workspaces; principal "env" */
+
+/* May it reach this workspace, this channel there?  What it may not reach does not
+ * exist for it: the caller says the same words as for a thing that is not there. */
+bool policy_team(const struct policy *p, const char *team_id);
+bool policy_channel(const struct policy *p, const char *team_id, const char *channel_id,
+    bool write);
+/* May it use a tool of this role and toolset? */
+bool policy_tool(const struct policy *p, enum role role, const char *toolset);
+
+/* `key add NAME [--workspaces T1,T2|*] [--role …] …`: argv[0] is the name.  Fills a
+ * row whose strings point into argv or are constants; the hash is the caller's.
+ * warning gets what the operator should know ("reaches no workspace yet"). */
+int policy_parse(int argc, char **argv, struct key_row *row, struct buf *warning,
+    struct err *err);
+#define POLICY_USAGE \
+	"[--workspaces T1,T2|*] [--role read|write|admin] [--toolsets a,b] " \
+	"[--read C1,C2] [--write C1,C2] [--rate N/B] [--expires 7d]"
+
+#endif

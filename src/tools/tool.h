@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef TOOLS_TOOL_H
+#define TOOLS_TOOL_H
+
+#include "base/buf.h"
+#include "slack/api.h"
+#include "tools/policy.h"
+
+#include <json.h>
+#include <stdbool.h>
+
+/* Hints as MCP names them; readOnlyHint is the role. */
+#define TOOL_DESTRUCTIVE	0x1
+#define TOOL_IDEMPOTENT		0x2
+
+/* What an argument names, so that tools/policy can check it for every tool. */
+#define ARG_TYPES(X) X(STRING, "string") X(INT, "integer") X(BOOL, "boolean") \
+	X(TEAM, "string") X(CHANNEL, "string") X(TS, "string") X(CURSOR, "string") \
+	X(TYPES, "string") X(KEY, "string")
+enum arg_type {
+#define X(sym, json) ARG_##sym,
+	ARG_TYPES(X)
+#undef X
+};
+
+/* One argument.  Feeds the JSON Schema, the check of a call and the form field
+ * sent to Slack, so that these three cannot differ. */
+struct tool_arg {
+	const char *name;
+	enum arg_type type;
+	bool required;
+	long min, max;		/* value of a number, length of a string; 0,0: free */
+	long dflt;		/* of an ARG_INT; 0: none */
+	const char *slack;	/* Slack's parameter; NULL: not sent */
+	const char *also[3];	/* other names that are taken, not advertised */
+	const char *header;	/* x-mcp-header, or NULL */
+	const char *help;
+};
+
+struct call;
+
+struct tool {
+	const char *name;
+	const char *title;
+	const char *help;
+	const char *toolset;		/* "core" */
+	enum role role;			/* that a key must have */
+	unsigned hints;
+	const struct tool_arg *args;	/* ends with .name == NULL */
+	int method;			/* enum slack_method; -1: asks Slack nothing */
+	const char *scopes;		/* list, any one of which will do */
+	const char *want_scopes;	/* list that an install should be asked for */
+	bool once;			/* has a row in the ledger of posts */
+
+	/* The answer's text: from Slack's answer, or of its own when method is -1. */
+	void (*shape)(struct call *call, struct json_object *answer, struct buf *out);
+	/* What the arguments alone do not say of the form; may be NULL. */
+	void (*form)(struct call *call, struct buf *form);
+};
+
+/* In the order tools/list shows them (a harmless one first); ends with NULL. */
+extern const struct tool *const tools[];
+const struct tool *tool_find(const char *name, size_t len);
+
+/* The JSON of one tool for tools/list (MCP.md O, DETAILS 7): type one string, no
+ * additionalProperties, x-mcp-header only with headers. */
+void tool_describe(const struct tool *t, bool headers, struct buf *out);
+
+/* The scopes that all tools together ask an install for; a list, owned. */
+char *tools_scopes(void);
+
+/* What the caller gave, each under its own name, aliases and numbers in strings
+ * made right, limits clamped (then said in note); or NULL and err, which says what
+ * to write instead.  Owned by the caller. */
+struct json_object *tool_take(const struct tool *t, struct json_object *given,
+    struct buf *note, struct err *err);
+
+#endif

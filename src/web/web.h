@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef WEB_WEB_H
+#define WEB_WEB_H
+
+#include "mcp/mcp.h"
+#include "net/http1.h"
+#include "tools/principals.h"
+
+/* URLs: routes, guards, pages.  One a worker, all members borrowed. */
+struct web {
+	const struct conf *conf;
+	struct region *region;
+	struct slack *slack;
+	struct principals *principals;
+	struct mcp *mcp;
+	bool draining;			/* /ready says 503 */
+};
+
+/* The handler to give to http_server_new, with a struct web as its arg. */
+extern const struct http_handler web_handler;
+
+/* Slack's app manifest as JSON, from PUBLIC_BASE_URL and the tools (APP-1). */
+void web_manifest(const struct conf *conf, struct buf *out);
+
+#endif
