@@ -42,6 +42,9 @@ size_t session_count_of(const struct region *r, const char *principal);
 void session_each(struct region *r, void (*fn)(void *arg, const struct session *s),
     void *arg);
 
+/* One read back: it keeps its id and times.  -1: past its time, or no room. */
+int session_restore(struct region *r, const struct session *s, struct err *err);
+
 /* The list that a stop leaves in STATE_DIR (versioned, with ages instead of
  * times) and that a fresh region reads once.  Returns how many, or -1. */
 int session_save(struct region *r, const char *path, struct err *err);

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+#include "shm/bucket.h"
+
+#include "base/clock.h"
+#include "shm/layout.h"
+
+#define PROBES	16
+#define MINUTE_US	60000000
+
+static bool
+is_stale(const struct bucket *b, int64_t now)
+{
+	return atomic_load(&b->next_us) / 1000 < now && atomic_load(&b->blocked_ms) < now;
+}
+
+/* The bucket of that name.  When all places are taken by live ones the first is
+ * shared: two names then slow each other down, which is the safe side. */
+static struct bucket *
+find(struct region *r, const char *name, int64_t now)
+{
+	uint64_t hash = layout_hash(name);
+	struct bucket *stale = NULL;
+
+	for (unsigned i = 0; i < PROBES; i++) {
+		struct bucket *b = &r->buckets[(hash + i) % BUCKETS];
+		uint64_t was = atomic_load(&b->hash);
+
+		if (was == hash)
+			return b;
+		if (stale == NULL && is_stale(b, now))
+			stale = b;
+	}
+	if (stale == NULL)
+		return &r->buckets[hash % BUCKETS];
+	atomic_store(&stale->hash, hash);
+	return stale;
+}
+
+static int64_t
+earliest(const struct bucket *b, struct rate rate, int64_t now_us, int64_t *next)
+{
+	int64_t step = MINUTE_US / rate.per_minute;
+	int64_t slack = step * (rate.burst > 1 ? rate.burst - 1 : 0);
+	int64_t was = atomic_load(&b->next_us);
+	int64_t base = was > now_us ? was : now_us;
+
+	*next = base + step;
+	return base - slack > now_us ? base - slack : now_us;
+}
+
+bool
+bucket_take(struct region *r, const char *name, struct rate rate, int64_t wait_ms,
+    int64_t *at_ms)
+{
+	int64_t now = clock_ms(), at, next, was;
+	struct bucket *b;
+
+	*at_ms = now;
+	if (rate.per_minute <= 0)
+		return true;
+	b = find(r, name, now);
+	do {
+		was = atomic_load(&b->next_us);
+		at = earliest(b, rate, now * 1000, &next);
+		*at_ms = (at + 999) / 1000;
+		if (*at_ms - now > wait_ms)
+			return false;
+	} while (!atomic_compare_exchange_weak(&b->next_us, &was, next));
+	return true;
+}
+
+bool
+bucket_peek(struct region *r, const char *name, struct rate rate, int64_t *at_ms)
+{
+	int64_t now = clock_ms(), next;
+
+	*at_ms = now;
+	if (rate.per_minute <= 0)
+		return true;
+	*at_ms = (earliest(find(r, name, now), rate, now * 1000, &next) + 999) / 1000;
+	return *at_ms <= now;
+}
+
+void
+bucket_block(struct region *r, const char *name, int64_t until_ms)
+{
+	struct bucket *b = find(r, name, clock_ms());
+	int64_t was = atomic_load(&b->blocked_ms);
+
+	while (was < until_ms &&
+	    !atomic_compare_exchange_weak(&b->blocked_ms, &was, until_ms))
+		;
+}
+
+int64_t
+bucket_blocked(struct region *r, const char *name)
+{
+	int64_t now = clock_ms();
+	int64_t until = atomic_load(&find(r, name, now)->blocked_ms);
+
+	return until > now ? until : 0;
+}

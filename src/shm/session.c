@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+#include "shm/session.h"
+
+#include "base/clock.h"
+#include "base/counter.h"
+#include "base/crypto.h"
+#include "base/mem.h"
+#include "shm/layout.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LOCK_MS		50
+#define ID_BYTES	32
+#define TRIES		8	/* ids, until one falls into a stripe with room */
+
+/* A slot is found by its tag alone, which is written last and taken away first: a
+ * writer that dies in between leaves a slot that opens nothing. */
+
+static uint32_t
+tag_of(uint64_t hash)
+{
+	uint32_t tag = (uint32_t)(hash >> 32);
+
+	return tag != 0 ? tag : 1;
+}
+
+static size_t
+first_of(const struct region *r, unsigned stripe)
+{
+	return (size_t)stripe * r->head->slots;
+}
+
+static int
+recovered(struct region *r, unsigned stripe)
+{
+	session_repair(r, stripe);
+	pthread_mutex_consistent(&r->stripes[stripe]);
+	counter_up(CNT_STRIPES_RECOVERED);
+	return 0;
+}
+
+static int
+lock(struct region *r, unsigned stripe, int wait_ms)
+{
+	pthread_mutex_t *m = &r->stripes[stripe];
+	struct timespec until;
+	int rc = pthread_mutex_trylock(m);
+
+	if (rc == EBUSY && wait_ms > 0) {
+		clock_gettime(CLOCK_MONOTONIC, &until);
+		until.tv_nsec += wait_ms * 1000000L;
+		if (until.tv_nsec >= 1000000000L) {
+			until.tv_nsec -= 1000000000L;
+			until.tv_sec++;
+		}
+		rc = pthread_mutex_clocklock(m, CLOCK_MONOTONIC, &until);
+	}
+	if (rc == 0)
+		return 0;
+	if (rc == EOWNERDEAD)
+		return recovered(r, stripe);
+	return -1;
+}
+
+static int
+lock_or_limit(struct region *r, unsigned stripe, struct err *err)
+{
+	if (lock(r, stripe, LOCK_MS) == 0)
+		return 0;
+	counter_up(CNT_LOCK_TIMEOUTS);
+	return err_set(err, ERR_LIMIT, "sessions: the lock of stripe %u was not had in %d ms",
+	    stripe, LOCK_MS);
+}
+
+static void
+unlock(struct region *r, unsigned stripe)
+{
+	pthread_mutex_unlock(&r->stripes[stripe]);
+}
+
+static struct owner *
+owner_of(struct region *r, const char *principal)
+{
+	uint64_t hash = layout_hash(principal);
+	struct owner *spare = NULL;
+
+	for (unsigned i = 0; i < OWNERS; i++) {
+		struct owner *o = &r->owners[(hash + i) % OWNERS];
+		uint64_t was = atomic_load(&o->hash);
+
+		if (was == hash)
+			return o;
+		if (spare == NULL && atomic_load(&o->sessions) <= 0)
+			spare = o;
+		if (was == 0 || i == 64)
+			break;
+	}
+	if (spare == NULL)
+		return &r->owners[hash % OWNERS];
+	atomic_store(&spare->hash, hash);
+	atomic_store(&spare->sessions, 0);
+	return spare;
+}
+
+static void
+forget(struct region *r, size_t at)
+{
+	struct slot *slot = &r->slot_at[at];
+
+	atomic_store(&r->tags[at], 0);
+	atomic_store(&slot->state, SLOT_FREE);
+	atomic_fetch_sub(&owner_of(r, slot->s.principal)->sessions, 1);
+	atomic_fetch_sub(&r->head->sessions, 1);
+	memset(&slot->s, 0, sizeof(slot->s));
+}
+
+static bool
+is_past(const struct region *r, const struct session *s, int64_t now)
+{
+	return now - s->used >= atomic_load(&r->head->ttl_ms) ||
+	    now - s->made >= atomic_load(&r->head->max_ms);
+}
+
+static bool
+is_whole(const struct region *r, size_t at, int64_t now)
+{
+	const struct slot *slot = &r->slot_at[at];
+	const struct session *s = &slot->s;
+
+	return atomic_load(&slot->state) == SLOT_LIVE &&
+	    memchr(s->id, '\0', sizeof(s->id)) != NULL &&
+	    memchr(s->principal, '\0', sizeof(s->principal)) != NULL &&
+	    s->principal[0] != '\0' && s->made <= now && s->used <= now &&
+	    tag_of(layout_hash(s->id)) == atomic_load(&r->tags[at]);
+}
+
+void
+session_repair(struct region *r, unsigned stripe)
+{
+	int64_t now = clock_ms();
+	size_t first = first_of(r, stripe);
+
+	for (size_t at = first; at < first + r->head->slots; at++) {
+		struct slot *slot = &r->slot_at[at];
+
+		if (atomic_load(&r->tags[at]) == 0 &&
+		    atomic_load(&slot->state) == SLOT_FREE)
+			continue;
+		if (is_whole(r, at, now))
+			continue;
+		atomic_store(&r->tags[at], 0);
+		atomic_store(&slot->state, SLOT_FREE);
+		memset(&slot->s, 0, sizeof(slot->s));
+		counter_up(CNT_SLOTS_DROPPED);
+	}
+}
+
+/* Under the stripe's lock.  SIZE_MAX: not there. */
+static size_t
+find(struct region *r, const char *id, uint64_t hash)
+{
+	uint32_t tag = tag_of(hash);
+	size_t first = first_of(r, hash % STRIPES);
+
+	for (size_t at = first; at < first + r->head->slots; at++)
+		if (atomic_load_explicit(&r->tags[at], memory_order_relaxed) == tag &&
+		    strcmp(r->slot_at[at].s.id, id) == 0)
+			return at;
+	return SIZE_MAX;
+}
+
+/* Under the lock of the slot's stripe, which has room at `at`. */
+static void
+fill(struct region *r, size_t at, const struct session *s)
+{
+	struct slot *slot = &r->slot_at[at];
+
+	atomic_store(&slot->state, SLOT_WRITING);
+	slot->s = *s;
+	atomic_store(&slot->state, SLOT_LIVE);
+	atomic_store(&r->tags[at], tag_of(layout_hash(s->id)));
+	atomic_fetch_add(&owner_of(r, s->principal)->sessions, 1);
+	atomic_fetch_add(&r->head->sessions, 1);
+}
+
+/* 1: stored, 0: this stripe is full, -1: its lock was not had. */
+static int
+put(struct region *r, const struct session *s, struct err *err)
+{
+	unsigned stripe = layout_hash(s->id) % STRIPES;
+	size_t first = first_of(r, stripe);
+	int stored = 0;
+
+	if (lock_or_limit(r, stripe, err) == -1)
+		return -1;
+	for (size_t at = first; at < first + r->head->slots; at++) {
+		if (atomic_load(&r->tags[at]) != 0)
+			continue;
+		fill(r, at, s);
+		stored = 1;
+		break;
+	}
+	unlock(r, stripe);
+	return stored;
+}
+
+/* The longest idle session of that principal goes. */
+static void
+evict(struct region *r, const char *principal)
+{
+	struct session oldest = { .used = INT64_MAX };
+	struct err err;
+
+	for (unsigned stripe = 0; stripe < STRIPES; stripe++) {
+		size_t first = first_of(r, stripe);
+
+		if (lock(r, stripe, LOCK_MS) == -1)
+			continue;
+		for (size_t at = first; at < first + r->head->slots; at++)
+			if (atomic_load(&r->tags[at]) != 0 &&
+			    r->slot_at[at].s.used < oldest.used &&
+			    strcmp(r->slot_at[at].s.principal, principal) == 0)
+				oldest = r->slot_at[at].s;
+		unlock(r, stripe);
+	}
+	if (oldest.id[0] != '\0' && session_end(r, oldest.id, principal, &err) == 0)
+		counter_up(CNT_SESSIONS_EVICTED);
+}
+
+int
+session_new(struct region *r, struct session *s, struct err *err)
+{
+	char random[B64URL_SIZE(ID_BYTES)];
+	int rc = 0;
+
+	if (atomic_load(&owner_of(r, s->principal)->sessions) >=
+	    atomic_load(&r->head->max_per_key))
+		evict(r, s->principal);
+	if (atomic_load(&r->head->sessions) >= atomic_load(&r->head->max_sessions))
+		session_prune(r);
+	s->made = s->used = clock_ms();
+	for (int i = 0; i < TRIES && rc == 0 &&
+	    atomic_load(&r->head->sessions) < atomic_load(&r->head->max_sessions); i++) {
+		crypto_token(random, ID_BYTES);
+		snprintf(s->id, sizeof(s->id), "%s.%s", r->head->node, random);
+		rc = put(r, s, err);
+	}
+	if (rc == 1) {
+		counter_up(CNT_SESSIONS_MADE);
+		return 0;
+	}
+	counter_up(CNT_SESSIONS_FULL);
+	return rc == -1 ? -1 : err_set(err, ERR_LIMIT, "sessions: all %d places are taken "
+	    "(MAX_SESSIONS)", atomic_load(&r->head->max_sessions));
+}
+
+static int
+not_found(struct err *err)
+{
+	return err_set(err, ERR_NOT_FOUND, "no such session");
+}
+
+/* Finds, locks and checks: the slot of a session of this principal that is not
+ * past its time; the caller unlocks.  SIZE_MAX and err else, unlocked. */
+static size_t
+enter(struct region *r, const char *id, const char *principal, unsigned *stripe,
+    struct err *err)
+{
+	uint64_t hash = layout_hash(id);
+	size_t at;
+
+	*stripe = hash % STRIPES;
+	if (lock_or_limit(r, *stripe, err) == -1)
+		return SIZE_MAX;
+	at = find(r, id, hash);
+	if (at != SIZE_MAX && is_past(r, &r->slot_at[at].s, clock_ms())) {
+		forget(r, at);
+		counter_up(CNT_SESSIONS_PRUNED);
+		at = SIZE_MAX;
+	}
+	if (at != SIZE_MAX && strcmp(r->slot_at[at].s.principal, principal) == 0)
+		return at;
+	unlock(r, *stripe);
+	not_found(err);
+	return SIZE_MAX;
+}
+
+int
+session_get(struct region *r, const char *id, const char *principal,
+    struct session *out, struct err *err)
+{
+	unsigned stripe;
+	size_t at = enter(r, id, principal, &stripe, err);
+
+	if (at == SIZE_MAX)
+		return -1;
+	r->slot_at[at].s.used = clock_ms();
+	*out = r->slot_at[at].s;
+	unlock(r, stripe);
+	return 0;
+}
+
+int
+session_log_level(struct region *r, const char *id, const char *principal, int level,
+    struct err *err)
+{
+	unsigned stripe;
+	size_t at = enter(r, id, principal, &stripe, err);
+
+	if (at == SIZE_MAX)
+		return -1;
+	r->slot_at[at].s.log_level = level;
+	unlock(r, stripe);
+	return 0;
+}
+
+int
+session_end(struct region *r, const char *id, const char *principal, struct err *err)
+{
+	unsigned stripe;
+	size_t at = enter(r, id, principal, &stripe, err);
+
+	if (at == SIZE_MAX)
+		return -1;
+	forget(r, at);
+	unlock(r, stripe);
+	counter_up(CNT_SESSIONS_ENDED);
+	return 0;
+}
+
+/* What one pass saw: the truth that the counts are measured against. */
+struct seen {
+	int64_t sessions;
+	int32_t owners[OWNERS];
+};
+
+static size_t
+prune_stripe(struct region *r, unsigned stripe, int64_t now, struct seen *seen)
+{
+	size_t first = first_of(r, stripe), gone = 0;
+
+	for (size_t at = first; at < first + r->head->slots; at++) {
+		if (atomic_load(&r->tags[at]) == 0)
+			continue;
+		if (is_past(r, &r->slot_at[at].s, now)) {
+			forget(r, at);
+			gone++;
+		} else {
+			seen->sessions++;
+			seen->owners[owner_of(r, r->slot_at[at].s.principal) - r->owners]++;
+		}
+	}
+	return gone;
+}
+
+/* A process that dies between a slot and its counts leaves them wrong.  Others go
+ * on counting during a pass, so a difference is believed the second time. */
+static void
+correct(struct region *r, const struct seen *seen)
+{
+	int64_t drift = atomic_load(&r->head->sessions) - seen->sessions;
+
+	if (drift != 0 && drift == atomic_load(&r->head->drift)) {
+		atomic_store(&r->head->sessions, seen->sessions);
+		for (unsigned i = 0; i < OWNERS; i++)
+			atomic_store(&r->owners[i].sessions, seen->owners[i]);
+		drift = 0;
+	}
+	atomic_store(&r->head->drift, drift);
+}
+
+size_t
+session_prune(struct region *r)
+{
+	struct seen *seen = mem_new(sizeof(*seen));
+	int64_t now = clock_ms();
+	size_t gone = 0;
+	bool all = true;
+
+	for (unsigned stripe = 0; stripe < STRIPES; stripe++) {
+		if (lock(r, stripe, 0) == -1) {
+			all = false;
+			continue;
+		}
+		gone += prune_stripe(r, stripe, now, seen);
+		unlock(r, stripe);
+	}
+	if (all)
+		correct(r, seen);
+	free(seen);
+	counter_add(CNT_SESSIONS_PRUNED, gone);
+	return gone;
+}
+
+size_t
+session_count(const struct region *r)
+{
+	int64_t n = atomic_load(&r->head->sessions);
+
+	return n > 0 ? (size_t)n : 0;
+}
+
+size_t
+session_count_of(const struct region *r, const char *principal)
+{
+	int n = atomic_load(&owner_of((struct region *)r, principal)->sessions);
+
+	return n > 0 ? (size_t)n : 0;
+}
+
+void
+session_each(struct region *r, void (*fn)(void *arg, const struct session *s), void *arg)
+{
+	struct session *copy = mem_array(NULL, r->head->slots, sizeof(*copy));
+
+	for (unsigned stripe = 0; stripe < STRIPES; stripe++) {
+		size_t first = first_of(r, stripe), n = 0;
+
+		if (lock(r, stripe, LOCK_MS) == -1)
+			continue;
+		for (size_t at = first; at < first + r->head->slots; at++)
+			if (atomic_load(&r->tags[at]) != 0)
+				copy[n++] = r->slot_at[at].s;
+		unlock(r, stripe);
+		for (size_t i = 0; i < n; i++)
+			fn(arg, &copy[i]);
+	}
+	free(copy);
+}
+
+int
+session_restore(struct region *r, const struct session *s, struct err *err)
+{
+	unsigned stripe = layout_hash(s->id) % STRIPES;
+	bool there;
+
+	if (is_past(r, s, clock_ms()))
+		return err_set(err, ERR_NOT_FOUND, "past its time");
+	if (lock_or_limit(r, stripe, err) == -1)
+		return -1;
+	there = find(r, s->id, layout_hash(s->id)) != SIZE_MAX;
+	unlock(r, stripe);
+	if (there || put(r, s, err) == 1)
+		return 0;
+	return err_set(err, ERR_LIMIT, "no room");
+}
