@@ -5,6 +5,8 @@
 #include "base/buf.h"
 #include "base/err.h"
 
+#include <stdbool.h>
+
 enum command_id {
 #define COMMAND(sym, words, args, level, where, help) CMD_##sym,
 #include "admin/commands.def"
