@@ -8,7 +8,8 @@
 
 /* A growing run of bytes with a bound.  { 0 } is an empty one; max 0 means the
  * writer is bounded elsewhere.  What would pass max is not added and sets
- * over, so that a caller asks once, at the end.  No memory is fatal. */
+ * over; from then on nothing is added until buf_reset, so that a caller asks
+ * once, at the end.  No memory is fatal. */
 struct buf {
 	char *p;	/* NUL-terminated once something was added */
 	size_t len;
@@ -23,7 +24,7 @@ void buf_char(struct buf *b, char c);
 void buf_fmt(struct buf *b, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 /* len bytes at the end, to be filled by the caller who then adds to b->len;
- * NULL and over when that would pass max. */
+ * NULL and over when that would pass max (it may be asked again after a drop). */
 char *buf_room(struct buf *b, size_t len);
 /* Takes the first n bytes away. */
 void buf_drop(struct buf *b, size_t n);

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+#include "base/utf8.h"
+
+/* Unicode's table of well-formed sequences: by the first byte the length and
+ * what the second may be; all others are 80..BF. */
+static const struct {
+	unsigned char first, last, length, low, high;
+} sequences[] = {
+	{ 0x00, 0x7f, 1, 0, 0 },
+	{ 0xc2, 0xdf, 2, 0x80, 0xbf },
+	{ 0xe0, 0xe0, 3, 0xa0, 0xbf },
+	{ 0xe1, 0xec, 3, 0x80, 0xbf },
+	{ 0xed, 0xed, 3, 0x80, 0x9f },
+	{ 0xee, 0xef, 3, 0x80, 0xbf },
+	{ 0xf0, 0xf0, 4, 0x90, 0xbf },
+	{ 0xf1, 0xf3, 4, 0x80, 0xbf },
+	{ 0xf4, 0xf4, 4, 0x80, 0x8f },
+};
+
+size_t
+utf8_length(const void *p, size_t len)
+{
+	const unsigned char *s = p;
+	size_t row, n;
+
+	if (len == 0)
+		return 0;
+	for (row = 0; row < sizeof(sequences) / sizeof(sequences[0]); row++)
+		if (s[0] >= sequences[row].first && s[0] <= sequences[row].last)
+			break;
+	if (row == sizeof(sequences) / sizeof(sequences[0]))
+		return 0;
+	n = sequences[row].length;
+	if (n == 1)
+		return 1;
+	if (n > len || s[1] < sequences[row].low || s[1] > sequences[row].high)
+		return 0;
+	for (size_t i = 2; i < n; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	return n;
+}
