@@ -1,0 +1,410 @@
+# SPDX-License-Identifier: ISC
+"""What the system tests stand on: temporary folders, the daemon as a process,
+and a scan of everything it said for every secret used."""
+import base64
+import glob
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import urllib.parse
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "fake"))
+from fakeslack import FakeSlack  # noqa: E402
+from world import default_world  # noqa: E402,F401
+
+# How much longer everything may take: sanitizers, valgrind, a busy machine.
+SLOW = float(os.environ.get("SLACKMCP_SLOW", "1"))
+STRONG = "k-0123456789abcdefghijklmnopqrstuv-"
+SCOPES = ("chat:write,channels:history,channels:read,groups:history,"
+          "groups:read,im:history,im:read")
+
+
+def wait_until(what, fn, seconds=15):
+    """The first true value of fn(), or a failure that says what was awaited."""
+    end = time.monotonic() + seconds * SLOW
+    while True:
+        value = fn()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {seconds * SLOW:.0f} s: {what}")
+        time.sleep(0.02)
+
+
+def free_port():
+    """Below the kernel's own range, so that no outgoing connection takes it."""
+    for _ in range(1000):
+        port = random.randrange(12000, 32000)
+        with socket.socket() as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                s.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("no free port")
+
+
+def program(name):
+    """The installed program that is tested."""
+    root = os.environ["SLACKMCP_ROOT"]
+    found = glob.glob(f"{root}/**/{name}", recursive=True)
+    found = [f for f in found if os.access(f, os.X_OK) and os.path.isfile(f)]
+    assert found, f"no {name} under {root}"
+    return found[0]
+
+
+# -- processes, as /proc shows them -------------------------------------------
+
+def proc_stat(pid):
+    """state, parent, session; None when it has gone."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as f:
+            tail = f.read().rpartition(")")[2].split()
+        return tail[0], int(tail[1]), int(tail[3])
+    except OSError:
+        return None
+
+
+def pids():
+    return [int(p) for p in os.listdir("/proc") if p.isdigit()]
+
+
+def alive(pid):
+    st = proc_stat(pid)
+    return st is not None and st[0] not in "ZX"
+
+
+def children(pid):
+    return sorted(p for p in pids()
+                  if (st := proc_stat(p)) and st[1] == pid and st[0] not in "ZX")
+
+
+def of_session(sid):
+    return sorted(p for p in pids()
+                  if (st := proc_stat(p)) and st[2] == sid and st[0] not in "ZX")
+
+
+def descriptors(pid):
+    """fd -> what it is open on."""
+    out = {}
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            out[int(fd)] = os.readlink(f"/proc/{pid}/fd/{fd}")
+        except OSError:
+            pass
+    return out
+
+
+# -- secrets ------------------------------------------------------------------
+
+class Secrets:
+    """Every secret of the run, and the search for them in what was said."""
+
+    def __init__(self):
+        self.known = {}
+
+    def add(self, name, value):
+        if value and len(value) >= 8:
+            self.known[value] = name
+        return value
+
+    @staticmethod
+    def spellings(value):
+        raw = value.encode()
+        yield raw
+        yield urllib.parse.quote(value, safe="").encode()
+        yield json.dumps(value)[1:-1].encode()
+        yield json.dumps(value)[1:-1].replace("/", "\\/").encode()
+        yield raw.hex().encode()
+        for lead in range(3):       # base64 at each alignment within more text
+            coded = base64.b64encode(b"\0" * lead + raw)
+            start, end = (0, 2, 3)[lead], len(raw) + lead
+            part = coded[start:end * 8 // 6]
+            yield part
+            yield part.replace(b"+", b"-").replace(b"/", b"_")
+
+    def search(self, folder, skip=()):
+        """[(file, name of the secret)] for every file below the folder."""
+        needles = {s: name for value, name in self.known.items()
+                   for s in self.spellings(value) if len(s) >= 8}
+        hits = []
+        for base, _, files in os.walk(folder):
+            for name in files:
+                path = os.path.join(base, name)
+                if name in skip or not os.path.isfile(path):
+                    continue
+                with open(path, "rb") as f:
+                    data = f.read()
+                hits += [(path, what) for s, what in needles.items()
+                         if s in data]
+        return sorted(set(hits))
+
+
+# -- the daemon ---------------------------------------------------------------
+
+class Daemon:
+    """One slackmcpd in folders of its own.  env and unset change the
+    environment it starts with; log is what it wrote to stderr."""
+    count = 0
+
+    def __init__(self, suite, fake=None, workers=2, env=(), folder=None):
+        Daemon.count += 1
+        self.suite, self.fake = suite, fake
+        self.dir = folder or os.path.join(suite.dir, f"d{Daemon.count}")
+        os.makedirs(self.dir, exist_ok=True)
+        os.chmod(self.dir, 0o755)
+        self.asan = os.path.join(self.dir, "san")
+        os.makedirs(self.asan, exist_ok=True)
+        os.chmod(self.asan, 0o777)
+        self.port, self.admin_port = free_port(), free_port()
+        self.base = f"http://127.0.0.1:{self.port}"
+        self.run_dir = os.path.join(self.dir, "run")
+        self.state_dir = os.path.join(self.dir, "state")
+        self.socket = os.path.join(self.run_dir, "control.sock")
+        self.log = os.path.join(self.dir, "stderr.log")
+        self.key = suite.secret("env key", STRONG + os.urandom(8).hex())
+        world = fake.world if fake else None
+        self.env = {
+            "SLACK_CLIENT_ID": world.client_id if world else "1.2",
+            "SLACK_CLIENT_SECRET": world.client_secret if world
+            else suite.secret("client secret", os.urandom(16).hex()),
+            "SLACK_REDIRECT_URI": f"{self.base}/slack/oauth/callback",
+            "SLACK_SCOPES": SCOPES,
+            "AFFINITYBOTS_MCP_API_KEY": self.key,
+            "PORT": str(self.port), "ADMIN_PORT": str(self.admin_port),
+            "RUN_DIR": self.run_dir, "STATE_DIR": self.state_dir,
+            "CONTROL_SOCKET": self.socket, "WORKERS": str(workers),
+            "LOG_LEVEL": "trace", "LOG_FORMAT": "json",
+            "RATE_ADDRESS": "0", "BUDGET_SCALE": "0", "DRAIN_TIMEOUT": "5",
+            "READY_TIMEOUT": str(int(30 * SLOW)),
+            "STALE_TIMEOUT": str(int(10 * SLOW)),
+        }
+        if fake:
+            self.env["SLACK_API_URL"] = fake.url + "/api/"
+            self.env["SLACK_AUTHORIZE_URL"] = fake.url + "/oauth/v2/authorize"
+        self.env.update(env)
+        self.env = {k: v for k, v in self.env.items() if v is not None}
+        self.proc = None
+        suite.daemons.append(self)
+
+    def environ(self):
+        log = os.path.join(self.asan, "report")
+        return {"PATH": os.environ.get("PATH", "/usr/bin:/bin"),
+                "HOME": self.dir, "TMPDIR": self.dir,
+                # a process that is not dumpable cannot look for its leaks
+                "ASAN_OPTIONS": f"detect_leaks=0:exitcode=99:log_path={log}",
+                "UBSAN_OPTIONS": f"print_stacktrace=1:log_path={log}",
+                **self.env}
+
+    def spawn(self, *args):
+        """Starts it, and does not wait."""
+        with open(self.log, "ab") as err:
+            self.proc = subprocess.Popen(
+                [program("slackmcpd"), *args], env=self.environ(),
+                cwd=self.dir, stdin=subprocess.DEVNULL, stdout=err, stderr=err,
+                start_new_session=True)
+        return self
+
+    def start(self, *args, ready=True):
+        self.spawn("-f", *args)
+        if ready:
+            self.wait_ready()
+        return self
+
+    def run(self, *args, seconds=60):
+        """Runs it to its end: the completed process, output as text."""
+        done = subprocess.run(
+            [program("slackmcpd"), *args], env=self.environ(), cwd=self.dir,
+            stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            timeout=seconds * SLOW, check=False)
+        with open(os.path.join(self.dir, "runs.log"), "a",
+                  encoding="utf-8") as f:
+            f.write(done.stdout + done.stderr)
+        return done
+
+    def wait_ready(self, seconds=40):
+        from mcpclient import get
+
+        def ready():
+            if self.proc and self.proc.poll() is not None:
+                raise AssertionError(
+                    f"ended with {self.proc.returncode}:\n{self.tail()}")
+            return get(self, "/ready", timeout=5, fail=False).status == 200
+        try:
+            wait_until("/ready answers 200", ready, seconds)
+        except AssertionError as e:
+            raise AssertionError(f"{e}\n{self.tail()}") from None
+
+    @property
+    def pid(self):
+        return self.proc.pid
+
+    def workers(self):
+        """Pids of the workers that serve, by their own word."""
+        return [w["pid"] for w in self.ctl_json("show", "workers")
+                if w.get("state", "").lower() == "ready"]
+
+    def logs(self):
+        with open(self.log, encoding="utf-8", errors="replace") as f:
+            return f.read()
+
+    def tail(self, lines=25):
+        return "\n".join(self.logs().splitlines()[-lines:])
+
+    def log_rows(self):
+        rows = []
+        for line in self.logs().splitlines():
+            try:
+                rows.append(json.loads(line))
+            except ValueError:
+                rows.append({"raw": line})
+        return rows
+
+    def ctl(self, *args, check=True, seconds=20):
+        done = subprocess.run(
+            [program("slackmcpctl"), "-s", self.socket, *args],
+            capture_output=True, text=True, timeout=seconds * SLOW,
+            stdin=subprocess.DEVNULL, check=False,
+            env={"PATH": "/usr/bin:/bin", "ASAN_OPTIONS": "detect_leaks=1"})
+        if check and done.returncode != 0:
+            raise AssertionError(f"slackmcpctl {' '.join(args)}: "
+                                 f"{done.returncode}\n{done.stdout}{done.stderr}")
+        if args[:2] != ("key", "add"):
+            self.suite.said(done.stdout + done.stderr)
+        return done
+
+    def ctl_json(self, *args):
+        return json.loads(self.ctl("--json", *args).stdout)
+
+    def key_add(self, name, *options):
+        out = self.ctl("key", "add", name, *options).stdout
+        found = re.search(r"sk_[A-Za-z0-9_-]{20,}", out)
+        assert found, f"no key in {out!r}"
+        return self.suite.secret(f"key {name}", found.group())
+
+    def kill(self, pid=None, sig=signal.SIGKILL):
+        os.kill(pid or self.proc.pid, sig)
+
+    def wait(self, seconds=20):
+        try:
+            return self.proc.wait(seconds * SLOW)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"it does not end:\n{self.tail()}") from None
+
+    def stop(self, status=0):
+        """TERM, the end, its status, and nobody left."""
+        if self.proc is None:
+            return
+        if self.proc.poll() is None:
+            self.proc.terminate()
+        got = self.wait()
+        sid, self.proc = self.proc.pid, None
+        wait_until("its workers have gone", lambda: not of_session(sid), 20)
+        if got != status:
+            raise AssertionError(f"ended with {got}:\n{self.tail()}")
+
+    def give_up(self):
+        """After a failure: nothing of ours may live on."""
+        if self.proc is None:
+            return
+        for pid in of_session(self.proc.pid):
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        self.proc.wait(10)
+        self.proc = None
+
+    def reports(self):
+        return [p for p in glob.glob(self.asan + "/report*")
+                if os.path.getsize(p)]
+
+
+class Suite(unittest.TestCase):
+    """A test class: one folder, its daemons, its secrets.  At the end of the
+    class every daemon is stopped, no sanitizer has spoken and no secret was
+    said.  A class that runs one daemon for all its tests overrides begin()."""
+    maxDiff = 4000
+
+    @classmethod
+    def setUpClass(cls):
+        cls.dir = tempfile.mkdtemp(prefix="smd-", dir="/tmp")
+        os.chmod(cls.dir, 0o755)
+        cls.daemons, cls.fakes, cls.secrets = [], [], Secrets()
+        cls.answers = os.path.join(cls.dir, "answers")
+        try:
+            cls.begin()
+        except BaseException:
+            cls.clear()
+            raise
+
+    @classmethod
+    def begin(cls):
+        """What all tests of the class share."""
+
+    @classmethod
+    def secret(cls, name, value):
+        return cls.secrets.add(name, value)
+
+    @classmethod
+    def said(cls, text):
+        """An answer of the daemon, kept for the scan."""
+        data = text if isinstance(text, bytes) else text.encode()
+        with open(cls.answers, "ab") as f:
+            f.write(data + b"\n")
+
+    @classmethod
+    def fake(cls, **more):
+        fake = FakeSlack(default_world(**more)).start()
+        cls.fakes.append(fake)
+        return fake
+
+    @classmethod
+    def daemon(cls, fake=None, **more):
+        return Daemon(cls, fake, **more)
+
+    @classmethod
+    def clear(cls):
+        for d in cls.daemons:
+            d.give_up()
+        for f in cls.fakes:
+            f.stop()
+        if os.environ.get("SLACKMCP_KEEP"):
+            print(f"kept: {cls.dir}", file=sys.stderr)
+        else:
+            shutil.rmtree(cls.dir, ignore_errors=True)
+
+    @classmethod
+    def tearDownClass(cls):
+        problems = []
+        for d in cls.daemons:
+            try:
+                d.stop()
+            except AssertionError as e:
+                problems.append(str(e))
+            for path in d.reports():
+                with open(path, encoding="utf-8", errors="replace") as f:
+                    problems.append(f"sanitizer: {f.read()[:6000]}")
+        for f in cls.fakes:
+            for value in f.world.secrets():
+                cls.secrets.add("a secret of Slack", value)
+        problems += [f"{name} stands in {path}"
+                     for path, name in cls.secrets.search(
+                         cls.dir, skip=cls.may_hold_secrets)]
+        cls.clear()
+        if problems:
+            raise AssertionError("\n".join(problems))
+
+    # files of the suite's folder that hold a secret on purpose
+    may_hold_secrets = ("token.keys", "secret.conf")

@@ -1,0 +1,131 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+"""Runs the system tests against an installed program.
+
+    run.py [--build DIR | --root DIR] [--jobs N] [--list] [pattern …]
+
+A pattern is a suite (start, test_start) or suite.Class.test.  Each suite is a
+process of its own; the last line is "N passed, N failed"."""
+import argparse
+import concurrent.futures
+import glob
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+class Result(unittest.TextTestResult):
+    """Counts what passed, a class that does not start or end as one failed."""
+    passed = 0
+
+    def addSuccess(self, test):
+        super().addSuccess(test)
+        self.passed += 1
+
+
+def run_one(names):
+    """In the child: the tests of one suite."""
+    sys.path.insert(0, HERE)
+    tests = unittest.defaultTestLoader.loadTestsFromNames(names)
+    result = unittest.TextTestRunner(
+        verbosity=2, resultclass=Result, stream=sys.stdout).run(tests)
+    failed = len(result.failures) + len(result.errors) + \
+        len(result.unexpectedSuccesses)
+    for test, why in result.skipped:
+        print(f"skipped: {test}: {why}")
+    print(f"= {result.passed} {failed} {len(result.skipped)}")
+    return 1 if failed else 0
+
+
+def child(suite, names, limit):
+    began = time.monotonic()
+    try:
+        done = subprocess.run(
+            [sys.executable, os.path.abspath(__file__), "--one", *names],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, errors="replace",
+            timeout=limit, check=False)
+        text, rc = done.stdout, done.returncode
+    except subprocess.TimeoutExpired as e:
+        text = (e.stdout or b"").decode("utf-8", "replace")
+        text, rc = text + f"\nno end after {limit} s\n", 124
+    passed, failed, skipped = 0, 1, 0
+    last = text.rstrip().rpartition("\n")[2].split()
+    if last[:1] == ["="] and len(last) == 4:
+        passed, failed, skipped = map(int, last[1:])
+    if rc != 0:
+        failed = max(failed, 1)
+    return suite, passed, failed, skipped, time.monotonic() - began, text
+
+
+def pick(patterns):
+    """suite -> names that unittest loads."""
+    all_of = sorted(os.path.basename(p)[:-3]
+                    for p in glob.glob(os.path.join(HERE, "test_*.py")))
+    if not patterns:
+        return {s: [s] for s in all_of}
+    out = {}
+    for p in patterns:
+        p = p if p.startswith("test_") else "test_" + p
+        suite = p.partition(".")[0]
+        if suite not in all_of:
+            sys.exit(f"no suite {suite}; there are {' '.join(all_of)}")
+        out.setdefault(suite, []).append(p)
+    return out
+
+
+def installed(build, root):
+    done = subprocess.run(
+        ["make", "-C", build, "install", f"DESTDIR={root}"],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    if done.returncode != 0:
+        sys.exit(f"make install failed:\n{done.stdout[-4000:]}")
+
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument("--build", default="build")
+    p.add_argument("--root", help="where it is installed already")
+    p.add_argument("--jobs", type=int, default=2)
+    p.add_argument("--limit", type=int, default=600, help="seconds for a suite")
+    p.add_argument("--verbose", action="store_true")
+    p.add_argument("--list", action="store_true")
+    p.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
+    p.add_argument("patterns", nargs="*")
+    a = p.parse_args()
+    if a.one:
+        return run_one(a.patterns)
+    suites = pick(a.patterns)
+    if a.list:
+        print("\n".join(suites))
+        return 0
+    passed = failed = 0
+    with tempfile.TemporaryDirectory(prefix="smd-root-", dir="/tmp") as tmp:
+        os.chmod(tmp, 0o755)
+        if a.root is None:
+            installed(a.build, tmp)
+        os.environ["SLACKMCP_ROOT"] = os.path.abspath(a.root or tmp)
+        with concurrent.futures.ThreadPoolExecutor(a.jobs) as pool:
+            runs = [pool.submit(child, s, n, a.limit) for s, n in suites.items()]
+            for run in concurrent.futures.as_completed(runs):
+                suite, good, bad, skipped, seconds, text = run.result()
+                passed, failed = passed + good, failed + bad
+                if bad or a.verbose:
+                    print(text)
+                more = f", {skipped} skipped" if skipped else ""
+                print(f"system {suite[5:]}: {good} ok, {bad} bad{more}, "
+                      f"{seconds:.1f} s", flush=True)
+                for line in text.splitlines():
+                    if line.startswith("skipped: "):
+                        print(line)
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
