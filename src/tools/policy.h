@@ -27,7 +27,7 @@ struct policy {
 	enum role role;
 	char *toolsets;			/* list */
 	char *channels_read;		/* list; "": all */
-	char *channels_write;
+	char *channels_write;		/* likewise; says nothing unless the role writes */
 	char slack_user[32];		/* or "" */
 	struct rate rate;		/* per_minute 0: RATE_KEY's */
 	int64_t expires;		/* wall ms; 0: never */
@@ -36,7 +36,7 @@ struct policy {
 
 struct policy *policy_hold(struct policy *p);
 void policy_drop(struct policy *p);
-struct policy *policy_from_row(const struct key_row *row);
+struct policy *policy_from_row(const struct key_row *row);	/* NULL: unknown role */
 struct policy *policy_seed(void);	/* admin, all workspaces; principal "env" */
 
 /* May it reach this workspace, this channel there?  What it may not reach does not
@@ -48,8 +48,10 @@ bool policy_channel(const struct policy *p, const char *team_id, const char *cha
 bool policy_tool(const struct policy *p, enum role role, const char *toolset);
 
 /* `key add NAME [--workspaces T1,T2|*] [--role …] …`: argv[0] is the name.  Fills a
- * row whose strings point into argv or are constants; the hash is the caller's.
- * warning gets what the operator should know ("reaches no workspace yet"). */
+ * row whose strings point into argv (lists are tidied there) or are constants; id
+ * and hash are the caller's (principals_new_key).  Without options a key reads
+ * (role read), in no workspace, for ever.  warning gets lines that the operator
+ * should read ("reaches no workspace yet"). */
 int policy_parse(int argc, char **argv, struct key_row *row, struct buf *warning,
     struct err *err);
 #define POLICY_USAGE \
