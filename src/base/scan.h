@@ -20,7 +20,7 @@ int scan_json(const char *p, size_t len, struct err *err);
 enum scan_kind { SCAN_NONE, SCAN_OBJECT, SCAN_ARRAY, SCAN_STRING, SCAN_NUMBER,
 	SCAN_BOOL, SCAN_NULL };
 
-/* A value's raw text within the scanned bytes. */
+/* A value's raw text within the scanned bytes, a string with its quotes. */
 struct span {
 	enum scan_kind kind;	/* SCAN_NONE: not there */
 	const char *p;
@@ -29,7 +29,7 @@ struct span {
 
 /* These read text that scan_json has accepted. */
 struct span scan_value(const char *p, size_t len);	/* the one value */
-/* The member of that name of an object (names without escapes only). */
+/* The member of that name of an object, however the text writes the name. */
 struct span scan_member(struct span object, const char *name);
 /* The elements of an array: start with *at = NULL; kind SCAN_NONE at the end. */
 struct span scan_next(struct span array, const char **at);
