@@ -8,7 +8,7 @@
 #include <json.h>
 
 enum slack_method {
-#define METHOD(sym, name, tier, safe, per) METHOD_##sym,
+#define METHOD(sym, name, tier, burst, safe, per) METHOD_##sym,
 #include "slack/methods.def"
 #undef METHOD
 	METHOD_COUNT

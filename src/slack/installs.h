@@ -41,6 +41,9 @@ struct install *installs_find(struct installs *i, const char *team_id);
 /* In order of team id; stop when fn returns false. */
 void installs_each(struct installs *i, bool (*fn)(void *arg, struct install *in),
     void *arg);
+/* One of its own from a row: the token opened, refs 1. */
+struct install *install_from_row(const struct keyring *keys,
+    const struct install_row *row);
 struct install *install_hold(struct install *in);
 void install_drop(struct install *in);		/* NULL is fine */
 /* The id that keys and arguments use: team_id, else enterprise_id. */

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+#include "slack/budget.h"
+
+#include "base/clock.h"
+#include "shm/bucket.h"
+
+#include <stdio.h>
+
+#define WAIT_DEFAULT_S	30	/* a 429 without a readable Retry-After */
+#define WAIT_MAX_S	3600
+#define JITTER_MS	1000
+
+enum per { PER_TEAM, PER_CHANNEL };
+
+static const struct {
+	int tier, burst;
+	enum per per;
+} methods[] = {
+#define METHOD(sym, name, tier, burst, safe, per) { tier, burst, PER_##per },
+#include "slack/methods.def"
+#undef METHOD
+};
+
+static int
+scaled(int n, const struct conf *conf)
+{
+	double share = conf->budget_share > 1 ? conf->budget_share : 1;
+	double x = n * conf->budget_scale / share + 0.5;
+
+	if (x > 1000000)
+		return 1000000;
+	return x < 1 ? 1 : (int)x;
+}
+
+void
+budget_of(struct budget *b, const struct conf *conf, const struct install *in,
+    enum slack_method m, const char *channel)
+{
+	snprintf(b->scope, sizeof(b->scope), "slack:%.40s:%.40s:%s", in->app_id,
+	    install_key(in), slack_method_name(m));
+	if (methods[m].per == PER_CHANNEL && channel != NULL)
+		snprintf(b->lane, sizeof(b->lane), "slack:%.40s:%.40s:%s:%.40s",
+		    in->app_id, install_key(in), slack_method_name(m), channel);
+	else
+		snprintf(b->lane, sizeof(b->lane), "%s", b->scope);
+	b->rate = (struct rate){ 0, 0 };
+	if (conf->budget_scale > 0) {
+		b->rate.per_minute = scaled(methods[m].tier, conf);
+		b->rate.burst = scaled(methods[m].burst, conf);
+	}
+}
+
+int64_t
+budget_blocked(struct region *r, const struct budget *b)
+{
+	return bucket_blocked(r, b->scope);
+}
+
+int64_t
+budget_take(struct region *r, const struct budget *b, int64_t wait_ms, int64_t *again)
+{
+	int64_t at = clock_ms();
+
+	if (b->rate.per_minute > 0 && !bucket_take(r, b->lane, b->rate, wait_ms, &at)) {
+		*again = at;
+		return -1;
+	}
+	return at;
+}
+
+void
+budget_block(struct region *r, const struct budget *b, long seconds)
+{
+	unsigned short jitter;
+
+	if (seconds < 0)
+		seconds = WAIT_DEFAULT_S;
+	if (seconds > WAIT_MAX_S)
+		seconds = WAIT_MAX_S;
+	crypto_random(&jitter, sizeof(jitter));
+	bucket_block(r, b->scope, clock_ms() + seconds * 1000 + jitter % JITTER_MS);
+}

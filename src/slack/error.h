@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SLACK_ERROR_H
+#define SLACK_ERROR_H
+
+#include "slack/api.h"
+
+/* The class of one of Slack's error words; OTHER for one that has no row. */
+enum slack_class slack_class_of(const char *code);
+/* What the model is told of it; never empty. */
+const char *slack_error_text(const char *code);
+const char *slack_class_word(enum slack_class c);
+
+/* For the tests: the rows of errors.def in order; NULL past the end. */
+const char *slack_error_code(size_t row);
+
+/* The letters of an error word or a scope list, for log lines and answers: what is
+ * none is left out.  out is always a string. */
+void slack_word(char *out, size_t size, const char *text, size_t len);
+
+#endif
