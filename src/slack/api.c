@@ -284,8 +284,8 @@ read_word(struct json_object *json, const char *key, char *out, size_t size)
 		    (size_t)json_object_get_string_len(v));
 }
 
-static struct json_object *
-parse(const char *text, size_t len)
+struct json_object *
+slack_parse(const char *text, size_t len)
 {
 	struct json_tokener *tok = json_tokener_new_ex(JSON_DEPTH);
 	struct json_object *json = NULL;
@@ -362,7 +362,7 @@ on_reply(void *arg, const struct httpc_reply *reply, const struct err *err)
 		    " slack_request=%s", methods[c->m].name, install_key(c->in),
 		    reply->status, reply->len, reply->request_id);
 		a.sent = true;
-		json = parse(reply->body, reply->len);
+		json = slack_parse(reply->body, reply->len);
 		classify(reply, json, &a);
 	} else {
 		a.sent = err->kind != ERR_UPSTREAM;

@@ -52,6 +52,10 @@ struct slack_call *slack_ask(struct slack *s, struct install *in, enum slack_met
  * must be told.  Returns true when done will still come. */
 bool slack_cancel(struct slack_call *c);
 
+/* One of Slack's bodies: an object, owned by the caller, or NULL.  Laxer than
+ * base/scan.h about what is inside strings (lone surrogates, \u0000). */
+struct json_object *slack_parse(const char *text, size_t len);
+
 /* What a model is told of an answer that is no success: plain words and the next
  * step, never a token, with install_url where the app has to be connected again. */
 void slack_explain(const struct slack *s, const struct slack_answer *a,

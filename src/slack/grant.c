@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+#include "slack/grant.h"
+
+#include "base/clock.h"
+#include "base/list.h"
+#include "base/mem.h"
+#include "base/utf8.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ID_MAX		32
+#define NAME_MAX_LEN	200
+#define URL_MAX_LEN	200
+#define SCOPES_MAX	2000
+#define TOKEN_MAX	2048
+#define EXPIRES_MAX	(400LL * 86400)
+
+/* A string member: "" when it is absent, null, of another type or too long. */
+static char *
+text_of(struct json_object *o, const char *key, size_t max)
+{
+	struct json_object *v;
+	const char *s;
+	size_t len;
+
+	if (o == NULL || !json_object_object_get_ex(o, key, &v) ||
+	    !json_object_is_type(v, json_type_string))
+		return mem_str("");
+	s = json_object_get_string(v);
+	len = (size_t)json_object_get_string_len(v);
+	if (len > max || strlen(s) != len)
+		return mem_str("");
+	return mem_strn(s, len);
+}
+
+static char *
+id_of(struct json_object *o, const char *key)
+{
+	char *s = text_of(o, key, ID_MAX);
+
+	if (strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == strlen(s))
+		return s;
+	free(s);
+	return mem_str("");
+}
+
+/* A name may be long: it is cut, at a character's border. */
+static char *
+name_of(struct json_object *o)
+{
+	char *s = text_of(o, "name", 4096);
+	size_t at = 0, n;
+
+	while (s[at] != '\0' && (n = utf8_length(s + at, strlen(s + at))) > 0 &&
+	    at + n <= NAME_MAX_LEN)
+		at += n;
+	s[at] = '\0';
+	return s;
+}
+
+static struct json_object *
+member(struct json_object *o, const char *key)
+{
+	struct json_object *v;
+
+	if (!json_object_object_get_ex(o, key, &v) ||
+	    !json_object_is_type(v, json_type_object))
+		return NULL;
+	return v;
+}
+
+/* A token is printable ASCII: it will stand in a header. */
+static void
+token_of(struct json_object *o, const char *key, struct secret *out)
+{
+	char *s = text_of(o, key, TOKEN_MAX);
+	size_t n = 0;
+
+	while (s[n] > ' ' && s[n] <= '~')
+		n++;
+	if (n > 0 && s[n] == '\0')
+		secret_set(out, s);
+	explicit_bzero(s, strlen(s));
+	free(s);
+}
+
+static bool
+is_bot(struct json_object *answer)
+{
+	char *type = text_of(answer, "token_type", 16);
+	bool bot = type[0] == '\0' || strcmp(type, "bot") == 0;
+
+	free(type);
+	return bot;
+}
+
+int
+grant_read(struct grant *g, struct json_object *answer, char *code, size_t size)
+{
+	struct json_object *team = member(answer, "team");
+	struct json_object *org = member(answer, "enterprise");
+	struct json_object *v;
+	char *scopes;
+
+	*g = (struct grant){ 0 };
+	g->team_id = id_of(team, "id");
+	g->enterprise_id = id_of(org, "id");
+	g->team_name = name_of(team != NULL ? team : org);
+	g->app_id = id_of(answer, "app_id");
+	g->bot_user_id = id_of(answer, "bot_user_id");
+	g->installer = id_of(member(answer, "authed_user"), "id");
+	g->bot_id = mem_str("");
+	g->url = mem_str("");
+	scopes = text_of(answer, "scope", SCOPES_MAX);
+	g->scopes = list_tidy(scopes);
+	free(scopes);
+	if (is_bot(answer))
+		token_of(answer, "access_token", &g->bot_token);
+	token_of(answer, "refresh_token", &g->refresh_token);
+	if (json_object_object_get_ex(answer, "expires_in", &v) &&
+	    json_object_is_type(v, json_type_int))
+		g->expires_in = json_object_get_int64(v);
+	if (g->expires_in < 0 || g->expires_in > EXPIRES_MAX)
+		g->expires_in = 0;
+	if (g->bot_token.len == 0)
+		snprintf(code, size, "no_bot_token");
+	else if (g->team_id[0] == '\0' && g->enterprise_id[0] == '\0')
+		snprintf(code, size, "bad_answer");
+	else
+		return 0;
+	return -1;
+}
+
+static bool
+is_url(const char *s)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz"
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:/";
+
+	return (strncmp(s, "https://", 8) == 0 || strncmp(s, "http://", 7) == 0) &&
+	    strspn(s, letters) == strlen(s);
+}
+
+void
+grant_identify(struct grant *g, struct json_object *auth_test)
+{
+	free(g->bot_id);
+	free(g->url);
+	g->bot_id = id_of(auth_test, "bot_id");
+	g->url = text_of(auth_test, "url", URL_MAX_LEN);
+	if (!is_url(g->url))
+		g->url[0] = '\0';
+}
+
+void
+grant_wipe(struct grant *g)
+{
+	free(g->enterprise_id);
+	free(g->team_id);
+	free(g->app_id);
+	free(g->team_name);
+	free(g->scopes);
+	free(g->bot_user_id);
+	free(g->installer);
+	free(g->bot_id);
+	free(g->url);
+	secret_wipe(&g->bot_token);
+	secret_wipe(&g->refresh_token);
+	*g = (struct grant){ 0 };
+}
+
+void
+grant_row(const struct grant *g, const struct keyring *keys, int64_t asked,
+    struct buf *bot, struct buf *refresh, struct install_row *row)
+{
+	char identity[INSTALL_IDENTITY_SIZE];
+	int64_t now = clock_wall_ms();
+
+	install_identity(identity, g->enterprise_id, g->team_id);
+	buf_reset(bot);
+	buf_reset(refresh);
+	keyring_seal(keys, identity, secret_expose(&g->bot_token), g->bot_token.len,
+	    bot);
+	if (g->refresh_token.len > 0)
+		keyring_seal(keys, identity, secret_expose(&g->refresh_token),
+		    g->refresh_token.len, refresh);
+	*row = (struct install_row){
+		.enterprise_id = g->enterprise_id, .team_id = g->team_id,
+		.app_id = g->app_id, .team_name = g->team_name, .team_url = g->url,
+		.key_id = keyring_first(keys),
+		.bot_token = bot->p, .bot_token_len = bot->len,
+		.refresh_token = refresh->len > 0 ? refresh->p : "",
+		.refresh_token_len = refresh->len,
+		.expires = g->expires_in > 0 ? asked + g->expires_in * 1000 : 0,
+		.scopes = g->scopes, .bot_user_id = g->bot_user_id, .bot_id = g->bot_id,
+		.installer = g->installer, .made = now, .updated = now,
+		.state = INSTALL_PENDING,
+	};
+}

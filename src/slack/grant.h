@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SLACK_GRANT_H
+#define SLACK_GRANT_H
+
+#include "base/crypto.h"
+#include "store/installs.h"
+
+#include <json.h>
+
+/* What oauth.v2.access gave, checked for type and length (SLACK.md 11.5). */
+struct grant {
+	char *enterprise_id, *team_id, *app_id;
+	char *team_name;		/* the org's for an org-wide install */
+	char *scopes;
+	char *bot_user_id, *installer;
+	char *bot_id, *url;		/* of auth.test, "" before */
+	struct secret bot_token, refresh_token;
+	int64_t expires_in;		/* seconds; 0: never */
+};
+
+/* -1 and Slack's kind of error word in code: no_bot_token, or bad_answer. */
+int grant_read(struct grant *g, struct json_object *answer, char *code, size_t size);
+/* bot_id and url; what does not look right stays "". */
+void grant_identify(struct grant *g, struct json_object *auth_test);
+void grant_wipe(struct grant *g);
+
+/* The row to store; its tokens are sealed into the two buffers, its other strings
+ * are the grant's.  asked: wall ms from before the code was given away. */
+void grant_row(const struct grant *g, const struct keyring *keys, int64_t asked,
+    struct buf *bot, struct buf *refresh, struct install_row *row);
+
+#endif

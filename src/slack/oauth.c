@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+#include "slack/oauth.h"
+
+#include "base/clock.h"
+#include "base/list.h"
+#include "base/mem.h"
+#include "shm/board.h"
+#include "slack/api.h"
+#include "slack/error.h"
+#include "slack/grant.h"
+#include "slack/oauth_state.h"
+#include "store/nonces.h"
+#include "store/spool.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define IDENTIFY_MS	8000	/* for auth.test; without it the install is stored too */
+#define CODE_MAX	512
+
+struct oauth {
+	struct slack *s;
+	oauth_fn *done;			/* NULL: the listener has gone */
+	void *arg;
+	char nonce[OAUTH_NONCE_SIZE];
+	struct buf form;		/* the code */
+	bool exchanging;		/* from here on it finishes in any case */
+
+	struct event *timer;		/* an answer that needs no waiting */
+	struct unit *unit;		/* the nonce */
+	int64_t asked;			/* wall ms, before the code was given away */
+	struct grant grant;
+	struct install *probe;		/* what auth.test is asked with */
+	struct install_row row;		/* borrows from grant and the two below */
+	struct buf bot, refresh;	/* sealed */
+
+	enum oauth_end end;
+	char code[64];
+};
+
+static char *wanted_scopes;		/* of the enabled tools */
+
+void
+oauth_set_scopes(const char *scopes)
+{
+	free(wanted_scopes);
+	wanted_scopes = mem_str(scopes);
+}
+
+static const char *
+scopes_of(const struct conf *conf)
+{
+	if (conf->slack_scopes[0] != '\0')
+		return conf->slack_scopes;
+	return wanted_scopes != NULL ? wanted_scopes : "";
+}
+
+static void
+add_redirect(const struct conf *conf, struct buf *form)
+{
+	struct buf uri = { 0 };
+
+	buf_str(&uri, conf->slack_redirect_uri);
+	if (uri.len == 0) {
+		buf_str(&uri, conf->public_base_url);
+		buf_str(&uri, "/slack/oauth/callback");
+	}
+	buf_form(form, "redirect_uri", uri.p, uri.len);
+	buf_wipe(&uri);
+}
+
+static void
+add_field(struct buf *form, const char *name, const char *value)
+{
+	if (value[0] != '\0')
+		buf_form(form, name, value, strlen(value));
+}
+
+void
+oauth_begin(struct slack *s, struct buf *state, struct buf *cookie)
+{
+	char text[B64URL_SIZE(OAUTH_COOKIE_BYTES)];
+
+	crypto_token(text, OAUTH_COOKIE_BYTES);
+	buf_str(cookie, text);
+	oauth_state_seal(s->keys, text, clock_wall_ms() + OAUTH_STATE_S * 1000LL, state);
+	explicit_bzero(text, sizeof(text));
+	counter_up(CNT_OAUTH_STARTED);
+}
+
+void
+oauth_authorize_url(const struct slack *s, const char *state, const char *team,
+    struct buf *out)
+{
+	struct buf query = { 0 };
+
+	add_field(&query, "client_id", s->conf->slack_client_id);
+	add_field(&query, "scope", scopes_of(s->conf));
+	add_redirect(s->conf, &query);
+	add_field(&query, "state", state);
+	add_field(&query, "team", team);
+	buf_str(out, s->conf->slack_authorize_url);
+	buf_char(out, '?');
+	buf_add(out, query.p, query.len);
+	buf_wipe(&query);
+}
+
+static void
+free_oauth(struct oauth *o)
+{
+	event_free(o->timer);
+	buf_wipe(&o->form);
+	buf_wipe(&o->bot);
+	buf_wipe(&o->refresh);
+	grant_wipe(&o->grant);
+	install_drop(o->probe);
+	if (o->exchanging && o->done == NULL)
+		board_gauge(GAUGE_DETACHED, -1);
+	free(o);
+}
+
+/* The one way out. */
+static void
+finish(struct oauth *o, enum oauth_end end)
+{
+	struct oauth_result r = {
+		.end = end, .code = o->code, .state = o->row.state,
+		.team_id = "", .team_name = "", .rotates = o->grant.refresh_token.len > 0,
+	};
+	bool good = end == OAUTH_DONE || end == OAUTH_SPOOLED;
+
+	counter_up(good ? CNT_OAUTH_DONE : CNT_OAUTH_FAILED);
+	if (good) {
+		r.team_id = o->grant.team_id[0] != '\0' ? o->grant.team_id :
+		    o->grant.enterprise_id;
+		r.team_name = o->grant.team_name;
+		log_info("oauth", "install %s team=%s state=%s%s",
+		    end == OAUTH_DONE ? "stored" : "spooled", r.team_id,
+		    install_state_word(r.state), r.rotates ? " rotates=yes" : "");
+	}
+	if (o->done != NULL)
+		o->done(o->arg, &r);
+	free_oauth(o);
+}
+
+static void
+on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct oauth *o = arg;
+
+	(void)fd, (void)what;
+	finish(o, o->end);
+}
+
+/* The store would not take it: the sealed row goes to the spool. */
+static void
+spool(struct oauth *o, const struct err *why)
+{
+	struct err err;
+
+	log_warn("oauth", "the store did not take an install team=%s: %s",
+	    o->row.team_id, why->text);
+	if (spool_install(o->s->conf->state_dir, &o->row, &err) == 0) {
+		region_set_spooled(o->s->region, true);
+		counter_up(CNT_SPOOLED);
+		finish(o, OAUTH_SPOOLED);
+		return;
+	}
+	log_error("oauth", "an install is lost, neither store nor spool took it:"
+	    " have it made again team=%s: %s", o->row.team_id, err.text);
+	snprintf(o->code, sizeof(o->code), "not_stored");
+	finish(o, OAUTH_STORE_AWAY);
+}
+
+static void
+on_stored(void *arg, const struct err *err)
+{
+	struct oauth *o = arg;
+
+	if (err != NULL) {
+		spool(o, err);
+		return;
+	}
+	installs_refresh(o->s->installs);
+	finish(o, OAUTH_DONE);
+}
+
+/* Live at once, or does it wait for the operator?  A row that is there keeps its
+ * state (store/installs.h), so that is what the page must say. */
+static enum install_state
+state_of(const struct oauth *o)
+{
+	const struct conf *conf = o->s->conf;
+	const struct grant *g = &o->grant;
+	struct install *old = installs_find(o->s->installs,
+	    g->team_id[0] != '\0' ? g->team_id : g->enterprise_id);
+
+	if (old != NULL && strcmp(old->enterprise_id, g->enterprise_id) == 0 &&
+	    (old->state == INSTALL_LIVE || old->state == INSTALL_DISABLED))
+		return old->state;
+	if (conf->install_allow[0] == '\0')
+		return conf->base_loopback ? INSTALL_LIVE : INSTALL_PENDING;
+	if ((g->team_id[0] != '\0' && list_allows(conf->install_allow, g->team_id)) ||
+	    (g->enterprise_id[0] != '\0' &&
+	    list_allows(conf->install_allow, g->enterprise_id)))
+		return INSTALL_LIVE;
+	return INSTALL_PENDING;
+}
+
+static void
+on_identified(void *arg, const struct slack_answer *a)
+{
+	struct oauth *o = arg;
+
+	if (a->class == SLACK_NONE)
+		grant_identify(&o->grant, a->json);
+	else
+		log_warn("oauth", "auth.test failed after an install team=%s error=%s",
+		    o->row.team_id, a->code);
+	grant_row(&o->grant, o->s->keys, o->asked, &o->bot, &o->refresh, &o->row);
+	o->row.state = state_of(o);
+	install_put(o->s->store, &o->row, on_stored, o);
+}
+
+static void
+identify(struct oauth *o)
+{
+	grant_row(&o->grant, o->s->keys, o->asked, &o->bot, &o->refresh, &o->row);
+	o->probe = install_from_row(o->s->keys, &o->row);
+	slack_ask(o->s, o->probe, METHOD_AUTH_TEST, "", 0, NULL,
+	    clock_ms() + IDENTIFY_MS, on_identified, o);
+}
+
+static void
+refused(struct oauth *o, struct json_object *json)
+{
+	struct json_object *v;
+
+	if (json_object_object_get_ex(json, "error", &v) &&
+	    json_object_is_type(v, json_type_string))
+		slack_word(o->code, sizeof(o->code), json_object_get_string(v),
+		    (size_t)json_object_get_string_len(v));
+	log_warn("oauth", "Slack refused a code error=%s", o->code);
+	finish(o, OAUTH_SLACK_REFUSED);
+}
+
+static void
+read_answer(struct oauth *o, const struct httpc_reply *reply)
+{
+	struct json_object *json = slack_parse(reply->body, reply->len), *ok;
+
+	if (json == NULL || !json_object_object_get_ex(json, "ok", &ok) ||
+	    !json_object_is_type(ok, json_type_boolean) || reply->status >= 500) {
+		log_warn("oauth", "Slack's answer to a code makes no sense status=%ld"
+		    " slack_request=%s", reply->status, reply->request_id);
+		finish(o, OAUTH_SLACK_AWAY);
+	} else if (!json_object_get_boolean(ok)) {
+		refused(o, json);
+	} else if (grant_read(&o->grant, json, o->code, sizeof(o->code)) == -1) {
+		log_warn("oauth", "an install without what is needed error=%s", o->code);
+		finish(o, OAUTH_SLACK_REFUSED);
+	} else {
+		identify(o);
+	}
+	json_object_put(json);
+}
+
+static void
+on_exchanged(void *arg, const struct httpc_reply *reply, const struct err *err)
+{
+	struct oauth *o = arg;
+
+	board_gauge(GAUGE_SLACK, -1);
+	board_slack(reply != NULL);
+	if (reply != NULL) {
+		read_answer(o, reply);
+		return;
+	}
+	log_warn("oauth", "a code could not be exchanged: %s", err->text);
+	finish(o, OAUTH_SLACK_AWAY);
+}
+
+/* "Basic …" of the percent-encoded id and secret, as RFC 6749 2.3.1 wants it. */
+static void
+basic(const struct conf *conf, struct secret *out)
+{
+	struct buf pair = { 0 }, text = { 0 };
+
+	buf_url(&pair, conf->slack_client_id, strlen(conf->slack_client_id));
+	buf_char(&pair, ':');
+	buf_url(&pair, secret_expose(&conf->slack_client_secret),
+	    conf->slack_client_secret.len);
+	buf_str(&text, "Basic ");
+	crypto_b64(&text, pair.p, pair.len);
+	secret_set(out, text.p);
+	buf_wipe(&pair);
+	buf_wipe(&text);
+}
+
+static void
+exchange(struct oauth *o)
+{
+	const struct conf *conf = o->s->conf;
+	struct secret authorization = { 0 };
+	char url[512];
+	struct httpc_ask ask = {
+		.url = url, .authorization = &authorization,
+		.timeout_ms = (long)conf->upstream_timeout,
+	};
+
+	snprintf(url, sizeof(url), "%soauth.v2.access", conf->slack_api_url);
+	add_redirect(conf, &o->form);
+	ask.form = o->form.p;
+	ask.form_len = o->form.len;
+	basic(conf, &authorization);
+	o->exchanging = true;
+	o->asked = clock_wall_ms();
+	counter_up(CNT_SLACK_CALLS);
+	board_gauge(GAUGE_SLACK, 1);
+	httpc_post(o->s->httpc, &ask, on_exchanged, o);
+	secret_wipe(&authorization);
+	buf_wipe(&o->form);
+}
+
+static void
+on_nonce(void *arg, bool first, const struct err *err)
+{
+	struct oauth *o = arg;
+
+	o->unit = NULL;
+	if (err != NULL) {
+		log_warn("oauth", "the store does not take writes: %s", err->text);
+		finish(o, OAUTH_STORE_AWAY);
+	} else if (!first) {
+		finish(o, OAUTH_USED);
+	} else {
+		exchange(o);
+	}
+}
+
+struct oauth *
+oauth_finish(struct slack *s, const char *state, const char *cookie, const char *code,
+    oauth_fn *done, void *arg)
+{
+	struct oauth *o = mem_new(sizeof(*o));
+	struct timeval now = { 0, 0 };
+	int64_t until;
+
+	o->s = s;
+	o->done = done;
+	o->arg = arg;
+	o->row.team_id = "";
+	o->timer = evtimer_new(s->base, on_timer, o);
+	if (o->timer == NULL)
+		fatal("no timer for an install");
+	if (oauth_state_open(s->keys, cookie, state, clock_wall_ms(), o->nonce,
+	    &until) == 0 && code[0] != '\0' && strlen(code) <= CODE_MAX) {
+		buf_form(&o->form, "code", code, strlen(code));
+		o->unit = nonce_use(s->store, o->nonce, until, on_nonce, o);
+	} else {
+		o->end = OAUTH_BAD_STATE;
+		evtimer_add(o->timer, &now);
+	}
+	return o;
+}
+
+void
+oauth_forget(struct oauth *o)
+{
+	if (o->exchanging) {
+		o->done = NULL;
+		board_gauge(GAUGE_DETACHED, 1);
+		return;
+	}
+	if (o->unit != NULL)
+		store_cancel(o->unit);
+	free_oauth(o);
+}
