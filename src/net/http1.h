@@ -23,7 +23,11 @@
  *               nothing may be answered any more.
  *   on_done     after the answer was handed over or on_gone: last use of req; this
  *               is where the log line of a request is written.
- * One request of a connection is in work at a time, so answers keep the order. */
+ * What is refused or runs out of time before the handler could answer is answered
+ * here: with on_gone (if on_head was called) and on_done around it.  on_done alone
+ * comes for what never was a good request; method and path are "-" then and data
+ * is NULL.  One request of a connection is in work at a time, so answers keep the
+ * order. */
 struct http_server;
 struct http_req;
 
@@ -86,6 +90,7 @@ void http_server_adopt(struct http_server *s, int fd, const char *peer);
 void http_server_drain(struct http_server *s, int64_t idle_ms);
 bool http_server_idle(const struct http_server *s);
 size_t http_server_connections(const struct http_server *s);
+size_t http_server_requests(const struct http_server *s);	/* in work now */
 
 /* The first field of that (lower-case) name, or NULL. */
 const char *http_field(const struct http_req *req, const char *name);
