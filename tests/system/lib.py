@@ -210,10 +210,13 @@ class Daemon:
     def spawn(self, *args):
         """Starts it, and does not wait."""
         with open(self.log, "ab") as err:
-            self.proc = subprocess.Popen(
-                [program("slackmcpd"), *args], env=self.environ(),
-                cwd=self.dir, stdin=subprocess.DEVNULL, stdout=err, stderr=err,
-                start_new_session=True)
+            return self.spawn_to(err, *args)
+
+    def spawn_to(self, err, *args):
+        self.proc = subprocess.Popen(
+            [program("slackmcpd"), *args], env=self.environ(), cwd=self.dir,
+            stdin=subprocess.DEVNULL, stdout=err, stderr=err,
+            start_new_session=True)
         return self
 
     def start(self, *args, ready=True):
@@ -253,7 +256,7 @@ class Daemon:
     def workers(self):
         """Pids of the workers that serve, by their own word."""
         return [w["pid"] for w in self.ctl_json("show", "workers")
-                if w.get("state", "").lower() == "ready"]
+                if w["what"].startswith("worker") and w["state"] == "ready"]
 
     def logs(self):
         with open(self.log, encoding="utf-8", errors="replace") as f:
