@@ -35,6 +35,7 @@ void crypto_token(char *out, size_t bytes);	/* B64URL_SIZE(bytes) */
 
 struct keyring;
 struct keyring *keyring_parse(const char *text, struct err *err);
+struct keyring *keyring_load(const struct secret *text, struct err *err);
 void keyring_free(struct keyring *k);		/* zeroes; NULL is fine */
 const char *keyring_first(const struct keyring *k);	/* id of the sealing key */
 bool keyring_has(const struct keyring *k, const char *id);

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SERVES_MS	10000
+#define SERVES_MS	3000
 
 static struct row *mine;		/* this process's */
 

@@ -73,7 +73,7 @@ const char *board_state_name(enum board_state state);
 
 /* Has that slot a READY worker whose stamp is younger than max_age_ms? */
 bool board_slot_serves(const struct region *r, int slot, int64_t max_age_ms);
-int board_ready(const struct region *r);	/* slots that serve (10 s) */
+int board_ready(const struct region *r);	/* slots that serve (stamp younger than 3 s) */
 
 /* Daemon facts kept in the head, written by the master. */
 struct board_facts {

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+#include "master/state.h"
+
+#include "admin/command.h"
+#include "base/clock.h"
+#include "base/jsonw.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "net/peer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The admin control socket: a line in, the answer out, closed.  A failure begins
+ * with "error: " (or is {"error": …} after --json). */
+#define CLIENTS_MAX	32
+#define LINE_S		10		/* to send a line; to take the answer */
+#define ANSWER_MAX	(8 * 1024 * 1024)
+#define WORKER_MS	2000		/* beyond the store's own deadline */
+
+struct client {
+	LIST_ENTRY(client) next;
+	struct control *control;
+	int fd;
+	struct event *event, *timer;
+	enum command_level level;
+	struct buf in, out;
+	size_t sent;
+	unsigned id;			/* of a COMMAND that a worker works on; 0 */
+	bool json, error;
+	int worker;			/* pid, to name it */
+};
+
+struct control {
+	struct master *m;
+	int fd;
+	struct event *event;
+	LIST_HEAD(, client) clients;
+	int nclients;
+	unsigned next_id;
+	gid_t group;
+	bool has_group;
+};
+
+static void
+client_free(struct client *c)
+{
+	LIST_REMOVE(c, next);
+	c->control->nclients--;
+	event_free(c->event);
+	event_free(c->timer);
+	close(c->fd);
+	buf_wipe(&c->in);		/* may hold what key add printed */
+	buf_wipe(&c->out);
+	free(c);
+}
+
+static void
+send_out(struct client *c)
+{
+	while (c->sent < c->out.len) {
+		ssize_t n = write(c->fd, c->out.p + c->sent, c->out.len - c->sent);
+
+		if (n == -1 && errno == EAGAIN) {
+			event_add(c->event, NULL);
+			return;
+		}
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			break;
+		c->sent += (size_t)n;
+	}
+	client_free(c);
+}
+
+static void
+on_writable(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	send_out(arg);
+}
+
+/* The answer is whole. */
+static void
+finish(struct client *c)
+{
+	struct event_base *base = c->control->m->base;
+
+	event_free(c->event);
+	c->event = event_new(base, c->fd, EV_WRITE, on_writable, c);
+	evtimer_add(c->timer, &(struct timeval){ LINE_S, 0 });
+	c->id = 0;
+	send_out(c);
+}
+
+static void
+say_error(struct client *c, const char *text)
+{
+	struct jsonw w = { .out = &c->out };
+
+	buf_reset(&c->out);
+	if (!c->json) {
+		buf_fmt(&c->out, "error: %s%s", text,
+		    text[0] != '\0' && text[strlen(text) - 1] == '\n' ? "" : "\n");
+		return;
+	}
+	jsonw_open(&w, '{');
+	jsonw_put_text(&w, "error", text);
+	jsonw_close(&w);
+	buf_char(&c->out, '\n');
+}
+
+static void
+fail(struct client *c, const char *text)
+{
+	say_error(c, text);
+	finish(c);
+}
+
+static void
+run_here(struct client *c, const struct request *req)
+{
+	struct buf out = { .max = ANSWER_MAX };
+
+	if (command_run(c->control->m, req, &out) == -1)
+		say_error(c, out.len > 0 ? out.p : "failed");
+	else
+		buf_add(&c->out, out.p, out.len);
+	buf_wipe(&out);
+	finish(c);
+}
+
+static void
+run_there(struct client *c, const char *line)
+{
+	struct control *ctl = c->control;
+	struct child *worker = supervise_any(ctl->m);
+
+	if (worker == NULL) {
+		fail(c, "no worker is ready; see show workers and the log");
+		return;
+	}
+	c->id = ++ctl->next_id;
+	c->worker = (int)worker->pid;
+	evtimer_add(c->timer, &(struct timeval){
+	    .tv_sec = (ctl->m->conf->store_timeout + WORKER_MS) / 1000 });
+	event_del(c->event);
+	if (!channel_send(worker->channel, MSG_COMMAND, c->id, line, strlen(line), -1))
+		fail(c, "the worker's channel is full; try again");
+}
+
+void
+control_answer(struct master *m, const struct message *msg)
+{
+	struct client *c;
+
+	if (m->control == NULL)
+		return;
+	LIST_FOREACH(c, &m->control->clients, next)
+		if (c->id != 0 && c->id == msg->id)
+			break;
+	if (c == NULL)
+		return;
+	buf_add(&c->out, msg->data, msg->len);
+	c->error |= msg->error;
+	if (!msg->last)
+		return;
+	if (c->error) {
+		char *text = mem_strn(c->out.p, c->out.len);
+
+		say_error(c, text);
+		free(text);
+	}
+	finish(c);
+}
+
+static void
+run_line(struct client *c)
+{
+	char *line = mem_strn(c->in.p, strcspn(c->in.p, "\r\n"));
+	char *copy = mem_str(line);
+	struct request req;
+	struct err err;
+
+	if (command_parse(copy, c->level, &req, &err) == -1) {
+		c->json = req.json;
+		fail(c, err.text);
+	} else {
+		c->json = req.json;
+		log_debug("control", "command \"%s\"", commands[req.id].words);
+		if (commands[req.id].where == WHERE_MASTER)
+			run_here(c, &req);
+		else
+			run_there(c, line);
+	}
+	free(copy);
+	free(line);
+}
+
+static void
+on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct client *c = arg;
+	char *room = buf_room(&c->in, 512);
+	ssize_t n;
+
+	(void)what;
+	if (room == NULL) {
+		fail(c, "the line is too long");
+		return;
+	}
+	n = read(fd, room, 512);
+	if (n == -1 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n > 0)
+		c->in.len += (size_t)n;
+	if (n <= 0 && c->in.len == 0) {
+		client_free(c);
+		return;
+	}
+	if (n <= 0 || memchr(c->in.p, '\n', c->in.len) != NULL) {
+		buf_char(&c->in, '\0');
+		run_line(c);
+	}
+}
+
+static void
+on_time(evutil_socket_t fd, short what, void *arg)
+{
+	struct client *c = arg;
+	char text[96];
+
+	(void)fd;
+	(void)what;
+	if (c->id == 0) {
+		client_free(c);
+		return;
+	}
+	snprintf(text, sizeof(text), "worker %d did not answer in time", c->worker);
+	fail(c, text);
+}
+
+static bool
+in_group(uid_t uid, gid_t gid, gid_t wanted)
+{
+	struct passwd *pw;
+	gid_t groups[64];
+	int n = 64;
+
+	if (gid == wanted)
+		return true;
+	if ((pw = getpwuid(uid)) == NULL || getgrouplist(pw->pw_name, gid, groups, &n) == -1)
+		return false;
+	for (int i = 0; i < n; i++)
+		if (groups[i] == wanted)
+			return true;
+	return false;
+}
+
+/* Root and the master's user may do all, CONTROL_GROUP what only shows. */
+static int
+level_of(struct control *ctl, int fd, enum command_level *level)
+{
+	uid_t uid;
+	gid_t gid;
+
+	if (peer_credentials(fd, &uid, &gid) == -1)
+		return -1;
+	*level = LEVEL_VIEW;
+	if (uid == 0 || uid == geteuid())
+		*level = LEVEL_ADMIN;
+	else if (!ctl->has_group || !in_group(uid, gid, ctl->group))
+		return -1;
+	return 0;
+}
+
+static void
+on_accept(evutil_socket_t listener, short what, void *arg)
+{
+	struct control *ctl = arg;
+	enum command_level level;
+	struct client *c;
+	int fd = peer_accept((int)listener);
+
+	(void)what;
+	if (fd == -1)
+		return;
+	if (ctl->nclients >= CLIENTS_MAX || level_of(ctl, fd, &level) == -1) {
+		close(fd);
+		return;
+	}
+	c = mem_new(sizeof(*c));
+	*c = (struct client){ .control = ctl, .fd = fd, .level = level,
+		.in.max = COMMAND_LINE, .out.max = ANSWER_MAX };
+	LIST_INSERT_HEAD(&ctl->clients, c, next);
+	ctl->nclients++;
+	c->event = event_new(ctl->m->base, fd, EV_READ | EV_PERSIST, on_readable, c);
+	c->timer = evtimer_new(ctl->m->base, on_time, c);
+	event_add(c->event, NULL);
+	evtimer_add(c->timer, &(struct timeval){ LINE_S, 0 });
+}
+
+int
+control_open(struct master *m, struct err *err)
+{
+	struct control *ctl = mem_new(sizeof(*ctl));
+	const char *group = m->conf->control_group;
+
+	ctl->m = m;
+	LIST_INIT(&ctl->clients);
+	ctl->has_group = group[0] != '\0';
+	if (ctl->has_group && runas_group(group, &ctl->group, err) == -1) {
+		free(ctl);
+		return -1;
+	}
+	ctl->fd = listen_unix(m->conf->control_socket, ctl->has_group ? 0660 : 0600,
+	    ctl->has_group ? (int)ctl->group : -1, err);
+	if (ctl->fd == -1) {
+		free(ctl);
+		return -1;
+	}
+	ctl->event = event_new(m->base, ctl->fd, EV_READ | EV_PERSIST, on_accept, ctl);
+	event_add(ctl->event, NULL);
+	m->control = ctl;
+	return 0;
+}
+
+void
+control_close(struct master *m)
+{
+	struct control *ctl = m->control;
+
+	if (ctl == NULL)
+		return;
+	while (!LIST_EMPTY(&ctl->clients))
+		client_free(LIST_FIRST(&ctl->clients));
+	event_free(ctl->event);
+	close(ctl->fd);
+	unlink(m->conf->control_socket);
+	free(ctl);
+	m->control = NULL;
+}

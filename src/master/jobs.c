@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+#include "master/state.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "shm/board.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#define OUTPUT_MAX	(1024 * 1024)
+#define PRUNE_FIRST_MS	60000
+#define PRUNE_EVERY_MS	600000
+#define SPOOL_EVERY_MS	2000
+#define PREPARE_PAUSE_MS 1000		/* doubling to … */
+#define PREPARE_MAX_MS	30000
+
+int
+job_start(struct master *m, enum job_id job, char **argv, job_done_fn *done, void *arg)
+{
+	struct child *c = child_start(m, -1, (int)job, argv);
+
+	if (c == NULL)
+		return -1;
+	c->deadline = c->started + job_rows[job].seconds * 1000LL;
+	c->output.max = OUTPUT_MAX;
+	c->done = done;
+	c->arg = arg;
+	return 0;
+}
+
+void
+job_message(struct child *c, const struct message *msg)
+{
+	if (msg->type == MSG_REPLY)
+		buf_add(&c->output, msg->data, msg->len);
+}
+
+void
+job_ended(struct child *c, int status)
+{
+	int code = WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+
+	if (c->channel != NULL)
+		channel_drain(c->channel);	/* what it said last */
+	if (c->killed)
+		log_error("job", "%s was ended: it took longer than %d s",
+		    job_rows[c->job].name, job_rows[c->job].seconds);
+	else if (WIFSIGNALED(status))
+		log_error("job", "%s died signal=%d", job_rows[c->job].name, WTERMSIG(status));
+	if (c->done != NULL)
+		c->done(c->m, code, &c->output, c->arg);
+	child_free(c);
+}
+
+static bool
+runs(const struct master *m, enum job_id job)
+{
+	struct child *c;
+
+	TAILQ_FOREACH(c, &m->children, next)
+		if (c->slot < 0 && c->job == (int)job)
+			return true;
+	return false;
+}
+
+static void
+prepared(struct master *m, int status, const struct buf *output, void *arg)
+{
+	const char *text = output->len > 0 ? output->p : "the store could not be prepared";
+
+	(void)arg;
+	m->region_fresh = false;
+	m->prepare_job = 0;
+	if (status == JOB_OK) {
+		m->keys_are_new = false;
+		if (!m->running && !m->stopping)
+			supervise_start(m);
+		return;
+	}
+	if (status == JOB_REFUSED || (status != JOB_LATER && !m->up)) {
+		master_fail(m, status == JOB_REFUSED ? 78 : 1, text);
+		return;
+	}
+	m->prepare_pause = m->prepare_pause == 0 ? PREPARE_PAUSE_MS : m->prepare_pause * 2;
+	if (m->prepare_pause > PREPARE_MAX_MS)
+		m->prepare_pause = PREPARE_MAX_MS;
+	m->prepare_job = clock_ms() + m->prepare_pause;
+	log_warn("job", "the store is away, workers serve without it: %s", text);
+	if (!m->running && !m->stopping)
+		supervise_start(m);
+}
+
+static void
+start_due(struct master *m, enum job_id job, int64_t *at, int64_t next, job_done_fn *done)
+{
+	if (*at == 0 || clock_ms() < *at || runs(m, job))
+		return;
+	*at = next;
+	if (job_start(m, job, NULL, done, NULL) == -1)
+		*at = clock_ms() + PREPARE_MAX_MS;
+}
+
+void
+job_tick(struct master *m)
+{
+	int64_t now = clock_ms();
+	struct child *c;
+
+	TAILQ_FOREACH(c, &m->children, next)
+		if (c->slot < 0 && now >= c->deadline && !c->killed) {
+			c->killed = true;
+			kill(c->pid, SIGKILL);
+		}
+	if (m->stopping)
+		return;
+	start_due(m, JOB_PREPARE, &m->prepare_job, 0, prepared);
+	if (!m->up)
+		return;
+	if (m->prune_job == 0)
+		m->prune_job = now + PRUNE_FIRST_MS;
+	start_due(m, JOB_PRUNE, &m->prune_job, now + PRUNE_EVERY_MS, NULL);
+	if (region_spooled(m->region))
+		start_due(m, JOB_SPOOL, &m->spool_job, now + SPOOL_EVERY_MS, NULL);
+}

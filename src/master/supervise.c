@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+#include "master/state.h"
+
+#include "base/clock.h"
+#include "base/counter.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "shm/board.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#define SHORT_LIFE_MS	1000
+#define SHORT_LIVES	3	/* in a row, before there is a pause */
+#define PAUSE_FIRST_MS	100
+#define REPLACED_MS	35000	/* how long a replaced generation may live */
+#define GRACE_MS	2000	/* beyond its deadline, before it is killed */
+
+static void
+start_worker(struct master *m, int slot)
+{
+	m->places[slot].next_start = 0;
+	if (child_start(m, slot, -1, NULL) == NULL)
+		m->places[slot].next_start = clock_ms() + SHORT_LIFE_MS;
+	else
+		counter_up(CNT_WORKERS_STARTED);
+}
+
+void
+supervise_start(struct master *m)
+{
+	m->running = true;
+	m->generation++;
+	memset(m->places, 0, sizeof(m->places));
+	for (int slot = 0; slot < m->workers; slot++)
+		start_worker(m, slot);
+	supervise_facts(m);
+}
+
+void
+supervise_facts(struct master *m)
+{
+	struct board_facts facts = { .started = m->started, .workers = m->workers,
+		.stopping = m->stopping };
+
+	for (int slot = 0; slot < m->workers; slot++)
+		facts.crash_loop |= m->places[slot].pause_ms > 0;
+	board_set_facts(m->region, &facts);
+}
+
+static bool
+is_worker(const struct child *c)
+{
+	return c->slot >= 0;
+}
+
+static void
+drain(struct child *c, int64_t ms)
+{
+	char text[24];
+
+	if (c->drain_until != 0 && c->drain_until <= clock_ms() + ms + GRACE_MS)
+		return;
+	/* Three things may finish without a listener (DESIGN 5). */
+	c->drain_until = clock_ms() + ms + c->m->conf->upstream_timeout + GRACE_MS;
+	snprintf(text, sizeof(text), "%" PRId64, ms);
+	if (c->channel != NULL)
+		channel_send(c->channel, MSG_DRAIN, 0, text, strlen(text), -1);
+}
+
+void
+supervise_drain(struct master *m, int64_t ms)
+{
+	struct child *c;
+
+	m->running = false;
+	TAILQ_FOREACH(c, &m->children, next)
+		if (is_worker(c))
+			drain(c, ms);
+}
+
+void
+supervise_kill(struct master *m)
+{
+	struct child *c;
+
+	TAILQ_FOREACH(c, &m->children, next)
+		if (is_worker(c))
+			kill(c->pid, SIGKILL);
+}
+
+static int
+ready_of(struct master *m, unsigned generation)
+{
+	struct child *c;
+	int n = 0;
+
+	TAILQ_FOREACH(c, &m->children, next)
+		n += is_worker(c) && c->generation == generation && c->ready;
+	return n;
+}
+
+void
+supervise_ready(struct child *c)
+{
+	struct master *m = c->m;
+	struct child *old;
+
+	c->ready = true;
+	log_debug("supervise", "worker is ready slot=%d generation=%u pid=%d", c->slot + 1,
+	    c->generation, (int)c->pid);
+	if (m->stopping || ready_of(m, m->generation) < m->workers)
+		return;
+	TAILQ_FOREACH(old, &m->children, next)
+		if (is_worker(old) && old->generation != m->generation)
+			drain(old, REPLACED_MS);
+	master_up(m);
+}
+
+static int
+generations(struct master *m)
+{
+	unsigned seen[64];
+	struct child *c;
+	int n = 0;
+
+	TAILQ_FOREACH(c, &m->children, next) {
+		int i = 0;
+
+		while (i < n && seen[i] != c->generation)
+			i++;
+		if (is_worker(c) && i == n && n < 64)
+			seen[n++] = c->generation;
+	}
+	return n;
+}
+
+/* What a reload cannot change: it belongs to the region, the sockets or files that
+ * the master holds. */
+static bool
+needs_restart(const struct conf *was, const struct conf *now, struct buf *said)
+{
+	const struct { const char *name; bool differs; } rows[] = {
+		{ "HOST", strcmp(was->host, now->host) != 0 },
+		{ "PORT", was->port != now->port },
+		{ "ADMIN_HOST", strcmp(was->admin_host, now->admin_host) != 0 },
+		{ "ADMIN_PORT", was->admin_port != now->admin_port },
+		{ "CONTROL_SOCKET", strcmp(was->control_socket, now->control_socket) != 0 },
+		{ "RUN_DIR", strcmp(was->run_dir, now->run_dir) != 0 },
+		{ "STATE_DIR", strcmp(was->state_dir, now->state_dir) != 0 },
+		{ "STORE", strcmp(was->store, now->store) != 0 },
+		{ "NODE_NAME", strcmp(was->node_name, now->node_name) != 0 },
+		{ "MAX_SESSIONS", was->max_sessions > now->max_sessions * 2 ||
+		    now->max_sessions > was->max_sessions },
+		{ "RUN_USER", strcmp(was->run_user, now->run_user) != 0 },
+	};
+	bool any = false;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (!rows[i].differs)
+			continue;
+		buf_fmt(said, "%s: cannot change by a reload: restart\n", rows[i].name);
+		any = true;
+	}
+	return any;
+}
+
+static int
+take_conf(struct master *m, struct buf *said)
+{
+	struct conf_report report = { 0 };
+	struct conf *now = conf_load(m->start->input, &report);
+	struct err err;
+
+	buf_add(said, report.errors.p, report.errors.len);
+	buf_add(said, report.warnings.p, report.warnings.len);
+	conf_report_wipe(&report);
+	if (now == NULL || needs_restart(m->conf, now, said)) {
+		conf_free(now);
+		return -1;
+	}
+	struct conf *was = m->conf;
+
+	m->conf = now;
+	if (setup_keys(m, &err) == -1) {
+		buf_fmt(said, "%s\n", err.text);
+		m->conf = was;
+		conf_free(now);
+		return -1;
+	}
+	conf_free(was);
+	return 0;
+}
+
+int
+supervise_reload(struct master *m, struct buf *said)
+{
+	if (m->stopping) {
+		buf_str(said, "stopping: no reload any more\n");
+		return -1;
+	}
+	if (generations(m) >= GENERATIONS_MAX) {
+		m->reload_waits = true;
+		buf_fmt(said, "%d generations live: the reload waits until the oldest has "
+		    "ended\n", GENERATIONS_MAX);
+		log_warn("supervise", "reload waits: %d generations live", GENERATIONS_MAX);
+		return 0;
+	}
+	m->reload_waits = false;
+	if (take_conf(m, said) == -1) {
+		log_error("supervise", "reload refused, the old configuration stays: %.*s",
+		    (int)(said->len > 0 ? said->len - 1 : 0), said->len > 0 ? said->p : "");
+		return -1;
+	}
+	setup_tune(m);
+	if (m->conf->workers > m->listen.slots)
+		buf_fmt(said, "WORKERS: %d needs a restart; %d are started\n",
+		    m->conf->workers, m->listen.slots);
+	m->workers = m->conf->workers < m->listen.slots ? m->conf->workers : m->listen.slots;
+	supervise_start(m);
+	buf_fmt(said, "generation %u starts; the old one drains when it is ready\n",
+	    m->generation);
+	log_info("supervise", "reload generation=%u workers=%d", m->generation, m->workers);
+	return 0;
+}
+
+/* A slot whose workers end at once is given pauses, which double and end with the
+ * first life that lasts. */
+static void
+restart(struct master *m, struct child *dead)
+{
+	struct place *p = &m->places[dead->slot];
+	int64_t now = clock_ms();
+
+	if (!m->running || dead->generation != m->generation || dead->slot >= m->workers)
+		return;
+	if (now - dead->started >= SHORT_LIFE_MS) {
+		p->short_lives = 0;
+		p->pause_ms = 0;
+	} else if (++p->short_lives >= SHORT_LIVES) {
+		p->pause_ms = p->pause_ms == 0 ? PAUSE_FIRST_MS : p->pause_ms * 2;
+		if (p->pause_ms > m->conf->restart_backoff)
+			p->pause_ms = m->conf->restart_backoff;
+	}
+	if (p->pause_ms > 0)
+		p->next_start = now + p->pause_ms;
+	else
+		start_worker(m, dead->slot);
+}
+
+static void
+tell_death(const struct child *c, int status)
+{
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && c->drain_until != 0) {
+		log_debug("supervise", "worker has drained slot=%d generation=%u pid=%d",
+		    c->slot + 1, c->generation, (int)c->pid);
+		return;
+	}
+	counter_up(CNT_WORKERS_DIED);
+	if (WIFSIGNALED(status))
+		log_error("supervise", "worker died slot=%d generation=%u pid=%d signal=%d",
+		    c->slot + 1, c->generation, (int)c->pid, WTERMSIG(status));
+	else
+		log_error("supervise", "worker ended slot=%d generation=%u pid=%d status=%d",
+		    c->slot + 1, c->generation, (int)c->pid, WEXITSTATUS(status));
+}
+
+int
+supervise_left(const struct master *m)
+{
+	struct child *c;
+	int n = 0;
+
+	TAILQ_FOREACH(c, &m->children, next)
+		n += is_worker(c);
+	return n;
+}
+
+static void
+reaped(struct master *m, pid_t pid, int status)
+{
+	struct child *c;
+
+	TAILQ_FOREACH(c, &m->children, next)
+		if (c->pid == pid)
+			break;
+	if (c == NULL)
+		return;
+	if (!is_worker(c)) {
+		job_ended(c, status);
+		return;
+	}
+	tell_death(c, status);
+	restart(m, c);
+	child_free(c);
+	supervise_facts(m);
+	if (m->stopping && supervise_left(m) == 0)
+		master_gone(m);
+}
+
+void
+supervise_reap(struct master *m)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		reaped(m, pid, status);
+}
+
+static void
+end_it(struct child *c, const char *why)
+{
+	if (c->killed)
+		return;
+	c->killed = true;
+	counter_up(CNT_WORKERS_KILLED);
+	log_error("supervise", "killing a worker slot=%d pid=%d: %s", c->slot + 1,
+	    (int)c->pid, why);
+	kill(c->pid, SIGKILL);
+}
+
+static void
+watch(struct child *c, int64_t now)
+{
+	struct board_row row;
+
+	if (!board_get(c->m->region, c->row, &row))
+		return;
+	if (!c->ready && now - c->started >= c->m->conf->ready_timeout)
+		end_it(c, "it was not ready within READY_TIMEOUT");
+	else if (c->ready && now - row.stamp >= c->m->conf->stale_timeout)
+		end_it(c, "its loop stands still (STALE_TIMEOUT)");
+	else if (c->drain_until != 0 && now >= c->drain_until)
+		end_it(c, "it did not end in time");
+}
+
+void
+supervise_tick(struct master *m)
+{
+	int64_t now = clock_ms();
+	struct child *c;
+	struct buf said = { 0 };
+
+	TAILQ_FOREACH(c, &m->children, next)
+		if (is_worker(c))
+			watch(c, now);
+	for (int slot = 0; m->running && slot < m->workers; slot++)
+		if (m->places[slot].next_start != 0 && now >= m->places[slot].next_start)
+			start_worker(m, slot);
+	TAILQ_FOREACH(c, &m->children, next)
+		if (is_worker(c) && c->generation == m->generation && c->ready &&
+		    now - c->started >= SHORT_LIFE_MS && m->places[c->slot].pause_ms > 0) {
+			m->places[c->slot] = (struct place){ 0 };
+			supervise_facts(m);
+		}
+	if (m->reload_waits && generations(m) < GENERATIONS_MAX)
+		supervise_reload(m, &said);
+	buf_wipe(&said);
+}
+
+void
+supervise_send(struct master *m, enum message_type type, int fd)
+{
+	struct child *c;
+
+	TAILQ_FOREACH(c, &m->children, next)
+		if (is_worker(c) && c->channel != NULL)
+			channel_send(c->channel, type, 0, "", 0, fd);
+}
+
+struct child *
+supervise_any(struct master *m)
+{
+	struct board_row row;
+	struct child *c;
+	int64_t now = clock_ms();
+
+	TAILQ_FOREACH_REVERSE(c, &m->children, children, next)
+		if (is_worker(c) && c->ready && c->drain_until == 0 && c->channel != NULL &&
+		    board_get(m->region, c->row, &row) && now - row.stamp < 1000)
+			return c;
+	return NULL;
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef NET_PEER_H
+#define NET_PEER_H
+
+#include <sys/types.h>
+
+/* For sockets of the file system (the control socket). */
+int peer_accept(int listener);		/* non-blocking, close-on-exec; -1 */
+int peer_credentials(int fd, uid_t *uid, gid_t *gid);	/* SO_PEERCRED; -1 */
+
+#endif
