@@ -103,6 +103,12 @@ keyring_parse(const char *text, struct err *err)
 	return NULL;
 }
 
+struct keyring *
+keyring_load(const struct secret *text, struct err *err)
+{
+	return keyring_parse(secret_expose(text), err);
+}
+
 void
 keyring_free(struct keyring *k)
 {

@@ -21,7 +21,7 @@
 /* The admin control socket: a line in, the answer out, closed.  A failure begins
  * with "error: " (or is {"error": …} after --json). */
 #define CLIENTS_MAX	32
-#define LINE_S		10		/* to send a line; to take the answer */
+#define LINE_MS		10000		/* to send a line; to take the answer */
 #define ANSWER_MAX	(8 * 1024 * 1024)
 #define WORKER_MS	2000		/* beyond the store's own deadline */
 
@@ -63,6 +63,14 @@ client_free(struct client *c)
 }
 
 static void
+arm(struct client *c, int64_t ms)
+{
+	struct timeval tv = clock_tv(ms);
+
+	evtimer_add(c->timer, &tv);
+}
+
+static void
 send_out(struct client *c)
 {
 	while (c->sent < c->out.len) {
@@ -97,7 +105,7 @@ finish(struct client *c)
 
 	event_free(c->event);
 	c->event = event_new(base, c->fd, EV_WRITE, on_writable, c);
-	evtimer_add(c->timer, &(struct timeval){ LINE_S, 0 });
+	arm(c, LINE_MS);
 	c->id = 0;
 	send_out(c);
 }
@@ -151,8 +159,7 @@ run_there(struct client *c, const char *line)
 	}
 	c->id = ++ctl->next_id;
 	c->worker = (int)worker->pid;
-	evtimer_add(c->timer, &(struct timeval){
-	    .tv_sec = (ctl->m->conf->store_timeout + WORKER_MS) / 1000 });
+	arm(c, ctl->m->conf->store_timeout + WORKER_MS);
 	event_del(c->event);
 	if (!channel_send(worker->channel, MSG_COMMAND, c->id, line, strlen(line), -1))
 		fail(c, "the worker's channel is full; try again");
@@ -306,7 +313,7 @@ on_accept(evutil_socket_t listener, short what, void *arg)
 	c->event = event_new(ctl->m->base, fd, EV_READ | EV_PERSIST, on_readable, c);
 	c->timer = evtimer_new(ctl->m->base, on_time, c);
 	event_add(c->event, NULL);
-	evtimer_add(c->timer, &(struct timeval){ LINE_S, 0 });
+	arm(c, LINE_MS);
 }
 
 int

@@ -45,8 +45,8 @@ job_ended(struct child *c, int status)
 {
 	int code = WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 
-	if (c->channel != NULL)
-		channel_drain(c->channel);	/* what it said last */
+	while (c->channel != NULL && channel_read(c->channel))
+		;	/* what it said last */
 	if (c->killed)
 		log_error("job", "%s was ended: it took longer than %d s",
 		    job_rows[c->job].name, job_rows[c->job].seconds);

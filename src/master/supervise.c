@@ -18,6 +18,7 @@
 #define SHORT_LIVES	3	/* in a row, before there is a pause */
 #define PAUSE_FIRST_MS	100
 #define REPLACED_MS	35000	/* how long a replaced generation may live */
+#define REPLACED_IDLE_MS 5000	/* a client may be about to use its connection */
 #define GRACE_MS	2000	/* beyond its deadline, before it is killed */
 
 static void
@@ -59,15 +60,15 @@ is_worker(const struct child *c)
 }
 
 static void
-drain(struct child *c, int64_t ms)
+drain(struct child *c, int64_t ms, int64_t idle_ms)
 {
-	char text[24];
+	char text[48];
 
 	if (c->drain_until != 0 && c->drain_until <= clock_ms() + ms + GRACE_MS)
 		return;
 	/* Three things may finish without a listener (DESIGN 5). */
 	c->drain_until = clock_ms() + ms + c->m->conf->upstream_timeout + GRACE_MS;
-	snprintf(text, sizeof(text), "%" PRId64, ms);
+	snprintf(text, sizeof(text), "%" PRId64 " %" PRId64, ms, idle_ms);
 	if (c->channel != NULL)
 		channel_send(c->channel, MSG_DRAIN, 0, text, strlen(text), -1);
 }
@@ -80,7 +81,7 @@ supervise_drain(struct master *m, int64_t ms)
 	m->running = false;
 	TAILQ_FOREACH(c, &m->children, next)
 		if (is_worker(c))
-			drain(c, ms);
+			drain(c, ms, 0);
 }
 
 void
@@ -117,7 +118,7 @@ supervise_ready(struct child *c)
 		return;
 	TAILQ_FOREACH(old, &m->children, next)
 		if (is_worker(old) && old->generation != m->generation)
-			drain(old, REPLACED_MS);
+			drain(old, REPLACED_MS, REPLACED_IDLE_MS);
 	master_up(m);
 }
 
@@ -173,18 +174,16 @@ static int
 take_conf(struct master *m, struct buf *said)
 {
 	struct conf_report report = { 0 };
-	struct conf *now = conf_load(m->start->input, &report);
+	struct conf *now = conf_load(m->start->input, &report), *was = m->conf;
 	struct err err;
 
 	buf_add(said, report.errors.p, report.errors.len);
 	buf_add(said, report.warnings.p, report.warnings.len);
 	conf_report_wipe(&report);
-	if (now == NULL || needs_restart(m->conf, now, said)) {
+	if (now == NULL || needs_restart(was, now, said)) {
 		conf_free(now);
 		return -1;
 	}
-	struct conf *was = m->conf;
-
 	m->conf = now;
 	if (setup_keys(m, &err) == -1) {
 		buf_fmt(said, "%s\n", err.text);

@@ -197,11 +197,22 @@ gone(struct channel *ch)
 	ch->on_gone(ch, ch->arg);
 }
 
-/* One packet a call: the callback may free the channel. */
 static void
-on_readable(evutil_socket_t fd, short what, void *arg)
+hand_over(struct channel *ch, const struct packet_head *head, char *data, size_t len,
+    int fd)
 {
-	struct channel *ch = arg;
+	struct message message = { .type = (enum message_type)head->type, .id = head->id,
+		.last = (head->flags & FLAG_LAST) != 0,
+		.error = (head->flags & FLAG_ERROR) != 0, .data = data, .len = len,
+		.fd = fd };
+
+	data[len] = '\0';
+	ch->on_message(ch, &message, ch->arg);
+}
+
+bool
+channel_read(struct channel *ch)
+{
 	struct packet_head head;
 	char data[CHANNEL_PACKET + 1];
 	struct iovec parts[2] = {
@@ -211,32 +222,34 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 	union control control;
 	struct msghdr m = { .msg_iov = parts, .msg_iovlen = 2,
 		.msg_control = control.bytes, .msg_controllen = sizeof(control.bytes) };
-	struct message message;
-	ssize_t n = recvmsg(fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	ssize_t n = recvmsg(ch->fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	int fd;
 
-	(void)what;
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
-		return;
+		return false;
 	if (n <= 0) {
 		gone(ch);
-		return;
+		return false;
 	}
-	message.fd = take_fd(&m);
+	fd = take_fd(&m);
 	if ((size_t)n < sizeof(head) || (m.msg_flags & MSG_TRUNC) != 0 ||
 	    head.type >= MSG_COUNT) {
 		log_warn("channel", "packet not understood bytes=%zd", n);
-		if (message.fd != -1)
-			close(message.fd);
-		return;
+		if (fd != -1)
+			close(fd);
+		return true;
 	}
-	message.type = (enum message_type)head.type;
-	message.id = head.id;
-	message.last = (head.flags & FLAG_LAST) != 0;
-	message.error = (head.flags & FLAG_ERROR) != 0;
-	message.data = data;
-	message.len = (size_t)n - sizeof(head);
-	data[message.len] = '\0';
-	ch->on_message(ch, &message, ch->arg);
+	hand_over(ch, &head, data, (size_t)n - sizeof(head), fd);
+	return true;
+}
+
+/* One packet a call: the callback may free the channel. */
+static void
+on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	channel_read(arg);
 }
 
 struct channel *

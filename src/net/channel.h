@@ -37,8 +37,9 @@ struct channel *channel_new(struct event_base *base, int fd, channel_fn *on_mess
     channel_gone_fn *on_gone, void *arg);
 void channel_free(struct channel *ch);	/* closes; NULL is fine */
 int channel_fd(const struct channel *ch);
-/* Hands over what has come already, now (the other end is known to be gone). */
-void channel_drain(struct channel *ch);
+/* Hands over one packet that has come already, now; false: there was none, or EOF
+ * (on_gone was called). */
+bool channel_read(struct channel *ch);
 
 /* false: dropped.  data longer than a packet goes as several, the last one
  * marked; fd -1 for none. */

@@ -22,4 +22,7 @@ extern const struct http_handler web_handler;
 /* Slack's app manifest as JSON, from PUBLIC_BASE_URL and the tools (APP-1). */
 void web_manifest(const struct conf *conf, struct buf *out);
 
+/* A line for json-c, as it is loaded now (-V). */
+void web_libraries(struct buf *out);
+
 #endif

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+
+#include "admin/command.h"
+#include "admin/table.h"
+#include "base/clock.h"
+#include "base/jsonw.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "slack/installs.h"
+#include "store/installs.h"
+#include "store/keys.h"
+#include "tools/principals.h"
+#include "worker/state.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One command under way: freed by the last answer. */
+struct work {
+	struct worker *w;
+	unsigned id;
+	struct request req;
+	char *line;			/* req.argv points into it */
+	struct buf out;			/* what is said when it works */
+	struct table *table;
+	char *subject;			/* for the log */
+};
+
+static void
+work_end(struct work *k, const struct err *err)
+{
+	if (err != NULL)
+		channel_reply(k->w->channel, k->id, true, err->text, strlen(err->text));
+	else
+		channel_reply(k->w->channel, k->id, false, k->out.p != NULL ? k->out.p : "",
+		    k->out.len);
+	buf_wipe(&k->out);		/* may hold a new key */
+	table_free(k->table);
+	free(k->line);
+	free(k->subject);
+	free(k);
+}
+
+static void
+say(struct work *k, const char *name, const char *value)
+{
+	struct jsonw w = { .out = &k->out };
+
+	if (!k->req.json) {
+		buf_fmt(&k->out, "%s: %s\n", name, value);
+		return;
+	}
+	jsonw_open(&w, '{');
+	jsonw_put_text(&w, name, value);
+	jsonw_close(&w);
+	buf_char(&k->out, '\n');
+}
+
+/* A change was written, or not. */
+static void
+on_changed(void *arg, const struct err *err)
+{
+	struct work *k = arg;
+
+	if (err == NULL) {
+		log_info("admin", "%s done subject=%s", commands[k->req.id].words, k->subject);
+		changes_kick(k->w->changes);
+	}
+	work_end(k, err);
+}
+
+static void
+key_add_run(struct work *k)
+{
+	char text[KEY_TEXT_SIZE], id[PRINCIPAL_SIZE];
+	struct key_row row = { 0 };
+	struct jsonw w = { .out = &k->out };
+	struct buf warning = { 0 };
+	struct err err;
+
+	if (policy_parse(k->req.argc, k->req.argv, &row, &warning, &err) == -1) {
+		work_end(k, &err);
+		return;
+	}
+	principals_new_key(text, &row, id);
+	row.made = clock_wall_ms();
+	k->subject = mem_str(row.name);
+	if (k->req.json) {
+		jsonw_open(&w, '{');
+		jsonw_put_text(&w, "id", id);
+		jsonw_put_text(&w, "name", row.name);
+		jsonw_put_text(&w, "key", text);
+		jsonw_put_text(&w, "warning", warning.len > 0 ? warning.p : "");
+		jsonw_close(&w);
+		buf_char(&k->out, '\n');
+	} else {
+		buf_fmt(&k->out, "%s\nKeep it now: it is shown this once.\n%s", text,
+		    warning.len > 0 ? warning.p : "");
+	}
+	explicit_bzero(text, sizeof(text));
+	buf_wipe(&warning);
+	key_add(k->w->store, &row, on_changed, k);
+}
+
+static void
+key_revoke_run(struct work *k)
+{
+	k->subject = mem_str(k->req.argv[0]);
+	say(k, "revoked", k->subject);
+	key_revoke(k->w->store, k->subject, on_changed, k);
+}
+
+static void
+put_time(struct table *t, int64_t ms)
+{
+	char text[32] = "never";
+	time_t s = (time_t)(ms / 1000);
+	struct tm tm;
+
+	if (ms != 0 && gmtime_r(&s, &tm) != NULL)
+		strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	table_text(t, text);
+}
+
+static void
+put_key(struct table *t, const struct key_row *row)
+{
+	table_text(t, row->id);
+	table_text(t, row->name);
+	table_text(t, row->state);
+	table_text(t, row->role);
+	table_text(t, row->workspaces[0] != '\0' ? row->workspaces : "(none)");
+	table_text(t, row->toolsets);
+	table_text(t, row->channels_read[0] != '\0' ? row->channels_read : "*");
+	table_text(t, row->channels_write[0] != '\0' ? row->channels_write : "*");
+	table_text(t, row->rate);
+	put_time(t, row->expires);
+	put_time(t, row->made);
+}
+
+static void
+on_keys(void *arg, const struct key_row *rows, size_t n, const struct err *err)
+{
+	struct work *k = arg;
+
+	if (err != NULL) {
+		work_end(k, err);
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(rows[i].state, "revoked") != 0)
+			put_key(k->table, &rows[i]);
+	if (n > 0) {
+		keys_since(k->w->store, rows[n - 1].changed, on_keys, k);
+		return;
+	}
+	table_rows(k->table, &k->out, k->req.json);
+	work_end(k, NULL);
+}
+
+static void
+key_list_run(struct work *k)
+{
+	k->table = table_new("id name state role workspaces toolsets read write rate expires made");
+	keys_since(k->w->store, 0, on_keys, k);
+}
+
+static bool
+put_install(void *arg, struct install *in)
+{
+	struct table *t = arg;
+
+	table_text(t, install_key(in));
+	table_text(t, in->name);
+	table_text(t, install_state_word(in->state));
+	table_text(t, in->domain);
+	table_text(t, in->enterprise_id);
+	table_text(t, in->scopes);
+	table_text(t, in->unreadable ? "no key" : in->rotates ? "rotates" : "ok");
+	put_time(t, in->expires);
+	put_time(t, in->updated);
+	return true;
+}
+
+static void
+installs_run(struct work *k)
+{
+	k->table = table_new("team name state domain enterprise scopes token expires updated");
+	installs_each(k->w->slack.installs, put_install, k->table);
+	table_rows(k->table, &k->out, k->req.json);
+	work_end(k, NULL);
+}
+
+/* What each of these commands makes of which state; -1: of any. */
+static const struct {
+	enum command_id id;
+	int from;
+	enum install_state to;
+} moves[] = {
+	{ CMD_INSTALL_APPROVE, INSTALL_PENDING, INSTALL_LIVE },
+	{ CMD_INSTALL_DISABLE, INSTALL_LIVE, INSTALL_DISABLED },
+	{ CMD_INSTALL_ENABLE, INSTALL_DISABLED, INSTALL_LIVE },
+	{ CMD_INSTALL_REVOKE, -1, INSTALL_REVOKED },
+};
+
+static void
+install_move_run(struct work *k)
+{
+	struct install *in = installs_find(k->w->slack.installs, k->req.argv[0]);
+	struct err err;
+
+	if (in == NULL) {
+		err_set(&err, ERR_NOT_FOUND, "there is no workspace %.40s; see show installs",
+		    k->req.argv[0]);
+		work_end(k, &err);
+		return;
+	}
+	k->subject = mem_str(install_key(in));
+	for (size_t i = 0; i < sizeof(moves) / sizeof(moves[0]); i++) {
+		if (moves[i].id != k->req.id)
+			continue;
+		if (moves[i].from != -1 && moves[i].from != (int)in->state) {
+			err_set(&err, ERR_INPUT, "%s is %s, not %s", k->subject,
+			    install_state_word(in->state),
+			    install_state_word((enum install_state)moves[i].from));
+			work_end(k, &err);
+			return;
+		}
+		say(k, install_state_word(moves[i].to), k->subject);
+		install_set_state(k->w->store, in->enterprise_id, in->team_id, in->state,
+		    moves[i].to, on_changed, k);
+	}
+}
+
+static void (*const handlers[CMD_COUNT])(struct work *k) = {
+	[CMD_INSTALL_APPROVE] = install_move_run,
+	[CMD_INSTALL_DISABLE] = install_move_run,
+	[CMD_INSTALL_ENABLE] = install_move_run,
+	[CMD_INSTALL_REVOKE] = install_move_run,
+	[CMD_KEY_ADD] = key_add_run,
+	[CMD_KEY_LIST] = key_list_run,
+	[CMD_KEY_REVOKE] = key_revoke_run,
+	[CMD_SHOW_INSTALLS] = installs_run,
+	[CMD_SHOW_KEYS] = key_list_run,
+};
+
+void
+worker_command(struct worker *w, const struct message *m)
+{
+	struct work *k = mem_new(sizeof(*k));
+	struct err err;
+
+	k->w = w;
+	k->id = m->id;
+	k->line = mem_strn(m->data, m->len);
+	/* The master has checked the level: its column is the same table's. */
+	if (command_parse(k->line, LEVEL_ADMIN, &k->req, &err) == -1) {
+		work_end(k, &err);
+		return;
+	}
+	if (handlers[k->req.id] == NULL) {
+		err_set(&err, ERR_INTERNAL, "%s: has no handler in a worker",
+		    commands[k->req.id].words);
+		work_end(k, &err);
+		return;
+	}
+	handlers[k->req.id](k);
+}

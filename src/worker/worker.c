@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+#include "worker/worker.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "shm/board.h"
+#include "slack/installs.h"
+#include "slack/oauth.h"
+#include "worker/state.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define TICK_MS		100
+#define LATE_MS		20		/* a callback that holds the loop longer is told */
+#define READY_MS	2000		/* for the first reading of the store, then without it */
+#define TAKEOVER_MS	1000		/* a slot with an older stamp is served by others */
+
+static void
+close_listeners(struct worker *w)
+{
+	for (int i = 0; i < w->h->nlisteners; i++) {
+		if (w->accepting[i])
+			http_server_listen(w->http, w->h->listeners[i], false);
+		w->accepting[i] = false;
+		close(w->h->listeners[i]);
+	}
+}
+
+static void
+drain(struct worker *w, int64_t ms, int64_t idle_ms)
+{
+	int64_t until = clock_ms() + ms;
+
+	if (w->drain_until != 0) {
+		if (until < w->drain_until) {
+			w->drain_until = until;
+			http_server_drain(w->http, idle_ms);
+		}
+		return;
+	}
+	w->drain_until = until;
+	w->web.draining = true;
+	board_state(BOARD_DRAINING);
+	close_listeners(w);
+	http_server_drain(w->http, idle_ms);
+	log_debug("worker", "drains ms=%lld", (long long)ms);
+}
+
+/* What finishes without a listener (DESIGN 5) is waited for beyond the deadline:
+ * each has its own. */
+static bool
+has_ended(struct worker *w)
+{
+	struct board_row row;
+
+	if (w->drain_until == 0 || !board_get(w->h->region, w->h->row, &row))
+		return false;
+	if (row.gauges[GAUGE_DETACHED] > 0)
+		return false;
+	return http_server_idle(w->http) || clock_ms() >= w->drain_until;
+}
+
+static void
+accept_on(struct worker *w, int slot, bool on)
+{
+	for (int a = 0; a < w->h->addresses; a++) {
+		int i = slot * w->h->addresses + a;
+
+		if (w->accepting[i] == on)
+			continue;
+		w->accepting[i] = on;
+		http_server_listen(w->http, w->h->listeners[i], on);
+	}
+}
+
+/* Its own socket, and those of slots that nobody serves just now. */
+static void
+choose_sockets(struct worker *w)
+{
+	int slots = w->h->nlisteners / w->h->addresses;
+
+	for (int slot = 0; slot < slots; slot++)
+		accept_on(w, slot, slot == w->h->slot ||
+		    !board_slot_serves(w->h->region, slot, TAKEOVER_MS));
+}
+
+static void
+tell_ready(struct worker *w)
+{
+	bool read = principals_loaded(w->principals) && installs_loaded(w->slack.installs);
+
+	if (!read && clock_ms() - w->started < READY_MS)
+		return;
+	w->ready = true;
+	accept_on(w, w->h->slot, true);
+	board_state(BOARD_READY);
+	channel_send(w->channel, MSG_READY, 0, "", 0, -1);
+}
+
+static void
+tell_gauges(struct worker *w)
+{
+	size_t connections = http_server_connections(w->http);
+	size_t requests = http_server_requests(w->http);
+
+	board_gauge(GAUGE_CONNECTIONS, (int64_t)connections - (int64_t)w->connections);
+	board_gauge(GAUGE_REQUESTS, (int64_t)requests - (int64_t)w->requests);
+	w->connections = connections;
+	w->requests = requests;
+}
+
+static void
+watch_loop(struct worker *w)
+{
+	int64_t now = clock_ms(), late = now - w->ticked - TICK_MS;
+
+	if (w->ticked != 0 && late > LATE_MS) {
+		counter_up(CNT_LOOP_LATE);
+		log_debug("worker", "the loop was late ms=%lld", (long long)late);
+	}
+	w->ticked = now;
+}
+
+static void
+on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct worker *w = arg;
+
+	(void)fd;
+	(void)what;
+	board_stamp();
+	watch_loop(w);
+	tell_gauges(w);
+	principals_store_read_at(w->principals, changes_read_at(w->changes));
+	if (w->drain_until != 0) {
+		if (has_ended(w))
+			event_base_loopbreak(w->base);
+		return;
+	}
+	if (!w->ready)
+		tell_ready(w);
+	else
+		choose_sockets(w);
+}
+
+static void
+on_moved(void *arg, int64_t n)
+{
+	struct worker *w = arg;
+
+	(void)n;
+	principals_refresh(w->principals);
+	installs_refresh(w->slack.installs);
+}
+
+static void
+on_drain(struct worker *w, const struct message *m)
+{
+	char *end;
+	int64_t ms = strtoll(m->data, &end, 10);
+
+	drain(w, ms, strtoll(end, NULL, 10));
+}
+
+static void
+on_reopen(struct worker *w, const struct message *m)
+{
+	(void)w;
+	if (m->fd != -1)
+		log_take_fd(m->fd);
+}
+
+/* What this process does with each message; the others are not for it. */
+static void (*const handlers[MSG_COUNT])(struct worker *w, const struct message *m) = {
+	[MSG_DRAIN] = on_drain,
+	[MSG_REOPEN] = on_reopen,
+	[MSG_COMMAND] = worker_command,
+};
+
+static void
+on_message(struct channel *ch, const struct message *m, void *arg)
+{
+	(void)ch;
+	if (handlers[m->type] != NULL)
+		handlers[m->type](arg, m);
+}
+
+static void
+on_master_gone(struct channel *ch, void *arg)
+{
+	struct worker *w = arg;
+
+	(void)ch;
+	if (w->drain_until == 0)
+		log_error("worker", "the master is gone: draining");
+	drain(w, w->h->conf->drain_timeout, 0);
+}
+
+static void
+on_term(evutil_socket_t sig, short what, void *arg)
+{
+	struct worker *w = arg;
+
+	(void)sig;
+	(void)what;
+	drain(w, w->h->conf->drain_timeout, 0);
+}
+
+/* A terminal's ^C and a HUP to the group are the master's business. */
+static void
+set_signals(struct worker *w)
+{
+	static const int not_ours[] = { SIGHUP, SIGINT, SIGUSR1, SIGUSR2 };
+
+	for (size_t i = 0; i < sizeof(not_ours) / sizeof(not_ours[0]); i++)
+		signal(not_ours[i], SIG_IGN);
+	w->term = evsignal_new(w->base, SIGTERM, on_term, w);
+	event_add(w->term, NULL);
+}
+
+static int
+open_store(struct worker *w, struct err *err)
+{
+	const struct conf *c = w->h->conf;
+	struct store_conf sc;
+
+	if (store_conf_parse(&sc, c->store, err) == -1)
+		return -1;
+	sc.password = &c->store_password;
+	w->store = store_new(w->base, &sc);
+	store_conf_wipe(&sc);
+	return 0;
+}
+
+static int
+open_slack(struct worker *w, struct err *err)
+{
+	const struct conf *c = w->h->conf;
+	struct httpc_conf hc = { .connect_ms = (long)c->connect_timeout,
+		.max_reply = (size_t)c->max_body, .pool = 16, .ca = w->h->ca,
+		.user_agent = "slackmcpd/" PACKAGE_VERSION };
+	char *scopes = c->slack_scopes[0] == '\0' ? tools_scopes() : mem_str(c->slack_scopes);
+
+	oauth_set_scopes(scopes);
+	free(scopes);
+	if ((w->httpc = httpc_new(w->base, &hc, err)) == NULL)
+		return -1;
+	w->slack = (struct slack){ .base = w->base, .conf = c, .region = w->h->region,
+		.store = w->store, .httpc = w->httpc, .keys = w->h->keys };
+	w->slack.installs = installs_new(&w->slack);
+	httpc_warm(w->httpc, c->slack_api_url);
+	return 0;
+}
+
+static void
+open_http(struct worker *w)
+{
+	const struct conf *c = w->h->conf;
+	struct http_conf hc = { .header_ms = c->header_timeout, .body_ms = c->body_timeout,
+		.request_ms = c->request_timeout, .idle_ms = c->idle_timeout,
+		.max_header = (size_t)c->max_header, .max_body = (size_t)c->max_body,
+		.max_connections = (c->max_connections + c->workers - 1) / c->workers,
+		.hsts = c->base_https && !c->base_loopback };
+
+	w->box = (struct toolbox){ .slack = &w->slack };
+	w->mcp = mcp_new(c, w->h->region, &w->box);
+	w->web = (struct web){ .conf = c, .region = w->h->region, .slack = &w->slack,
+		.principals = w->principals, .mcp = w->mcp };
+	w->http = http_server_new(w->base, &hc, &web_handler, &w->web);
+	w->accepting = mem_array(NULL, (size_t)w->h->nlisteners, sizeof(*w->accepting));
+	memset(w->accepting, 0, (size_t)w->h->nlisteners * sizeof(*w->accepting));
+}
+
+static int
+begin(struct worker *w, struct err *err)
+{
+	if ((w->base = event_base_new()) == NULL)
+		fatal("event_base_new");
+	set_signals(w);
+	w->channel = channel_new(w->base, w->h->channel, on_message, on_master_gone, w);
+	if (open_store(w, err) == -1 || open_slack(w, err) == -1)
+		return -1;
+	w->principals = principals_new(w->store, w->base, w->h->conf);
+	w->changes = changes_new(w->store, w->base, on_moved, w);
+	open_http(w);
+	w->tick = event_new(w->base, -1, EV_PERSIST, on_tick, w);
+	event_add(w->tick, &(struct timeval){ 0, TICK_MS * 1000 });
+	return 0;
+}
+
+/* From the top down: what is above lets go of what is below. */
+static void
+end(struct worker *w)
+{
+	if (w->http != NULL)
+		http_server_free(w->http);
+	mcp_free(w->mcp);
+	changes_free(w->changes);
+	principals_free(w->principals);
+	installs_free(w->slack.installs);
+	if (w->httpc != NULL)
+		httpc_free(w->httpc);
+	if (w->store != NULL)
+		store_free(w->store);
+	channel_free(w->channel);
+	if (w->tick != NULL)
+		event_free(w->tick);
+	if (w->term != NULL)
+		event_free(w->term);
+	free(w->accepting);
+	event_base_free(w->base);
+}
+
+int
+worker_run(const struct heritage *h)
+{
+	struct worker w = { .h = h, .started = clock_ms() };
+	struct err err;
+	int status = 0;
+
+	if (begin(&w, &err) == -1) {
+		log_error("worker", "cannot start: %s", err.text);
+		status = 1;
+	} else {
+		event_base_dispatch(w.base);
+	}
+	end(&w);
+	return status;
+}
