@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+
+#include "admin/command.h"
+#include "admin/health.h"
+#include "admin/table.h"
+#include "base/clock.h"
+#include "shm/board.h"
+
+#include <check.h>
+#include <json.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+	const char *line;
+	enum command_level asker;
+	int id;			/* -1: refused */
+	int argc;
+	const char *text;	/* in the error, or the last argument */
+} lines[] = {
+	{ "", LEVEL_ADMIN, -1, 0, "help" },
+	{ "shwo info", LEVEL_ADMIN, -1, 0, "show info" },
+	{ "key", LEVEL_ADMIN, -1, 0, "unknown command" },
+	{ "key add", LEVEL_ADMIN, -1, 0, "usage: key add <name>" },
+	{ "key revoke a b", LEVEL_ADMIN, -1, 0, "usage: key revoke" },
+	{ "key add x", LEVEL_VIEW, -1, 0, "not permitted" },
+	{ "stop", LEVEL_VIEW, -1, 0, "not permitted" },
+	{ "key add 'x", LEVEL_ADMIN, -1, 0, "has no end" },
+	{ "1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9",
+	  LEVEL_ADMIN, -1, 0, "words" },
+	{ "show info", LEVEL_VIEW, CMD_SHOW_INFO, 0, "" },
+	{ "  show\tinfo \r\n", LEVEL_VIEW, CMD_SHOW_INFO, 0, "" },
+	{ "--json show info", LEVEL_VIEW, CMD_SHOW_INFO, 0, "" },
+	{ "key add x --role read", LEVEL_ADMIN, CMD_KEY_ADD, 3, "read" },
+	{ "key add 'two words'", LEVEL_ADMIN, CMD_KEY_ADD, 1, "two words" },
+	{ "install approve \"T1\"", LEVEL_ADMIN, CMD_INSTALL_APPROVE, 1, "T1" },
+};
+
+START_TEST(test_parse)
+{
+	char line[256];
+	struct request req;
+	struct err err;
+	int rc;
+
+	snprintf(line, sizeof(line), "%s", lines[_i].line);
+	rc = command_parse(line, lines[_i].asker, &req, &err);
+	if (lines[_i].id == -1) {
+		ck_assert_int_eq(rc, -1);
+		ck_assert_msg(strstr(err.text, lines[_i].text) != NULL, "%s", err.text);
+		return;
+	}
+	ck_assert_msg(rc == 0, "%s", err.text);
+	ck_assert_int_eq(req.id, lines[_i].id);
+	ck_assert_int_eq(req.argc, lines[_i].argc);
+	ck_assert_int_eq(req.json, strncmp(lines[_i].line, "--json", 6) == 0);
+	if (req.argc > 0)
+		ck_assert_str_eq(req.argv[req.argc - 1], lines[_i].text);
+}
+END_TEST
+
+/* Whoever only sees changes nothing: every row that writes says so. */
+START_TEST(test_levels)
+{
+	static const char *const writes[] = { "add", "revoke", "approve", "disable",
+		"enable", "reload", "stop" };
+
+	for (int i = 0; i < CMD_COUNT; i++)
+		for (size_t w = 0; w < sizeof(writes) / sizeof(writes[0]); w++)
+			if (strstr(commands[i].words, writes[w]) != NULL)
+				ck_assert_msg(commands[i].level == LEVEL_ADMIN, "%s",
+				    commands[i].words);
+}
+END_TEST
+
+START_TEST(test_table)
+{
+	struct table *t = table_new("name n#");
+	struct json_object *o;
+	struct buf out = { 0 };
+
+	table_text(t, "a\033[31m\"b\"");
+	table_int(t, 42);
+	table_text(t, "größer");
+	table_int(t, -1);
+	table_rows(t, &out, false);
+	ck_assert_ptr_null(strchr(out.p, '\033'));
+	ck_assert_ptr_nonnull(strstr(out.p, "größer     -1\n"));
+	buf_reset(&out);
+	table_rows(t, &out, true);
+	o = json_tokener_parse(out.p);
+	ck_assert_int_eq(json_object_array_length(o), 2);
+	ck_assert_int_eq(json_object_get_int(json_object_object_get(
+	    json_object_array_get_idx(o, 0), "n")), 42);
+	json_object_put(o);
+	buf_reset(&out);
+	table_lines(t, &out, false);
+	ck_assert_ptr_nonnull(strstr(out.p, "n: 42\n"));
+	buf_wipe(&out);
+	table_free(t);
+}
+END_TEST
+
+static void
+expect(struct region *r, int health, int ready, const char *word)
+{
+	struct buf out = { 0 };
+
+	ck_assert_int_eq(health_render(r, &out), health);
+	ck_assert_msg(strstr(out.p, word) != NULL, "%s", out.p);
+	buf_reset(&out);
+	ck_assert_int_eq(ready_render(r, false, &out), ready);
+	buf_reset(&out);
+	ck_assert_int_eq(ready_render(r, true, &out), 503);
+	buf_wipe(&out);
+}
+
+START_TEST(test_health)
+{
+	struct region_conf conf = { .node = "n1", .max_sessions = 10,
+		.max_sessions_per_key = 10, .session_ttl_ms = 1000,
+		.session_max_ms = 1000, .rows = 4 };
+	struct region *r = region_private(&conf);
+	struct board_facts facts = { .started = clock_ms(), .workers = 1 };
+
+	board_set_facts(r, &facts);
+	expect(r, 503, 503, "no worker answers");
+	board_use(r, board_claim(r, 0, 1));
+	board_state(BOARD_READY);
+	board_stamp();
+	expect(r, 200, 200, "\"ok\"");
+	board_slack(false);
+	expect(r, 200, 200, "degraded");
+	board_slack(true);
+	board_store_away(true);
+	expect(r, 200, 503, "the store is away");
+	board_store_away(false);
+	facts.workers = 2;
+	board_set_facts(r, &facts);
+	expect(r, 200, 200, "some workers");
+	facts.stopping = true;
+	board_set_facts(r, &facts);
+	expect(r, 503, 503, "stopping");
+	region_close(r);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("admin");
+	TCase *t = tcase_create("admin");
+	SRunner *sr;
+	int failed;
+
+	tcase_add_loop_test(t, test_parse, 0, sizeof(lines) / sizeof(lines[0]));
+	tcase_add_test(t, test_levels);
+	tcase_add_test(t, test_table);
+	tcase_add_test(t, test_health);
+	suite_add_tcase(s, t);
+	sr = srunner_create(s);
+	srunner_run_all(sr, CK_NORMAL);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed != 0;
+}
