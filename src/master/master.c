@@ -71,6 +71,8 @@ master_fail(struct master *m, int status, const char *why)
 		return;
 	m->status = status;
 	daemon_tell(&m->starter, status, why);
+	if (m->start->foreground && log_fd() != STDERR_FILENO)
+		fprintf(stderr, "slackmcpd: %.*s\n", (int)len, why);
 	if (m->stopping)
 		return;
 	m->stopping = true;
@@ -257,6 +259,9 @@ master_run(const struct master_start *start)
 	}
 	log_info("master", "ended status=%d", m.status);
 	tear_down(&m);
+#ifdef __SANITIZE_ADDRESS__
+	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);	/* else the leak check cannot look */
+#endif
 	return m.status;
 }
 
