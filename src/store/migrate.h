@@ -22,6 +22,11 @@ int migrate_down(struct store *st, struct event_base *base, struct err *err);
 /* SQLite: the file copied aside to PATH.before-NNNN by SQLite's backup API. */
 int migrate_copy(const struct store_conf *conf, int version, struct err *err);
 
+/* SQLite: is the file whole?  ERR_INPUT: it is damaged. */
+int migrate_check(const struct store_conf *conf, struct err *err);
+/* SQLite: the log written back into the file, and cut if nobody reads it. */
+int migrate_checkpoint(const struct store_conf *conf, struct err *err);
+
 /* One unit, waited for (jobs). Rows are handed to fn, which may be NULL. */
 int store_wait(struct store *st, struct event_base *base, const struct step *steps,
     int deadline_ms, void (*fn)(void *arg, const struct answer *a), void *arg,

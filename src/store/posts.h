@@ -28,6 +28,7 @@ struct post_id {
 	const char *owner;	/* who sends: board_owner() */
 	unsigned char digest[32];	/* of tool and arguments */
 	const char *team, *channel;	/* what it goes to: proof of ownership later */
+	const char *tool;	/* or NULL */
 };
 
 struct post;

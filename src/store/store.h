@@ -25,6 +25,7 @@ struct unit;
 
 struct store_conf {
 	char *path;		/* SQLite's file; NULL: MariaDB as told below */
+	bool create;		/* make that file if it is missing (jobs) */
 	char *host;
 	unsigned port;
 	char *socket;		/* or NULL */
@@ -90,6 +91,9 @@ void store_conf_wipe(struct store_conf *conf);
  * on the board, shm/board.h). */
 struct store *store_new(struct event_base *base, const struct store_conf *conf);
 bool store_is_away(const struct store *st);
+/* The deadline of what takes none (install_put, key_add …); 5 s unless told. */
+void store_set_timeout(struct store *st, int ms);
+int store_timeout(const struct store *st);
 void store_free(struct store *st);	/* cancels what is under way */
 
 /* Copies the steps; done may be NULL. */

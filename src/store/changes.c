@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+#include "store/changes.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "shm/board.h"
+
+#include <stdlib.h>
+
+#define EVERY_MS	1000
+
+struct changes {
+	struct store *st;
+	struct event *timer;
+	struct unit *unit;
+	changes_fn *moved;
+	void *arg;
+	int64_t n;		/* as last told; 0: never */
+	int64_t read_at;
+	bool again;		/* kicked while reading */
+	bool failed;
+};
+
+static void
+on_read(void *arg, const struct answer *a, const struct err *err)
+{
+	struct changes *c = arg;
+	int64_t n = err == NULL && a->rows == 1 ? answer_at(a, 0, 0)->n : 0;
+	bool failed = n == 0;
+
+	c->unit = NULL;
+	if (failed != c->failed)
+		board_store_away(failed);	/* also when it answers, with an error */
+	if (failed && !c->failed)
+		log_warn("store", "changes cannot be read: %s",
+		    err != NULL ? err->text : "there is no row");
+	c->failed = failed;
+	if (!failed)
+		c->read_at = clock_ms();
+	if (c->again && !failed)
+		changes_kick(c);
+	if (!failed && n != c->n) {
+		c->n = n;
+		c->moved(c->arg, n);
+	}
+}
+
+void
+changes_kick(struct changes *c)
+{
+	c->again = c->unit != NULL;
+	if (c->unit == NULL)
+		c->unit = store_run(c->st, UNIT(DO(CHANGES_READ)), store_timeout(c->st),
+		    on_read, c);
+}
+
+static void
+on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct changes *c = arg;
+
+	(void)fd, (void)what;
+	if (c->unit == NULL)
+		changes_kick(c);
+}
+
+struct changes *
+changes_new(struct store *st, struct event_base *base, changes_fn *moved, void *arg)
+{
+	struct changes *c = mem_new(sizeof(*c));
+	struct timeval tv = clock_tv(EVERY_MS);
+
+	c->st = st;
+	c->moved = moved;
+	c->arg = arg;
+	c->timer = event_new(base, -1, EV_PERSIST, on_timer, c);
+	if (c->timer == NULL || event_add(c->timer, &tv) == -1)
+		fatal("changes: no timer");
+	changes_kick(c);
+	return c;
+}
+
+int64_t
+changes_read_at(const struct changes *c)
+{
+	return c->read_at;
+}
+
+void
+changes_free(struct changes *c)
+{
+	if (c == NULL)
+		return;
+	if (c->unit != NULL)
+		store_cancel(c->unit);
+	event_free(c->timer);
+	free(c);
+}

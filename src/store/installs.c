@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+#include "store/installs.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "store/op.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct rows_op {
+	struct op op;
+	installs_fn *done;
+	void *arg;
+};
+
+struct install_op {
+	struct op op;
+	install_done_fn *done;
+	void *arg;
+	int64_t made;
+	bool retried;
+	char team[96];		/* for messages */
+};
+
+static const char *const words[] = {
+#define X(sym, word) [INSTALL_##sym] = word,
+	INSTALL_STATES(X)
+#undef X
+};
+
+const char *
+install_state_word(enum install_state s)
+{
+	return words[s];
+}
+
+int
+install_state_of(const char *word)
+{
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcmp(words[i], word) == 0)
+			return (int)i;
+	return -1;
+}
+
+void
+install_identity(char *out, const char *enterprise_id, const char *team_id)
+{
+	snprintf(out, INSTALL_IDENTITY_SIZE, "install:%s:%s", enterprise_id, team_id);
+}
+
+/* ---- reading ---- */
+
+/* A state that a newer program wrote is as good as disabled. */
+static void
+take_install(struct install_row *row, const struct value *v)
+{
+	int state = install_state_of(v[15].text);
+
+	*row = (struct install_row){ .enterprise_id = v[0].text, .team_id = v[1].text,
+		.app_id = v[2].text, .team_name = v[3].text, .team_url = v[4].text,
+		.key_id = v[5].text, .bot_token = v[6].text, .bot_token_len = v[6].len,
+		.refresh_token = v[7].text, .refresh_token_len = v[7].len,
+		.expires = v[8].n, .scopes = v[9].text, .bot_user_id = v[10].text,
+		.bot_id = v[11].text, .installer = v[12].text, .made = v[13].n,
+		.updated = v[14].n, .changed = v[16].n,
+		.state = state == -1 ? INSTALL_DISABLED : (enum install_state)state };
+}
+
+static void
+on_rows(void *arg, const struct answer *a, const struct err *err)
+{
+	struct rows_op *op = arg;
+	struct install_row *rows;
+
+	if (err != NULL || a->rows == 0) {
+		op->done(op->arg, NULL, 0, err);
+		return;
+	}
+	rows = mem_array(NULL, a->rows, sizeof(*rows));
+	for (size_t i = 0; i < a->rows; i++)
+		take_install(&rows[i], answer_at(a, i, 0));
+	op->done(op->arg, rows, a->rows, NULL);
+	free(rows);
+}
+
+struct unit *
+installs_since(struct store *st, int64_t since, installs_fn *done, void *arg)
+{
+	struct rows_op *op = mem_new(sizeof(*op));
+
+	op->done = done;
+	op->arg = arg;
+	return op_start(st, UNIT(DO(INSTALLS_SINCE, INT(since))), store_timeout(st),
+	    on_rows, &op->op);
+}
+
+/* ---- writing ---- */
+
+static struct install_op *
+install_op(const char *enterprise_id, const char *team_id, install_done_fn *done,
+    void *arg)
+{
+	struct install_op *op = mem_new(sizeof(*op));
+
+	op->done = done;
+	op->arg = arg;
+	snprintf(op->team, sizeof(op->team), "%s", team_id[0] != '\0' ? team_id : enterprise_id);
+	return op;
+}
+
+static void
+finish(struct install_op *op, const struct err *err)
+{
+	if (op->done != NULL)
+		op->done(op->arg, err);
+}
+
+static void on_put(void *arg, const struct answer *a, const struct err *err);
+
+/* The key was taken in the meantime: then the row is there to be updated. */
+static void
+on_added(void *arg, const struct answer *a, const struct err *err)
+{
+	struct install_op *op = arg;
+	struct step put;
+
+	if (err != NULL || a->touched > 0) {
+		finish(op, err);
+		return;
+	}
+	put = *op_step(&op->op, 1);
+	put.id = ST_INSTALL_PUT;
+	op->retried = true;
+	op_next(&op->op, UNIT(DO(CHANGES_BUMP), put), on_put);
+}
+
+static void
+on_put(void *arg, const struct answer *a, const struct err *err)
+{
+	struct install_op *op = arg;
+	struct step add;
+	struct err gone;
+
+	if (err != NULL || a->touched > 0) {
+		finish(op, err);
+		return;
+	}
+	if (op->retried) {
+		err_set(&gone, ERR_UPSTREAM, "the row of %s comes and goes", op->team);
+		finish(op, &gone);
+		return;
+	}
+	add = *op_step(&op->op, 1);
+	add.id = ST_INSTALL_ADD;
+	add.params[strlen("ssssbbissssisss")] = (struct value)INT(op->made);
+	op_next(&op->op, UNIT(DO(CHANGES_BUMP), add), on_added);
+}
+
+void
+install_put(struct store *st, const struct install_row *row, install_done_fn *done,
+    void *arg)
+{
+	struct install_op *op = install_op(row->enterprise_id, row->team_id, done, arg);
+
+	op->made = row->made;
+	op_start(st, UNIT(DO(CHANGES_BUMP), DO(INSTALL_PUT, TEXT(row->app_id),
+	    TEXT(row->team_name), TEXT(row->team_url), TEXT(row->key_id),
+	    BYTES(row->bot_token, row->bot_token_len),
+	    BYTES(row->refresh_token, row->refresh_token_len), INT(row->expires),
+	    TEXT(row->scopes), TEXT(row->bot_user_id), TEXT(row->bot_id),
+	    TEXT(row->installer), INT(row->updated), TEXT(words[row->state]),
+	    TEXT(row->enterprise_id), TEXT(row->team_id))), store_timeout(st), on_put,
+	    &op->op);
+}
+
+static void
+on_state(void *arg, const struct answer *a, const struct err *err)
+{
+	struct install_op *op = arg;
+	struct err none;
+
+	if (err == NULL && a->touched == 0) {
+		err_set(&none, ERR_NOT_FOUND, "%s is not installed, or in another state: "
+		    "see show installs", op->team);
+		err = &none;
+	}
+	finish(op, err);
+}
+
+void
+install_set_state(struct store *st, const char *enterprise_id, const char *team_id,
+    enum install_state from, enum install_state to, install_done_fn *done, void *arg)
+{
+	struct install_op *op = install_op(enterprise_id, team_id, done, arg);
+
+	if (to == INSTALL_REVOKED)
+		op_start(st, UNIT(DO(CHANGES_BUMP), DO(INSTALL_REVOKE, BYTES("", 0),
+		    BYTES("", 0), INT(clock_wall_ms()), TEXT(enterprise_id), TEXT(team_id),
+		    TEXT(words[from]), INT(INT64_MAX))), store_timeout(st), on_state,
+		    &op->op);
+	else
+		op_start(st, UNIT(DO(CHANGES_BUMP), DO(INSTALL_STATE, TEXT(words[to]),
+		    TEXT(enterprise_id), TEXT(team_id), TEXT(words[from]))),
+		    store_timeout(st), on_state, &op->op);
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+#include "store/lease.h"
+
+#include "base/clock.h"
+
+#include <stdio.h>
+
+#define DEADLINE(l)	((l)->ttl_ms / 3)
+
+int
+lease_left(const struct lease *l)
+{
+	int64_t left = l->until - clock_ms();
+
+	return left > 0 ? (int)left : 0;
+}
+
+static void
+finish(struct lease *l)
+{
+	l->unit = NULL;
+	if (l->done != NULL)
+		l->done(l->arg, lease_left(l));
+}
+
+static void
+ask(struct lease *l, const struct step *steps, store_done_fn *done)
+{
+	l->sent = clock_ms();
+	l->unit = store_run(l->st, steps, DEADLINE(l), done, l);
+}
+
+/* A beat or an attempt.  With err nobody knows whether it was done: if it was,
+ * the row says so next time; until then only the old time counts. */
+static void
+on_written(void *arg, const struct answer *a, const struct err *err)
+{
+	struct lease *l = arg;
+
+	if (err == NULL)
+		l->until = a->touched > 0 ? l->sent + l->ttl_ms : 0;
+	finish(l);
+}
+
+static void
+beat(struct lease *l)
+{
+	ask(l, UNIT(DO(LEASE_BEAT, TEXT(l->name), TEXT(l->owner))), on_written);
+}
+
+static void
+take(struct lease *l)
+{
+	ask(l, UNIT(DO(LEASE_TAKE, TEXT(l->owner), TEXT(l->name), TEXT(l->rival),
+	    INT(l->beat))), on_written);
+}
+
+static bool
+is_free(const struct lease *l)
+{
+	return l->rival[0] == '\0' || (l->gone != NULL && l->gone(l->rival)) ||
+	    clock_ms() - l->seen >= l->ttl_ms;
+}
+
+static void
+on_seen(void *arg, const struct answer *a, const struct err *err)
+{
+	struct lease *l = arg;
+	const char *owner;
+
+	if (err != NULL) {
+		finish(l);
+		return;
+	}
+	if (a->rows == 0) {
+		ask(l, UNIT(DO(LEASE_MAKE, TEXT(l->name), TEXT(l->owner))), on_written);
+		return;
+	}
+	owner = answer_at(a, 0, 0)->text;
+	if (strcmp(owner, l->owner) == 0) {	/* an attempt whose answer was lost */
+		beat(l);
+		return;
+	}
+	if (strcmp(owner, l->rival) != 0 || answer_at(a, 0, 1)->n != l->beat) {
+		snprintf(l->rival, sizeof(l->rival), "%s", owner);
+		l->beat = answer_at(a, 0, 1)->n;
+		l->seen = clock_ms();
+	}
+	if (is_free(l))
+		take(l);
+	else
+		finish(l);
+}
+
+void
+lease_tend(struct lease *l, void (*done)(void *arg, int left_ms), void *arg)
+{
+	if (l->unit != NULL)
+		return;
+	l->done = done;
+	l->arg = arg;
+	if (lease_left(l) > 0)
+		beat(l);
+	else
+		ask(l, UNIT(DO(LEASE_SEE, TEXT(l->name))), on_seen);
+}
+
+void
+lease_drop(struct lease *l)
+{
+	lease_wipe(l);
+	if (lease_left(l) > 0)
+		store_run(l->st, UNIT(DO(LEASE_DROP, TEXT(l->name), TEXT(l->owner))),
+		    DEADLINE(l), NULL, NULL);
+	l->until = 0;
+}
+
+void
+lease_wipe(struct lease *l)
+{
+	if (l->unit != NULL)
+		store_cancel(l->unit);
+	l->unit = NULL;
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+#include "store/posts.h"
+
+#include "base/clock.h"
+#include "base/crypto.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "store/op.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define REPEATS_MS	600000	/* an equal call after that is a new one */
+#define KEY_MAX		256	/* longer ones stand as their hash */
+
+#define PRINCIPAL(p)	(p)->insert.params[0]	/* of POST_BEGIN */
+#define KEY(p)		(p)->insert.params[1]
+#define DIGEST(p)	(p)->insert.params[2]
+
+struct post {
+	struct op op;
+	struct step insert;	/* POST_BEGIN, also for the next try */
+	int64_t now;
+	post_fn *done;
+	void *arg;
+};
+
+const char *
+post_text(enum post_word word)
+{
+	static const char *const texts[] = {
+#define X(w, text) [w] = text,
+		POST_WORDS(X)
+#undef X
+	};
+	return texts[word];
+}
+
+static void
+stored_key(char *out, const char *key)
+{
+	unsigned char hash[SHA256_SIZE];
+
+	if (strlen(key) <= KEY_MAX) {
+		memcpy(out, key, strlen(key) + 1);
+		return;
+	}
+	crypto_sha256(key, strlen(key), hash);
+	memcpy(out, "sha256:", 7);
+	crypto_hex(out + 7, hash, sizeof(hash));
+}
+
+static void on_begun(void *arg, const struct answer *a, const struct err *err);
+
+static void
+wipe(struct op *op)
+{
+	struct post *p = (struct post *)op;
+
+	step_drop(&p->insert);
+}
+
+/* The old row stays, as proof of ownership, under a key that nobody asks for. */
+static void
+retire(struct post *p, int64_t made)
+{
+	char old[KEY_MAX + 32];
+
+	snprintf(old, sizeof(old), "%s@%" PRId64, KEY(p).text, made);
+	op_next(&p->op, UNIT(DO(POST_RETIRE, TEXT(old), PRINCIPAL(p), KEY(p), INT(made)),
+	    p->insert), on_begun);
+}
+
+static void
+again(struct post *p)
+{
+	op_next(&p->op, UNIT(p->insert), on_begun);
+}
+
+/* The key was taken: by whom? */
+static void
+on_seen(void *arg, const struct answer *a, const struct err *err)
+{
+	struct post *p = arg;
+	const struct value *row = a != NULL ? a->cells : NULL;
+	enum post_word word = POST_OPEN;
+
+	if (err != NULL) {
+		p->done(p->arg, POST_OPEN, "", err);
+		return;
+	}
+	if (a->rows == 0) {		/* retired or pruned in between */
+		again(p);
+		return;
+	}
+	if (p->now - row[3].n > REPEATS_MS) {
+		retire(p, row[3].n);
+		return;
+	}
+	if (row[0].len != DIGEST(p).len ||
+	    memcmp(row[0].text, DIGEST(p).text, row[0].len) != 0)
+		word = POST_OTHER;
+	else if (strcmp(row[1].text, "posted") == 0)
+		word = POST_POSTED;
+	else if (strcmp(row[1].text, "refused") == 0)
+		word = POST_REFUSED;
+	p->done(p->arg, word, row[2].text, NULL);
+}
+
+static void
+on_begun(void *arg, const struct answer *a, const struct err *err)
+{
+	struct post *p = arg;
+
+	if (err != NULL || a->touched > 0)
+		p->done(p->arg, POST_GO, "", err);
+	else
+		op_next(&p->op, UNIT(DO(POST_SEE, PRINCIPAL(p), KEY(p))), on_seen);
+}
+
+struct post *
+post_begin(struct store *st, const struct post_id *id, int64_t now, int deadline_ms,
+    post_fn *done, void *arg)
+{
+	struct post *p = mem_new(sizeof(*p));
+	const char *tool = id->tool != NULL ? id->tool : "";
+	char key[KEY_MAX + 1];
+
+	stored_key(key, id->key);
+	p->now = now;
+	p->done = done;
+	p->arg = arg;
+	p->op.wipe = wipe;
+	step_keep(&p->insert, UNIT(DO(POST_BEGIN, TEXT(id->principal), TEXT(key),
+	    BYTES(id->digest, sizeof(id->digest)), TEXT(id->owner), TEXT(tool),
+	    TEXT(id->team), TEXT(id->channel), INT(now))));
+	op_start(st, UNIT(p->insert), deadline_ms, on_begun, &p->op);
+	return p;
+}
+
+void
+post_cancel(struct post *p)
+{
+	store_cancel(p->op.unit);
+}
+
+/* The row goes on saying "sending": equal calls are told to look. */
+static void
+on_ended(void *arg, const struct answer *a, const struct err *err)
+{
+	(void)arg;
+	if (err != NULL)
+		log_error("posts", "an outcome could not be stored: %s", err->text);
+	else if (a->touched == 0)
+		log_warn("posts", "an outcome found no row that waits for it");
+}
+
+void
+post_end(struct store *st, const struct post_id *id, const char *state,
+    const char *channel, const char *text, int deadline_ms)
+{
+	char key[KEY_MAX + 1];
+
+	stored_key(key, id->key);
+	store_run(st, UNIT(DO(POST_END, TEXT(state), TEXT(channel), TEXT(text),
+	    TEXT(id->principal), TEXT(key), TEXT(id->owner))), deadline_ms, on_ended, NULL);
+}

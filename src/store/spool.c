@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+#include "store/spool.h"
+
+#include "base/clock.h"
+#include "base/counter.h"
+#include "base/crypto.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "store/migrate.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A file: the line below, then a line "name value" for each field in the table's
+ * order (texts and bytes as base64), then "end". */
+#define FIRST_LINE	"slackmcpd install 1\n"
+#define LAST_LINE	"end\n"
+#define PREFIX		"install-"
+#define FILE_SIZE_MAX	65536
+
+enum kind { TEXT_FIELD, BYTES_FIELD, INT_FIELD, STATE_FIELD };
+
+#define FIELD(kind, name)	{ kind, #name, offsetof(struct install_row, name), 0 }
+#define BYTES_OF(name)		{ BYTES_FIELD, #name, offsetof(struct install_row, name), \
+	offsetof(struct install_row, name##_len) }
+
+static const struct field {
+	enum kind kind;
+	const char *name;
+	size_t at, len_at;
+} fields[] = {
+	FIELD(TEXT_FIELD, enterprise_id), FIELD(TEXT_FIELD, team_id),
+	FIELD(TEXT_FIELD, app_id), FIELD(TEXT_FIELD, team_name),
+	FIELD(TEXT_FIELD, team_url), FIELD(TEXT_FIELD, key_id),
+	BYTES_OF(bot_token), BYTES_OF(refresh_token),
+	FIELD(INT_FIELD, expires), FIELD(TEXT_FIELD, scopes),
+	FIELD(TEXT_FIELD, bot_user_id), FIELD(TEXT_FIELD, bot_id),
+	FIELD(TEXT_FIELD, installer), FIELD(INT_FIELD, made),
+	FIELD(INT_FIELD, updated), FIELD(STATE_FIELD, state),
+};
+
+#define FIELDS	(sizeof(fields) / sizeof(fields[0]))
+
+struct spooled {
+	struct install_row row;
+	struct buf values[FIELDS];	/* what the row's pointers point to */
+};
+
+/* ---- writing ---- */
+
+static void
+put_field(struct buf *out, const struct field *f, const struct install_row *row)
+{
+	const char *at = (const char *)row + f->at;
+	const char *text;
+
+	buf_fmt(out, "%s ", f->name);
+	switch (f->kind) {
+	case INT_FIELD:
+		buf_fmt(out, "%" PRId64, *(const int64_t *)at);
+		break;
+	case STATE_FIELD:
+		buf_str(out, install_state_word(*(const enum install_state *)at));
+		break;
+	case TEXT_FIELD:
+	case BYTES_FIELD:
+		text = *(const char *const *)at;
+		crypto_b64(out, text, f->kind == TEXT_FIELD ? strlen(text) :
+		    *(const size_t *)((const char *)row + f->len_at));
+	}
+	buf_char(out, '\n');
+}
+
+static int
+write_all(int fd, const char *p, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(fd, p, len);
+
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			return -1;
+		p += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+static int
+write_file(int dir, const char *name, const struct buf *text)
+{
+	int fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int rc = -1;
+
+	if (fd == -1)
+		return -1;
+	if (write_all(fd, text->p, text->len) == 0 && fsync(fd) == 0)
+		rc = 0;
+	if (close(fd) == -1)
+		rc = -1;
+	return rc;
+}
+
+static int
+open_spool(const char *state_dir, bool make, struct err *err)
+{
+	char path[4096];
+	int dir;
+
+	snprintf(path, sizeof(path), "%s/spool", state_dir);
+	if (make && mkdir(path, 0700) == -1 && errno != EEXIST)
+		return err_set(err, ERR_UPSTREAM, "%s: %s", path, strerror(errno));
+	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (dir == -1)
+		return err_set(err, errno == ENOENT ? ERR_NOT_FOUND : ERR_UPSTREAM, "%s: %s",
+		    path, strerror(errno));
+	return dir;
+}
+
+int
+spool_install(const char *state_dir, const struct install_row *row, struct err *err)
+{
+	struct buf text = { 0 };
+	char name[96], tmp[104], word[B64URL_SIZE(9)];
+	int dir = open_spool(state_dir, true, err), rc = 0;
+
+	if (dir == -1)
+		return -1;
+	buf_str(&text, FIRST_LINE);
+	for (size_t i = 0; i < FIELDS; i++)
+		put_field(&text, &fields[i], row);
+	buf_str(&text, LAST_LINE);
+	crypto_token(word, 9);
+	snprintf(name, sizeof(name), PREFIX "%014" PRId64 "-%s", clock_wall_ms(), word);
+	snprintf(tmp, sizeof(tmp), "new-%s", name);
+	if (write_file(dir, tmp, &text) == -1 || renameat(dir, tmp, dir, name) == -1 ||
+	    fsync(dir) == -1) {
+		rc = err_set(err, ERR_UPSTREAM, "%s/spool/%s: %s", state_dir, name,
+		    strerror(errno));
+		unlinkat(dir, tmp, 0);
+	}
+	close(dir);
+	buf_wipe(&text);
+	if (rc == 0)
+		counter_up(CNT_SPOOLED);
+	return rc;
+}
+
+/* ---- reading ---- */
+
+static int
+take_int(const char *value, int64_t *out)
+{
+	char *end;
+
+	errno = 0;
+	*out = strtoll(value, &end, 10);
+	return errno == 0 && end != value && *end == '\0' ? 0 : -1;
+}
+
+static int
+take_field(struct spooled *s, size_t i, const char *value)
+{
+	char *at = (char *)&s->row + fields[i].at;
+	struct buf *b = &s->values[i];
+	int state;
+
+	switch (fields[i].kind) {
+	case INT_FIELD:
+		return take_int(value, (int64_t *)at);
+	case STATE_FIELD:
+		if ((state = install_state_of(value)) == -1)
+			return -1;
+		*(enum install_state *)at = (enum install_state)state;
+		return 0;
+	case TEXT_FIELD:
+	case BYTES_FIELD:
+		if (crypto_unb64(b, value, strlen(value)) == -1)
+			return -1;
+		*(const char **)at = b->len > 0 ? b->p : "";
+		if (fields[i].kind == BYTES_FIELD)
+			*(size_t *)((char *)&s->row + fields[i].len_at) = b->len;
+		else if (b->len > 0 && strlen(b->p) != b->len)
+			return -1;
+	}
+	return 0;
+}
+
+/* text is cut up in place. */
+static int
+parse(struct spooled *s, char *text)
+{
+	char *at = text, *line;
+
+	if (strncmp(at, FIRST_LINE, strlen(FIRST_LINE)) != 0)
+		return -1;
+	at += strlen(FIRST_LINE);
+	for (size_t i = 0; i < FIELDS; i++) {
+		size_t n = strlen(fields[i].name);
+
+		if ((line = strsep(&at, "\n")) == NULL || at == NULL ||
+		    strncmp(line, fields[i].name, n) != 0 || line[n] != ' ' ||
+		    take_field(s, i, line + n + 1) == -1)
+			return -1;
+	}
+	return strcmp(at, LAST_LINE) == 0 ? 0 : -1;
+}
+
+static int
+read_file(int dir, const char *name, char *text)
+{
+	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	ssize_t n, len = 0;
+
+	if (fd == -1)
+		return -1;
+	while ((n = read(fd, text + len, (size_t)(FILE_SIZE_MAX - len))) > 0)
+		len += n;
+	close(fd);
+	if (n == -1 || len == FILE_SIZE_MAX)
+		return -1;
+	text[len] = '\0';
+	return 0;
+}
+
+/* ---- storing ---- */
+
+struct put {
+	bool over, newer;
+	int rc;
+	struct err *err;
+	int64_t updated;
+};
+
+static void
+on_times(void *arg, const struct answer *a)
+{
+	struct put *p = arg;
+
+	p->newer = a->rows > 0 && (answer_at(a, 0, 0)->n > p->updated ||
+	    answer_at(a, 0, 1)->n > p->updated);
+}
+
+static void
+on_put(void *arg, const struct err *err)
+{
+	struct put *p = arg;
+
+	p->over = true;
+	if (err != NULL) {
+		*p->err = *err;
+		p->rc = -1;
+	}
+}
+
+/* What was installed again or revoked since is not undone. */
+static int
+store_row(struct store *st, struct event_base *base, const struct install_row *row,
+    struct err *err)
+{
+	struct put p = { .err = err, .updated = row->updated };
+
+	if (store_wait(st, base, UNIT(DO(INSTALL_TIMES, TEXT(row->enterprise_id),
+	    TEXT(row->team_id))), store_timeout(st), on_times, &p, err) == -1)
+		return -1;
+	if (p.newer) {
+		log_info("spool", "an install was overtaken by a newer one team=%s",
+		    row->team_id);
+		return 0;
+	}
+	install_put(st, row, on_put, &p);
+	while (!p.over)
+		event_base_loop(base, EVLOOP_ONCE);
+	if (p.rc == 0)
+		log_info("spool", "an install was stored team=%s", row->team_id);
+	return p.rc;
+}
+
+static int
+replay_file(int dir, const char *name, struct store *st, struct event_base *base,
+    struct err *err)
+{
+	struct spooled s = { .row = { .made = 0 } };
+	char *text = mem_new(FILE_SIZE_MAX + 1);
+	int rc = -1;
+
+	if (read_file(dir, name, text) == -1 || parse(&s, text) == -1)
+		err_set(err, ERR_INPUT, "STATE_DIR/spool/%s is no whole install of this "
+		    "version: look at it and remove it", name);
+	else
+		rc = store_row(st, base, &s.row, err);
+	if (rc == 0 && unlinkat(dir, name, 0) == -1)
+		rc = err_set(err, ERR_UPSTREAM, "STATE_DIR/spool/%s: %s", name, strerror(errno));
+	for (size_t i = 0; i < FIELDS; i++)
+		buf_wipe(&s.values[i]);
+	explicit_bzero(text, FILE_SIZE_MAX + 1);
+	free(text);
+	return rc;
+}
+
+static int
+is_install(const struct dirent *e)
+{
+	return strncmp(e->d_name, PREFIX, strlen(PREFIX)) == 0;
+}
+
+/* Their names are their times: oldest first. */
+int
+spool_replay(const char *state_dir, struct store *st, struct event_base *base,
+    struct err *err)
+{
+	int dir = open_spool(state_dir, false, err), left = 0, n;
+	struct dirent **names;
+	bool away = false;
+
+	if (dir == -1)
+		return err->kind == ERR_NOT_FOUND ? 0 : -1;
+	n = scandirat(dir, ".", &names, is_install, alphasort);
+	for (int i = 0; i < n; i++) {
+		if (away) {
+			left++;
+		} else if (replay_file(dir, names[i]->d_name, st, base, err) == -1) {
+			log_error("spool", "%s", err->text);
+			away = err->kind == ERR_UPSTREAM || err->kind == ERR_TIMEOUT;
+			left++;
+		}
+		free(names[i]);
+	}
+	if (n >= 0)
+		free(names);
+	else
+		err_set(err, ERR_UPSTREAM, "%s/spool: %s", state_dir, strerror(errno));
+	close(dir);
+	return n >= 0 ? left : -1;
+}

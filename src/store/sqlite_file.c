@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+#include "store/migrate.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/* What jobs do with SQLite's file as a whole.  They may wait for it. */
+#define WAIT_MS	10000
+#define CUT_MS	100
+
+static int
+failed(sqlite3 *db, const char *what, const char *path, struct err *err)
+{
+	err_set(err, ERR_UPSTREAM, "%s %s: %s", what, path,
+	    db != NULL ? sqlite3_errmsg(db) : "no memory");
+	sqlite3_close(db);
+	return -1;
+}
+
+static int
+open_file(const char *path, int flags, sqlite3 **out, struct err *err)
+{
+	if (sqlite3_open_v2(path, out, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
+		return failed(*out, "cannot open", path, err);
+	sqlite3_busy_timeout(*out, WAIT_MS);
+	return 0;
+}
+
+static int
+sync_file(const char *path, struct err *err)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC), bad;
+
+	bad = fd == -1 || fsync(fd) == -1;
+	if (bad)
+		err_set(err, ERR_UPSTREAM, "%s: %s", path, strerror(errno));
+	if (fd != -1)
+		close(fd);
+	return bad ? -1 : 0;
+}
+
+static int
+back_up(sqlite3 *from, const char *to, struct err *err)
+{
+	sqlite3_backup *b;
+	sqlite3 *db;
+	int rc;
+
+	if (open_file(to, SQLITE_OPEN_READWRITE, &db, err) == -1)
+		return -1;
+	if ((b = sqlite3_backup_init(db, "main", from, "main")) == NULL)
+		return failed(db, "cannot copy to", to, err);
+	do
+		rc = sqlite3_backup_step(b, -1);
+	while (rc == SQLITE_BUSY || rc == SQLITE_LOCKED);
+	rc = sqlite3_backup_finish(b);
+	if (rc != SQLITE_OK)
+		return failed(db, "cannot copy to", to, err);
+	sqlite3_close(db);
+	return sync_file(to, err);
+}
+
+/* Made here, so that it is nobody else's from the beginning. */
+static int
+create_file(const char *path, struct err *err)
+{
+	int fd;
+
+	unlink(path);
+	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd == -1)
+		return err_set(err, ERR_UPSTREAM, "%s: %s", path, strerror(errno));
+	close(fd);
+	return 0;
+}
+
+int
+migrate_copy(const struct store_conf *conf, int version, struct err *err)
+{
+	char to[4096], tmp[4096];
+	sqlite3 *db;
+	int rc;
+
+	if (snprintf(to, sizeof(to), "%s.before-%04d", conf->path, version) >=
+	    (int)sizeof(to) - 8)
+		return err_set(err, ERR_INPUT, "the path of STORE is too long");
+	snprintf(tmp, sizeof(tmp), "%.*s.new", (int)sizeof(tmp) - 8, to);
+	if (open_file(conf->path, SQLITE_OPEN_READWRITE, &db, err) == -1)
+		return -1;
+	rc = create_file(tmp, err);
+	if (rc == 0 && (rc = back_up(db, tmp, err)) == 0 && rename(tmp, to) == -1)
+		rc = err_set(err, ERR_UPSTREAM, "%s: %s", to, strerror(errno));
+	if (rc == -1)
+		unlink(tmp);
+	sqlite3_close(db);
+	return rc;
+}
+
+static int
+first_word(void *arg, int n, char **values, char **names)
+{
+	(void)names;
+	if (n > 0 && values[0] != NULL && *(char *)arg == '\0')
+		snprintf(arg, 128, "%s", values[0]);
+	return 0;
+}
+
+int
+migrate_check(const struct store_conf *conf, struct err *err)
+{
+	char word[128] = "";
+	sqlite3 *db;
+	int rc;
+
+	if (open_file(conf->path, SQLITE_OPEN_READWRITE, &db, err) == -1)
+		return -1;
+	rc = sqlite3_exec(db, "PRAGMA quick_check(1)", first_word, word, NULL);
+	if (rc == SQLITE_NOTADB || rc == SQLITE_CORRUPT)
+		snprintf(word, sizeof(word), "%s", sqlite3_errstr(rc));
+	else if (rc != SQLITE_OK)
+		return failed(db, "cannot read", conf->path, err);
+	sqlite3_close(db);
+	if (strcmp(word, "ok") == 0)
+		return 0;
+	return err_set(err, ERR_INPUT, "the store %s is damaged (%s): play a backup back",
+	    conf->path, word);
+}
+
+int
+migrate_checkpoint(const struct store_conf *conf, struct err *err)
+{
+	sqlite3 *db;
+	int rc;
+
+	if (open_file(conf->path, SQLITE_OPEN_READWRITE, &db, err) == -1)
+		return -1;
+	/* The one that blocks nobody does the work; the log is cut only if that is
+	 * possible at once, because writers wait for it. */
+	rc = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	sqlite3_busy_timeout(db, CUT_MS);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL,
+		    NULL);
+	if (rc == SQLITE_BUSY || rc == SQLITE_LOCKED)
+		rc = SQLITE_OK;
+	if (rc != SQLITE_OK)
+		return failed(db, "cannot checkpoint", conf->path, err);
+	sqlite3_close(db);
+	return 0;
+}
