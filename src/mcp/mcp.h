@@ -60,11 +60,8 @@ bool mcp_post(struct mcp *m, const struct mcp_in *in, struct mcp_out *out,
     struct rpc **rpc, mcp_done_fn *done, void *arg);
 void mcp_cancel(struct rpc *rpc);	/* the client has gone */
 
-/* DELETE and GET: an HTTP status; 200 the session was ended. */
-int mcp_delete(struct mcp *m, const char *session, const struct policy *policy);
-
-/* A JSON-RPC error body without id, as /mcp answers what fails before a message
- * was read: data.request_id is set. */
-void mcp_error(struct buf *out, int code, const char *message, const char *request_id);
+/* DELETE: ends the session of Mcp-Session-Id.  body is not looked at; the answer as
+ * of mcp_post that is true (200 has no body). */
+void mcp_delete(struct mcp *m, const struct mcp_in *in, struct mcp_out *out);
 
 #endif

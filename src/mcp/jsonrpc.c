@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+#include "mcp/jsonrpc.h"
+
+#include "base/log.h"
+
+/* A string or an integer; 0 is one.  What else is there is no id. */
+static int
+read_id(struct span id, struct span *out)
+{
+	long long n;
+
+	if (id.len > RPC_ID_MAX)
+		return -1;
+	if (id.kind != SCAN_STRING &&
+	    (id.kind != SCAN_NUMBER || scan_int(id, &n) == -1))
+		return -1;
+	*out = id;
+	return 0;
+}
+
+static int
+read_answer(struct span v, struct jsonrpc *m, struct err *err)
+{
+	struct span result = scan_member(v, "result"), error = scan_member(v, "error");
+
+	if ((result.kind == SCAN_NONE) == (error.kind == SCAN_NONE))
+		return err_set(err, ERR_INPUT, "a message has a method, or else one of "
+		    "result and error");
+	if (m->id.kind == SCAN_NONE && error.kind == SCAN_NONE)
+		return err_set(err, ERR_INPUT, "a result needs the id of its request");
+	m->kind = MESSAGE_RESPONSE;
+	return 0;
+}
+
+int
+jsonrpc_read(struct span v, struct jsonrpc *m, struct err *err)
+{
+	struct span id = scan_member(v, "id");
+
+	*m = (struct jsonrpc){ .kind = MESSAGE_NOTIFICATION };
+	if (v.kind != SCAN_OBJECT)
+		return err_set(err, ERR_INPUT, "a message is a JSON object");
+	if (id.kind != SCAN_NONE) {
+		if (read_id(id, &m->id) == -1)
+			return err_set(err, ERR_INPUT, "id has to be a string or an "
+			    "integer of 64 bits, %d bytes at most", RPC_ID_MAX);
+		m->kind = MESSAGE_REQUEST;
+	}
+	if (!scan_is(scan_member(v, "jsonrpc"), "2.0"))
+		return err_set(err, ERR_INPUT, "\"jsonrpc\":\"2.0\" is missing");
+	m->method = scan_member(v, "method");
+	if (m->method.kind == SCAN_NONE)
+		return read_answer(v, m, err);
+	if (m->method.kind != SCAN_STRING)
+		return err_set(err, ERR_INPUT, "method has to be a string");
+	if (scan_member(v, "result").kind != SCAN_NONE ||
+	    scan_member(v, "error").kind != SCAN_NONE)
+		return err_set(err, ERR_INPUT, "a message with a method has no result "
+		    "and no error");
+	m->params = scan_member(v, "params");
+	if (m->params.kind == SCAN_NULL)
+		m->params.kind = SCAN_NONE;
+	if (m->params.kind != SCAN_NONE && m->params.kind != SCAN_OBJECT)
+		return err_set(err, ERR_INPUT, "params has to be an object");
+	return 0;
+}
+
+struct json_object *
+jsonrpc_parse(struct span v)
+{
+	struct json_tokener *tok;
+	struct json_object *o;
+
+	if (v.kind == SCAN_NONE || v.kind == SCAN_NULL)
+		return NULL;
+	tok = json_tokener_new_ex(SCAN_DEPTH + 2);
+	if (tok == NULL)
+		fatal("no memory for a JSON parser");
+	/* A bare number ends only with the text. */
+	o = json_tokener_parse_ex(tok, v.p, (int)v.len);
+	if (o == NULL && json_tokener_get_error(tok) == json_tokener_continue)
+		o = json_tokener_parse_ex(tok, "", -1);
+	json_tokener_free(tok);
+	return o;
+}
