@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef WEB_REDIRECT_H
+#define WEB_REDIRECT_H
+
+#include "base/url.h"
+#include "web/visit.h"
+
+/* SLACK_REDIRECT_URI, or what stands in for it. */
+void redirect_uri(const struct conf *conf, struct buf *out);
+/* Set-Cookie of the state, seen by the folder of the redirect URI alone; value ""
+ * takes it away. */
+#define STATE_COOKIE	"slackmcp_state"
+void redirect_cookie(const struct conf *conf, const char *value, struct buf *out);
+/* Was the request made under another host than the redirect URI's?  Then the URL of
+ * the install page there is added to out. */
+bool redirect_elsewhere(const struct conf *conf, const char *host, struct buf *out);
+
+#endif
