@@ -50,7 +50,8 @@ supervise_facts(struct master *m)
 
 	for (int slot = 0; slot < m->workers; slot++)
 		facts.crash_loop |= m->places[slot].pause_ms > 0;
-	board_set_facts(m->region, &facts);
+	if (m->region != NULL)		/* else the start failed before it */
+		board_set_facts(m->region, &facts);
 }
 
 static bool
