@@ -2,6 +2,7 @@
 #ifndef TOOLS_CALL_H
 #define TOOLS_CALL_H
 
+#include "tools/fence.h"
 #include "tools/tool.h"
 
 /* What calls are made with; one a worker. */
@@ -39,14 +40,25 @@ void call_cancel(struct call *call);
 /* For a tool's shape and form. */
 struct json_object *call_arg(const struct call *call, const char *name); /* or NULL */
 const char *call_text(const struct call *call, const char *name);	/* or "" */
+long call_number(const struct call *call, const char *name);	/* or the row's default */
 const struct install *call_install(const struct call *call);
 const struct policy *call_policy(const struct call *call);
 struct toolbox *call_box(const struct call *call);
-/* Slack's cursor sealed for the caller (bound to principal, tool, workspace and
- * arguments, expiring): adds it to out. */
-void call_cursor(const struct call *call, const char *cursor, struct buf *out);
-/* Foreign text between the fence's marks: begin, add lines, end. */
-void call_fence(const struct call *call, struct buf *out, bool begin);
-void call_foreign(const struct call *call, struct buf *out, const char *text, size_t len);
+const struct fence *call_fence(const struct call *call);
+
+/* Adds a row of foreign text if it still fits the answer's budget of bytes. */
+#define CALL_BYTES	65536
+bool call_row(const struct call *call, struct buf *out, const struct buf *row);
+/* How many rows of Slack's page an earlier answer has shown already. */
+size_t call_skip(const struct call *call);
+/* The line that tells how to go on: Slack's cursor ("" for its first page), of
+ * whose page skip rows were shown, sealed for the caller: bound to principal,
+ * tool, workspace and arguments, expiring. */
+void call_more(const struct call *call, const char *cursor, size_t skip,
+    struct buf *out);
+/* The cursor of Slack's that this call was made with, or "". */
+const char *call_at(const struct call *call);
+/* An earlier equal call did it: the answer is from the ledger. */
+bool call_is_repeat(const struct call *call);
 
 #endif

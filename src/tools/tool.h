@@ -29,13 +29,30 @@ struct tool_arg {
 	const char *name;
 	enum arg_type type;
 	bool required;
-	long min, max;		/* value of a number, length of a string; 0,0: free */
+	long min, max;		/* value of a number, characters of a string; 0,0: free.
+				 * An ARG_TS with min 17 must be a message's, whole */
 	long dflt;		/* of an ARG_INT; 0: none */
 	const char *slack;	/* Slack's parameter; NULL: not sent */
 	const char *also[3];	/* other names that are taken, not advertised */
 	const char *header;	/* x-mcp-header, or NULL */
 	const char *help;
 };
+
+/* Rows that tools share: they say the same thing everywhere. */
+#define ARGUMENT_TEAM \
+	{ "team_id", ARG_TEAM, .max = 80, .also = { "teamId", "team", "workspace" }, \
+	  .header = "Slack-Team", .help = "workspace id (T… or E…) from " \
+	  "slack_list_workspaces; may be left out when there is only one" }
+#define ARGUMENT_CHANNEL \
+	{ "channel_id", ARG_CHANNEL, .required = true, .slack = "channel", \
+	  .also = { "channel", "channelId" }, \
+	  .help = "channel id (C…, G… or D…) from slack_list_channels, not a name" }
+#define ARGUMENT_LIMIT(normal) \
+	{ "limit", ARG_INT, .min = 1, .max = 999, .dflt = (normal), .slack = "limit", \
+	  .help = "how many at most" }
+#define ARGUMENT_CURSOR \
+	{ "cursor", ARG_CURSOR, .max = 4096, \
+	  .help = "goes on where the last page ended: the cursor given there" }
 
 struct call;
 

@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+#include "tools/work.h"
+
+#include "base/clock.h"
+#include "base/crypto.h"
+#include "base/mem.h"
+#include "shm/board.h"
+#include "shm/bucket.h"
+#include "tools/mrkdwn.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MARGIN_MS	500	/* left for the answer's own way */
+
+/* What a call may be asked for. */
+
+struct json_object *
+call_arg(const struct call *call, const char *name)
+{
+	struct json_object *v;
+
+	return json_object_object_get_ex(call->args, name, &v) ? v : NULL;
+}
+
+const char *
+call_text(const struct call *call, const char *name)
+{
+	struct json_object *v = call_arg(call, name);
+
+	return json_object_is_type(v, json_type_string) ? json_object_get_string(v) : "";
+}
+
+long
+call_number(const struct call *call, const char *name)
+{
+	struct json_object *v = call_arg(call, name);
+
+	if (call->limit != 0 && strcmp(name, "limit") == 0)
+		return call->limit;
+	if (v != NULL)
+		return (long)json_object_get_int64(v);
+	for (const struct tool_arg *a = call->tool->args; a->name != NULL; a++)
+		if (strcmp(a->name, name) == 0)
+			return a->dflt;
+	return 0;
+}
+
+const struct install *
+call_install(const struct call *call)
+{
+	return call->install;
+}
+
+const struct policy *
+call_policy(const struct call *call)
+{
+	return call->policy;
+}
+
+struct toolbox *
+call_box(const struct call *call)
+{
+	return call->box;
+}
+
+const struct fence *
+call_fence(const struct call *call)
+{
+	return &call->fence;
+}
+
+bool
+call_row(const struct call *call, struct buf *out, const struct buf *row)
+{
+	(void)call;
+	if (out->len + row->len > CALL_BYTES)
+		return false;
+	buf_add(out, row->p, row->len);
+	return true;
+}
+
+size_t
+call_skip(const struct call *call)
+{
+	return call->skip;
+}
+
+const char *
+call_at(const struct call *call)
+{
+	return call->cursor != NULL ? call->cursor : "";
+}
+
+bool
+call_is_repeat(const struct call *call)
+{
+	return call->repeat;
+}
+
+void
+call_digest(const struct call *call, unsigned char out[32])
+{
+	struct buf b = { 0 };
+
+	buf_add(&b, call->tool->name, strlen(call->tool->name) + 1);
+	if (call->install != NULL)
+		buf_str(&b, install_key(call->install));
+	buf_char(&b, '\0');
+	for (const struct tool_arg *a = call->tool->args; a->name != NULL; a++) {
+		struct json_object *v = call_arg(call, a->name);
+		const char *s = v == NULL ? "" :
+		    json_object_to_json_string_ext(v, JSON_C_TO_STRING_PLAIN);
+
+		if (a->type == ARG_CURSOR || a->type == ARG_KEY || a->type == ARG_TEAM ||
+		    strcmp(a->name, "limit") == 0)
+			continue;
+		buf_add(&b, a->name, strlen(a->name) + 1);
+		buf_add(&b, s, strlen(s) + 1);
+	}
+	crypto_sha256(b.p, b.len, out);
+	buf_wipe(&b);
+}
+
+/* Life and death. */
+
+void
+call_free(struct call *call)
+{
+	if (call->counted) {
+		board_gauge(GAUGE_CALLS, -1);
+		board_key_down(call->box->slack->region, call->policy->principal);
+	}
+	if (call->timer != NULL)
+		event_free(call->timer);
+	json_object_put(call->args);
+	install_drop(call->install);
+	policy_drop(call->policy);
+	free(call->cursor);
+	buf_wipe(&call->note);
+	buf_wipe(&call->out);
+	free(call);
+}
+
+/* The one way out of a call that began. */
+void
+call_end(struct call *call, bool is_error)
+{
+	struct call_result r = { .is_error = is_error };
+
+	if (is_error)
+		counter_up(CNT_TOOL_ERRORS);
+	if (call->note.len > 0) {
+		if (call->out.len > 0)
+			buf_add(&call->note, call->out.p, call->out.len);
+		r.text = call->note.p;
+		r.len = call->note.len;
+	} else {
+		r.text = call->out.len > 0 ? call->out.p : "";
+		r.len = call->out.len;
+	}
+	if (call->done != NULL)
+		call->done(call->arg, &r);
+	call_free(call);
+}
+
+/* To Slack and back. */
+
+static void
+add(struct buf *form, const char *name, const char *value)
+{
+	buf_form(form, name, value, strlen(value));
+}
+
+static void
+make_form(const struct call *call, struct buf *form)
+{
+	char number[24];
+
+	for (const struct tool_arg *a = call->tool->args; a->name != NULL; a++) {
+		struct json_object *v = call_arg(call, a->name);
+
+		if (a->slack == NULL)
+			continue;
+		if (a->type == ARG_INT && (v != NULL || a->dflt != 0)) {
+			snprintf(number, sizeof(number), "%ld", call_number(call, a->name));
+			add(form, a->slack, number);
+		} else if (a->type == ARG_BOOL && v != NULL) {
+			add(form, a->slack, json_object_get_boolean(v) ? "true" : "false");
+		} else if (a->type != ARG_INT && v != NULL) {
+			add(form, a->slack, json_object_get_string(v));
+		}
+	}
+	if (call_at(call)[0] != '\0')
+		add(form, "cursor", call_at(call));
+}
+
+static void
+on_slack(void *arg, const struct slack_answer *a)
+{
+	struct call *call = arg;
+	const char *before = log_request(call->request);
+	bool good = a->class == SLACK_NONE;
+
+	call->asked = NULL;
+	if (call->tool->once)
+		ledger_end(call, a);
+	if (call->done == NULL) {
+		call_free(call);
+	} else {
+		if (good)
+			call->tool->shape(call, a->json, &call->out);
+		else
+			slack_explain(call->box->slack, a,
+			    (enum slack_method)call->tool->method, &call->out);
+		call_end(call, !good);
+	}
+	log_request(before);
+}
+
+void
+call_go(struct call *call)
+{
+	struct buf form = { 0 };
+	const char *channel = NULL;
+
+	for (const struct tool_arg *a = call->tool->args; a->name != NULL; a++)
+		if (a->type == ARG_CHANNEL && channel == NULL)
+			channel = call_text(call, a->name);
+	make_form(call, &form);
+	if (call->tool->form != NULL)
+		call->tool->form(call, &form);
+	call->asked = slack_ask(call->box->slack, call->install,
+	    (enum slack_method)call->tool->method, form.len > 0 ? form.p : "", form.len,
+	    channel, call->deadline, on_slack, call);
+	buf_wipe(&form);
+}
+
+/* A tool that asks Slack nothing answers from here, so that no callback comes
+ * before call_start has returned. */
+static void
+on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct call *call = arg;
+	const char *before = log_request(call->request);
+
+	(void)fd, (void)what;
+	call->tool->shape(call, NULL, &call->out);
+	call_end(call, false);
+	log_request(before);
+}
+
+/* All that can be checked without waiting, in this order. */
+
+static int
+check_tool(struct call *call, const struct call_ask *ask, struct buf *refused)
+{
+	(void)ask;
+	if (policy_tool(call->policy, call->tool->role, call->tool->toolset))
+		return 0;
+	counter_up(CNT_POLICY_REFUSED);
+	buf_fmt(refused, "This key may not use %s: that needs the role %s and the toolset"
+	    " %s. The operator can make a key that has them.", call->tool->name,
+	    role_word(call->tool->role), call->tool->toolset);
+	return -1;
+}
+
+static int
+check_args(struct call *call, const struct call_ask *ask, struct buf *refused)
+{
+	struct err err;
+
+	call->args = tool_take(call->tool, ask->args, &call->note, &err);
+	if (call->args != NULL)
+		return 0;
+	buf_str(refused, err.text);
+	return -1;
+}
+
+static int
+check_team(struct call *call, const struct call_ask *ask, struct buf *refused)
+{
+	(void)ask;
+	return target_find(call, refused);
+}
+
+static int
+check_channels(struct call *call, const struct call_ask *ask, struct buf *refused)
+{
+	(void)ask;
+	return target_channels(call, refused);
+}
+
+static int
+check_scopes(struct call *call, const struct call_ask *ask, struct buf *refused)
+{
+	(void)ask;
+	return target_scopes(call, refused);
+}
+
+static int
+check_cursor(struct call *call, const struct call_ask *ask, struct buf *refused)
+{
+	(void)ask;
+	return cursor_take(call, refused);
+}
+
+static int
+check_caps(struct call *call, const struct call_ask *ask, struct buf *refused)
+{
+	const struct slack *s = call->box->slack;
+
+	(void)ask;
+	if (board_gauge_sum(s->region, GAUGE_CALLS) >= s->conf->max_calls) {
+		counter_up(CNT_CALLS_LIMIT);
+		buf_str(refused, "This server works on as many calls as it can at the moment."
+		    " Try again in a few seconds.");
+		return -1;
+	}
+	if (board_key_up(s->region, call->policy->principal,
+	    s->conf->max_calls_per_key) == -1) {
+		counter_up(CNT_CALLS_LIMIT);
+		buf_fmt(refused, "This key has %d calls under way, which is all it may. Wait"
+		    " for some of them to end.", s->conf->max_calls_per_key);
+		return -1;
+	}
+	board_gauge(GAUGE_CALLS, 1);
+	call->counted = true;
+	return 0;
+}
+
+static int
+check_rate(struct call *call, const struct call_ask *ask, struct buf *refused)
+{
+	const struct slack *s = call->box->slack;
+	char name[64];
+	int64_t at, now = clock_ms();
+
+	(void)ask;
+	if (call->install == NULL || s->conf->rate_team.per_minute == 0)
+		return 0;
+	snprintf(name, sizeof(name), "team:%s", install_key(call->install));
+	if (bucket_take(s->region, name, s->conf->rate_team, 0, &at))
+		return 0;
+	counter_up(CNT_RATE_REFUSED);
+	buf_fmt(refused, "Too many calls for this workspace at the moment. Try again in"
+	    " %d s.", (int)((at - now + 999) / 1000));
+	return -1;
+}
+
+static int (*const checks[])(struct call *call, const struct call_ask *ask,
+    struct buf *refused) = {
+	check_tool, check_args, check_team, check_channels, check_scopes, check_cursor,
+	check_caps, check_rate,
+};
+
+static struct call *
+new_call(struct toolbox *box, const struct call_ask *ask, call_fn *done, void *arg)
+{
+	struct call *call = mem_new(sizeof(*call));
+
+	call->box = box;
+	call->tool = ask->tool;
+	call->policy = policy_hold(ask->policy);
+	call->deadline = ask->deadline - MARGIN_MS;
+	call->done = done;
+	call->arg = arg;
+	if (ask->request_id != NULL)
+		snprintf(call->request, sizeof(call->request), "%s", ask->request_id);
+	fence_new(&call->fence);
+	return call;
+}
+
+struct call *
+call_start(struct toolbox *box, const struct call_ask *ask, call_fn *done, void *arg,
+    struct buf *refused)
+{
+	struct call *call = new_call(box, ask, done, arg);
+	struct timeval now = { 0, 0 };
+
+	counter_up(CNT_TOOL_CALLS);
+	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)
+		if (checks[i](call, ask, refused) == -1) {
+			counter_up(CNT_TOOL_ERRORS);
+			call_free(call);
+			return NULL;
+		}
+	if (call->tool->once) {
+		ledger_begin(call, ask);
+	} else if (call->tool->method != -1) {
+		call_go(call);
+	} else {
+		call->timer = evtimer_new(box->slack->base, on_timer, call);
+		if (call->timer == NULL)
+			fatal("no timer for a call");
+		evtimer_add(call->timer, &now);
+	}
+	return call;
+}
+
+void
+call_cancel(struct call *call)
+{
+	call->done = NULL;
+	if (call->post != NULL)
+		return;			/* its callback frees the call */
+	if (call->asked != NULL) {
+		struct slack_answer unsent = { .class = SLACK_TRANSPORT };
+
+		if (slack_cancel(call->asked))
+			return;		/* a write under way: the ledger must be told */
+		if (call->tool->once)
+			ledger_end(call, &unsent);
+	}
+	call_free(call);
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+#include "tools/work.h"
+
+#include "base/clock.h"
+#include "base/crypto.h"
+#include "base/mem.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CURSOR_MS	3600000		/* Slack's own do not live for hours */
+#define SLACKS_MAX	2000
+#define AAD_SIZE	256
+
+/* A cursor is a name, not a right: it opens only for the same principal, tool,
+ * workspace and arguments. */
+static void
+aad_of(const struct call *call, char out[AAD_SIZE])
+{
+	unsigned char digest[SHA256_SIZE];
+	char hex[SHA256_SIZE * 2 + 1];
+
+	call_digest(call, digest);
+	crypto_hex(hex, digest, sizeof(digest));
+	snprintf(out, AAD_SIZE, "cursor|%s|%s|%s|%s", call->policy->principal,
+	    call->tool->name, call->install != NULL ? install_key(call->install) : "",
+	    hex);
+}
+
+/* The row's limit must come back with a page that was shown in part. */
+void
+call_more(const struct call *call, const char *cursor, size_t skip, struct buf *out)
+{
+	char aad[AAD_SIZE];
+	struct buf plain = { 0 };
+
+	if (strlen(cursor) > SLACKS_MAX) {
+		log_warn("tools", "a cursor of Slack's is too long bytes=%zu",
+		    strlen(cursor));
+		buf_str(out, "There is more, but Slack's cursor to it cannot be used:"
+		    " narrow the call.\n");
+		return;
+	}
+	aad_of(call, aad);
+	buf_fmt(&plain, "%" PRId64 " %zu %ld %s", clock_wall_ms() + CURSOR_MS, skip,
+	    skip > 0 ? call_number(call, "limit") : 0, cursor);
+	buf_str(out, "There is more: call again with the same arguments and cursor=");
+	keyring_wrap(call->box->slack->keys, aad, plain.p, plain.len, out);
+	buf_char(out, '\n');
+	buf_wipe(&plain);
+}
+
+static int
+parse(struct call *call, const char *p)
+{
+	char *end;
+	int64_t until = strtoll(p, &end, 10);
+
+	if (*end != ' ' || until < clock_wall_ms())
+		return -1;
+	call->skip = strtoul(end + 1, &end, 10);
+	if (*end != ' ')
+		return -1;
+	call->limit = strtol(end + 1, &end, 10);
+	if (*end != ' ')
+		return -1;
+	call->cursor = mem_str(end + 1);
+	return 0;
+}
+
+int
+cursor_take(struct call *call, struct buf *refused)
+{
+	char aad[AAD_SIZE];
+	struct buf plain = { 0 };
+	const char *given = "";
+	int rc;
+
+	for (const struct tool_arg *a = call->tool->args; a->name != NULL; a++)
+		if (a->type == ARG_CURSOR)
+			given = call_text(call, a->name);
+	if (given[0] == '\0')
+		return 0;
+	aad_of(call, aad);
+	rc = keyring_unwrap(call->box->slack->keys, aad, given, strlen(given), &plain);
+	if (rc == 0)
+		rc = parse(call, plain.p);
+	buf_wipe(&plain);
+	if (rc == -1)
+		buf_str(refused, "This cursor is too old or belongs to another call. Repeat"
+		    " the other arguments as they were, or start again without a cursor.");
+	return rc;
+}

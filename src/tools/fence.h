@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef TOOLS_FENCE_H
+#define TOOLS_FENCE_H
+
+#include "base/buf.h"
+
+/* Text from Slack is foreign (DESIGN 6): it stands between two lines with a mark
+ * that is random per answer and taken out of the text, so that no message can
+ * end the fence and speak as if it were us. */
+#define FENCE_MARK	17
+
+struct fence {
+	char mark[FENCE_MARK];
+};
+
+void fence_new(struct fence *f);
+void fence_begin(const struct fence *f, struct buf *out);
+void fence_end(const struct fence *f, struct buf *out);
+
+/* Foreign text on one line: line breaks as " ⏎ ", no control characters, no
+ * invisible tag characters, valid UTF-8, without the mark; cut after max bytes
+ * (0: not), which is then said. */
+void fence_text(const struct fence *f, struct buf *out, const char *text, size_t len,
+    size_t max);
+
+#endif

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+#include "tools/work.h"
+
+#include "base/clock.h"
+#include "base/crypto.h"
+#include "shm/board.h"
+#include "slack/error.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define BEGIN_MS	5000
+#define END_MS		15000
+#define GENERATIONS	32
+
+/* The answer of a row whose call was ended before anything was sent: an equal call
+ * may then try again, under the key's next generation, because a row's end is for
+ * ever.  Two that do so at once meet in the same new row. */
+#define NOT_SENT	"not_sent"
+
+static void on_begun(void *arg, enum post_word word, const char *text,
+    const struct err *err);
+
+/* Equal are: the same idempotency key; in a legacy session the same request id with
+ * the same tool and arguments.  A modern request without a key equals nothing. */
+static void
+make_key(struct call *call, const struct call_ask *ask)
+{
+	const char *given = call_text(call, "idempotency_key");
+	unsigned char hash[SHA256_SIZE];
+	char hex[SHA256_SIZE * 2 + 1];
+	struct buf b = { 0 };
+
+	if (given[0] != '\0') {
+		snprintf(call->key, sizeof(call->key), "k:%.100s", given);
+		return;
+	}
+	if (ask->session == NULL || ask->session[0] == '\0' || ask->rpc_id_len == 0) {
+		memcpy(call->key, "r:", 2);
+		crypto_token(call->key + 2, 18);
+		return;
+	}
+	buf_add(&b, ask->session, strlen(ask->session) + 1);
+	buf_add(&b, ask->rpc_id, ask->rpc_id_len);
+	buf_char(&b, '\0');
+	buf_add(&b, call->id.digest, sizeof(call->id.digest));
+	crypto_sha256(b.p, b.len, hash);
+	crypto_hex(hex, hash, sizeof(hash));
+	snprintf(call->key, sizeof(call->key), "s:%s", hex);
+	buf_wipe(&b);
+}
+
+static void
+begin(struct call *call)
+{
+	int64_t left = call->deadline - clock_ms();
+
+	if (left > BEGIN_MS)
+		left = BEGIN_MS;
+	call->post = post_begin(call->box->slack->store, &call->id, clock_wall_ms(),
+	    left > 1 ? (int)left : 1, on_begun, call);
+}
+
+void
+ledger_begin(struct call *call, const struct call_ask *ask)
+{
+	call_digest(call, call->id.digest);
+	make_key(call, ask);
+	call->id.principal = call->policy->principal;
+	call->id.key = call->key;
+	call->id.owner = board_owner();
+	call->id.team = install_key(call->install);
+	call->id.channel = call_text(call, "channel_id");
+	begin(call);
+}
+
+static void
+tell(struct call *call, const char *state, const char *channel, const char *text)
+{
+	post_end(call->box->slack->store, &call->id, state, channel, text, END_MS);
+}
+
+/* The next generation's row: the key and " 1" (a caller's key holds no blank). */
+static bool
+next_generation(struct call *call)
+{
+	size_t base = strcspn(call->key, " ");
+
+	if (++call->generation > GENERATIONS)
+		return false;
+	snprintf(call->key + base, sizeof(call->key) - base, " %u", call->generation);
+	begin(call);
+	return true;
+}
+
+static void
+answer_repeat(struct call *call, const char *ts)
+{
+	struct json_object *o = json_object_new_object();
+
+	counter_up(CNT_POSTS_REPEATED);
+	call->repeat = true;
+	json_object_object_add(o, "channel",
+	    json_object_new_string(call_text(call, "channel_id")));
+	json_object_object_add(o, "ts", json_object_new_string(ts));
+	call->tool->shape(call, o, &call->out);
+	json_object_put(o);
+	call_end(call, false);
+}
+
+static void
+refuse(struct call *call, enum post_word word, const char *text)
+{
+	buf_fmt(&call->out, "Nothing was posted now. This %s", post_text(word));
+	if (word == POST_REFUSED)
+		buf_fmt(&call->out, " (%s): %s To try again, use a new idempotency_key",
+		    text, slack_error_text(text));
+	buf_str(&call->out, ".");
+	call_end(call, true);
+}
+
+static void
+on_begun(void *arg, enum post_word word, const char *text, const struct err *err)
+{
+	struct call *call = arg;
+
+	call->post = NULL;
+	if (call->done == NULL) {
+		if (err == NULL && word == POST_GO)
+			tell(call, "refused", call->id.channel, NOT_SENT);
+		call_free(call);
+	} else if (err != NULL) {
+		log_warn("tools", "the ledger of posts is out of reach: %s", err->text);
+		buf_str(&call->out, "Nothing was posted: this server's store is away, and"
+		    " without it a post could happen twice. Reading goes on; try to post"
+		    " again in a minute.");
+		call_end(call, true);
+	} else if (word == POST_GO) {
+		call_go(call);
+	} else if (word == POST_POSTED) {
+		answer_repeat(call, text);
+	} else if (word != POST_REFUSED || strcmp(text, NOT_SENT) != 0 ||
+	    !next_generation(call)) {
+		refuse(call, word, text);
+	}
+}
+
+/* What became of it; called also when nobody listens any more. */
+void
+ledger_end(struct call *call, const struct slack_answer *a)
+{
+	struct json_object *v;
+	const char *channel = call->id.channel, *ts = "";
+
+	if (a->unknown) {
+		counter_up(CNT_POSTS_UNKNOWN);
+		tell(call, "unknown", channel, a->code);
+	} else if (a->class == SLACK_NONE) {
+		if (json_object_object_get_ex(a->json, "ts", &v) &&
+		    json_object_is_type(v, json_type_string) &&
+		    json_object_get_string_len(v) < 32)
+			ts = json_object_get_string(v);
+		if (json_object_object_get_ex(a->json, "channel", &v) &&
+		    json_object_is_type(v, json_type_string) &&
+		    json_object_get_string_len(v) < 32)
+			channel = json_object_get_string(v);
+		tell(call, "posted", channel, ts);
+	} else if (!a->sent || a->class == SLACK_WAIT) {
+		tell(call, "refused", channel, NOT_SENT);
+	} else {
+		tell(call, "refused", channel, a->code);
+	}
+}

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+#include "tools/mrkdwn.h"
+
+#include <stdbool.h>
+
+static bool
+begins(const char *p, size_t len, const char *with)
+{
+	size_t n = strlen(with);
+
+	return len >= n && memcmp(p, with, n) == 0;
+}
+
+/* Entities, once. */
+static void
+plain(struct buf *out, const char *p, size_t len)
+{
+	static const struct {
+		const char *name;
+		char c;
+	} entities[] = { { "&lt;", '<' }, { "&gt;", '>' }, { "&amp;", '&' } };
+	size_t n;
+
+	for (size_t i = 0; i < len; i += n) {
+		n = 0;
+		for (size_t e = 0; p[i] == '&' && e < 3; e++)
+			if (begins(p + i, len - i, entities[e].name)) {
+				n = strlen(entities[e].name);
+				buf_char(out, entities[e].c);
+				break;
+			}
+		if (n == 0) {
+			buf_char(out, p[i]);
+			n = 1;
+		}
+	}
+}
+
+/* What stands in <…>: target, and the label behind the bar. */
+struct control {
+	const char *target, *label;
+	size_t tlen, llen;
+};
+
+static void
+named(struct buf *out, const struct control *c, char sign)
+{
+	buf_char(out, sign);
+	if (c->llen > 0) {
+		plain(out, c->label, c->llen);
+		buf_str(out, " (");
+		plain(out, c->target + 1, c->tlen - 1);
+		buf_char(out, ')');
+	} else {
+		plain(out, c->target + 1, c->tlen - 1);
+	}
+}
+
+/* <!here>, <!subteam^S1|@team>, <!date^1700000000^{date}|fallback>. */
+static void
+special(struct buf *out, const struct control *c)
+{
+	const char *word = c->target + 1;
+	size_t len = c->tlen - 1;
+
+	if (c->llen > 0) {
+		plain(out, c->label, c->llen);
+		return;
+	}
+	if (begins(word, len, "subteam^")) {
+		word += 8;
+		len -= 8;
+	}
+	buf_char(out, '@');
+	plain(out, word, len);
+}
+
+static void
+link_to(struct buf *out, const struct control *c)
+{
+	struct control to = *c;
+
+	if (begins(to.target, to.tlen, "mailto:")) {
+		to.target += 7;
+		to.tlen -= 7;
+	}
+	if (to.llen > 0 && (to.llen != to.tlen || memcmp(to.label, to.target, to.tlen))) {
+		plain(out, to.label, to.llen);
+		buf_str(out, " (");
+		plain(out, to.target, to.tlen);
+		buf_char(out, ')');
+	} else {
+		plain(out, to.target, to.tlen);
+	}
+}
+
+static void
+control(struct buf *out, const char *p, size_t len)
+{
+	const char *bar = memchr(p, '|', len);
+	struct control c = { .target = p, .tlen = len, .label = "" };
+
+	if (bar != NULL) {
+		c.tlen = (size_t)(bar - p);
+		c.label = bar + 1;
+		c.llen = len - c.tlen - 1;
+	}
+	if (c.tlen > 1 && (*p == '@' || *p == '#'))
+		named(out, &c, *p);
+	else if (c.tlen > 1 && *p == '!')
+		special(out, &c);
+	else
+		link_to(out, &c);
+}
+
+void
+mrkdwn_read(struct buf *out, const char *text, size_t len)
+{
+	size_t i = 0;
+
+	while (i < len) {
+		const char *open = memchr(text + i, '<', len - i);
+		const char *end = open != NULL ?
+		    memchr(open, '>', len - (size_t)(open - text)) : NULL;
+
+		if (end == NULL) {
+			plain(out, text + i, len - i);
+			return;
+		}
+		plain(out, text + i, (size_t)(open - text) - i);
+		if (end == open + 1)
+			buf_str(out, "<>");
+		else
+			control(out, open + 1, (size_t)(end - open) - 1);
+		i = (size_t)(end - text) + 1;
+	}
+}
+
+static void
+escape(struct buf *out, const char *p, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		switch (p[i]) {
+		case '&':
+			buf_str(out, "&amp;");
+			break;
+		case '<':
+			buf_str(out, "&lt;");
+			break;
+		case '>':
+			buf_str(out, "&gt;");
+			break;
+		default:
+			buf_char(out, p[i]);
+		}
+}
+
+static bool
+is_id(const char *p, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (!((p[i] >= 'A' && p[i] <= 'Z') || (p[i] >= '0' && p[i] <= '9')))
+			return false;
+	return len >= 2 && len <= 24;
+}
+
+/* May <p> stay as it is? */
+static bool
+well_formed(const char *p, size_t len)
+{
+	if (len > 3 && p[0] == '@' && (p[1] == 'U' || p[1] == 'W'))
+		return is_id(p + 1, len - 1);
+	if (len > 3 && p[0] == '#' && (p[1] == 'C' || p[1] == 'G'))
+		return is_id(p + 1, len - 1);
+	if (!begins(p, len, "http://") && !begins(p, len, "https://"))
+		return false;
+	for (size_t i = 0; i < len && p[i] != '|'; i++)
+		if ((unsigned char)p[i] <= ' ' || p[i] == '"')
+			return false;
+	return memchr(p, '\n', len) == NULL && len > 8;
+}
+
+void
+mrkdwn_write(struct buf *out, const char *text, size_t len)
+{
+	size_t i = 0;
+
+	while (i < len) {
+		size_t n = 1;
+
+		if (text[i] == '<') {
+			const char *p = text + i + 1;
+			size_t inner = 0;
+
+			while (i + 1 + inner < len && p[inner] != '<' && p[inner] != '>')
+				inner++;
+			if (i + 1 + inner < len && p[inner] == '>' &&
+			    well_formed(p, inner)) {
+				buf_char(out, '<');
+				escape(out, p, inner);
+				buf_char(out, '>');
+				i += inner + 2;
+				continue;
+			}
+		}
+		escape(out, text + i, n);
+		i += n;
+	}
+}

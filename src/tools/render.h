@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef TOOLS_RENDER_H
+#define TOOLS_RENDER_H
+
+#include "base/buf.h"
+#include "tools/fence.h"
+
+#include <json.h>
+
+/* One message of Slack's as one line for a model (SLACK.md 6):
+ *
+ *	2026-11-25T13:44:02Z | Ann (U1) | ts=1764078242.000100 | Hello [thread: 3 replies]
+ *
+ * All of it is foreign and goes between the fence's marks.  Returns true when its
+ * author had no name, only an id. */
+bool render_message(const struct fence *f, struct json_object *message, struct buf *out);
+
+/* The time of a ts as ISO 8601, or "" when it is none. */
+void render_time(const char *ts, struct buf *out);
+bool render_is_ts(const char *s);	/* digits, a point, six digits */
+/* The readable text of blocks (a JSON array). */
+void render_blocks(struct json_object *blocks, struct buf *out);
+
+#endif

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+#include "tools/work.h"
+
+#include "base/list.h"
+
+#include <string.h>
+
+#define LIST_MAX	50
+#define FIELD_BYTES	100
+
+struct search {
+	const struct policy *policy;
+	const char *given;		/* "" finds any */
+	struct install *found;
+	size_t n;
+};
+
+static bool
+reaches(const struct policy *p, const struct install *in)
+{
+	return in->state == INSTALL_LIVE && policy_team(p, install_key(in));
+}
+
+static bool
+look(void *arg, struct install *in)
+{
+	struct search *s = arg;
+
+	if (!reaches(s->policy, in))
+		return true;
+	if (s->given[0] != '\0' && strcasecmp(s->given, in->name) != 0 &&
+	    strcasecmp(s->given, in->domain) != 0)
+		return true;
+	s->found = in;
+	s->n++;
+	return true;
+}
+
+struct listing {
+	const struct policy *policy;
+	const struct fence *fence;
+	struct buf *out;
+	size_t n;
+};
+
+static void
+field(const struct listing *l, const char *text)
+{
+	buf_str(l->out, " | ");
+	fence_text(l->fence, l->out, text, strlen(text), FIELD_BYTES);
+}
+
+static bool
+list_one(void *arg, struct install *in)
+{
+	struct listing *l = arg;
+
+	if (!reaches(l->policy, in))
+		return true;
+	if (l->n++ >= LIST_MAX)
+		return true;
+	buf_str(l->out, install_key(in));
+	field(l, in->name);
+	if (in->url[0] != '\0')
+		field(l, in->url);
+	if (in->team_id[0] == '\0')
+		buf_str(l->out, " | a whole organisation");
+	if (in->unreadable)
+		buf_str(l->out, " | its token cannot be read, the operator has to look");
+	buf_char(l->out, '\n');
+	return true;
+}
+
+size_t
+target_list(const struct toolbox *box, const struct policy *p, const struct fence *f,
+    struct buf *out)
+{
+	struct listing l = { .policy = p, .fence = f, .out = out };
+
+	installs_each(box->slack->installs, list_one, &l);
+	if (l.n > LIST_MAX)
+		buf_fmt(out, "(and %zu more)\n", l.n - LIST_MAX);
+	return l.n;
+}
+
+/* Which one is meant?  What the key does not reach is not there (DESIGN 6). */
+static int
+refuse_team(const struct call *call, const struct search *s, struct buf *refused)
+{
+	struct search any = { .policy = call->policy, .given = "" };
+
+	if (!installs_loaded(call->box->slack->installs)) {
+		buf_str(refused, "The workspaces are not known yet, because the store could"
+		    " not be read since the start. Try again in a minute.");
+		return -1;
+	}
+	installs_each(call->box->slack->installs, look, &any);
+	if (any.n == 0) {
+		buf_str(refused, "There is no workspace that this key reaches. An admin"
+		    " connects one at ");
+		buf_str(refused, call->box->slack->conf->public_base_url);
+		buf_str(refused, "/slack/install, and the operator gives it to the key.");
+		return -1;
+	}
+	if (s->given[0] == '\0')
+		buf_str(refused, "There are several workspaces: name one by team_id.");
+	else if (s->n > 1)
+		buf_str(refused, "Several workspaces fit this team_id: name one by its id.");
+	else
+		buf_str(refused, "There is no such workspace (team_id).");
+	buf_str(refused, " These can be used:\n");
+	fence_begin(&call->fence, refused);
+	target_list(call->box, call->policy, &call->fence, refused);
+	fence_end(&call->fence, refused);
+	return -1;
+}
+
+int
+target_find(struct call *call, struct buf *refused)
+{
+	struct search s = { .policy = call->policy, .given = call_text(call, "team_id") };
+	struct installs *all = call->box->slack->installs;
+	struct install *in;
+
+	if (call->tool->method == -1)
+		return 0;
+	in = installs_find(all, s.given);
+	if (in != NULL && reaches(call->policy, in)) {
+		call->install = install_hold(in);
+		return 0;
+	}
+	if (in != NULL && !policy_team(call->policy, install_key(in)))
+		counter_up(CNT_POLICY_REFUSED);
+	installs_each(all, look, &s);
+	if (s.n != 1)
+		return refuse_team(call, &s, refused);
+	call->install = install_hold(s.found);
+	return 0;
+}
+
+/* The same words for a channel that is not there and one out of the key's reach. */
+static int
+refuse_channel(const struct call *call, const char *channel, struct buf *refused)
+{
+	struct slack_answer a = { .class = SLACK_NOT_SEEN, .code = "channel_not_found" };
+	const char *team = install_key(call->install);
+
+	counter_up(CNT_POLICY_REFUSED);
+	if (policy_channel(call->policy, team, channel, false))
+		buf_str(refused, "This key may read this channel, but not write to it.");
+	else
+		slack_explain(call->box->slack, &a, (enum slack_method)call->tool->method,
+		    refused);
+	return -1;
+}
+
+int
+target_channels(struct call *call, struct buf *refused)
+{
+	bool write = call->tool->role > ROLE_READ;
+
+	for (const struct tool_arg *a = call->tool->args; a->name != NULL; a++) {
+		const char *channel = call_text(call, a->name);
+
+		if (a->type == ARG_CHANNEL && channel[0] != '\0' &&
+		    !policy_channel(call->policy, install_key(call->install), channel, write))
+			return refuse_channel(call, channel, refused);
+	}
+	return 0;
+}
+
+/* Any one of the tool's scopes will do; what was granted is not known of old rows. */
+int
+target_scopes(struct call *call, struct buf *refused)
+{
+	const char *at = call->tool->scopes, *w;
+	char word[64];
+	size_t n;
+
+	if (call->install == NULL || call->install->scopes[0] == '\0' || at == NULL)
+		return 0;
+	while ((w = list_next(&at, &n)) != NULL) {
+		if (n >= sizeof(word))
+			continue;
+		memcpy(word, w, n);
+		word[n] = '\0';
+		if (list_has(call->install->scopes, word))
+			return 0;
+	}
+	buf_fmt(refused, "The app lacks a permission in this workspace: %s needs the scope %s."
+	    " An admin has to connect the workspace again at %s/slack/install.",
+	    call->tool->name, call->tool->want_scopes != NULL ? call->tool->want_scopes :
+	    call->tool->scopes, call->box->slack->conf->public_base_url);
+	return -1;
+}

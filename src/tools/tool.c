@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+#include "tools/tool.h"
+
+#include "base/jsonw.h"
+#include "base/list.h"
+
+#include <string.h>
+
+extern const struct tool tool_list_workspaces;
+extern const struct tool tool_list_channels;
+extern const struct tool tool_get_channel_history;
+extern const struct tool tool_post_message;
+
+/* The first one does no harm when it is called without arguments (MCP.md R2). */
+const struct tool *const tools[] = {
+	&tool_list_workspaces,
+	&tool_list_channels,
+	&tool_get_channel_history,
+	&tool_post_message,
+	NULL
+};
+
+static const char *const types[] = {
+#define X(sym, json) [ARG_##sym] = json,
+	ARG_TYPES(X)
+#undef X
+};
+
+const struct tool *
+tool_find(const char *name, size_t len)
+{
+	for (const struct tool *const *t = tools; *t != NULL; t++)
+		if (strlen((*t)->name) == len && memcmp((*t)->name, name, len) == 0)
+			return *t;
+	return NULL;
+}
+
+static void
+describe_arg(const struct tool_arg *a, bool headers, struct jsonw *w)
+{
+	jsonw_key(w, a->name);
+	jsonw_open(w, '{');
+	jsonw_put_text(w, "type", types[a->type]);
+	jsonw_put_text(w, "description", a->help);
+	if (a->type == ARG_INT) {
+		jsonw_put_int(w, "minimum", a->min);
+		jsonw_put_int(w, "maximum", a->max);
+		if (a->dflt != 0)
+			jsonw_put_int(w, "default", a->dflt);
+	}
+	if (headers && a->header != NULL)
+		jsonw_put_text(w, "x-mcp-header", a->header);
+	jsonw_close(w);
+}
+
+static void
+describe_args(const struct tool *t, bool headers, struct jsonw *w)
+{
+	bool required = false;
+
+	jsonw_key(w, "inputSchema");
+	jsonw_open(w, '{');
+	jsonw_put_text(w, "type", "object");
+	jsonw_key(w, "properties");
+	jsonw_open(w, '{');
+	for (const struct tool_arg *a = t->args; a->name != NULL; a++) {
+		describe_arg(a, headers, w);
+		required = required || a->required;
+	}
+	jsonw_close(w);
+	if (required) {
+		jsonw_key(w, "required");
+		jsonw_open(w, '[');
+		for (const struct tool_arg *a = t->args; a->name != NULL; a++)
+			if (a->required)
+				jsonw_text(w, a->name);
+		jsonw_close(w);
+	}
+	jsonw_close(w);
+}
+
+void
+tool_describe(const struct tool *t, bool headers, struct buf *out)
+{
+	struct jsonw w = { .out = out };
+
+	jsonw_open(&w, '{');
+	jsonw_put_text(&w, "name", t->name);
+	jsonw_put_text(&w, "title", t->title);
+	jsonw_put_text(&w, "description", t->help);
+	describe_args(t, headers, &w);
+	jsonw_key(&w, "annotations");
+	jsonw_open(&w, '{');
+	jsonw_put_bool(&w, "readOnlyHint", t->role == ROLE_READ);
+	jsonw_put_bool(&w, "destructiveHint", (t->hints & TOOL_DESTRUCTIVE) != 0);
+	jsonw_put_bool(&w, "idempotentHint", (t->hints & TOOL_IDEMPOTENT) != 0);
+	jsonw_put_bool(&w, "openWorldHint", t->method != -1);
+	jsonw_close(&w);
+	jsonw_close(&w);
+}
+
+char *
+tools_scopes(void)
+{
+	struct buf all = { 0 };
+	char *list;
+
+	for (const struct tool *const *t = tools; *t != NULL; t++)
+		if ((*t)->want_scopes != NULL) {
+			buf_str(&all, (*t)->want_scopes);
+			buf_char(&all, ',');
+		}
+	list = list_tidy(all.len > 0 ? all.p : "");
+	buf_wipe(&all);
+	return list;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef TOOLS_WORK_H
+#define TOOLS_WORK_H
+
+#include "slack/installs.h"
+#include "store/posts.h"
+#include "tools/call.h"
+
+/* What a call is made of; private to call.c, cursor.c, ledger.c and target.c. */
+struct call {
+	struct toolbox *box;
+	const struct tool *tool;
+	struct json_object *args;	/* as tool_take made them */
+	struct policy *policy;
+	struct install *install;	/* NULL: a tool that asks Slack nothing */
+	char request[24];		/* of HTTP, for the log */
+	int64_t deadline;
+
+	char *cursor;			/* Slack's, unsealed; or NULL */
+	size_t skip;
+	long limit;			/* that page's; 0: the argument's */
+
+	struct event *timer;
+	struct slack_call *asked;
+	struct post *post;		/* being begun in the ledger */
+	struct post_id id;
+	char key[160];
+	unsigned generation;		/* of the key; see ledger.c */
+	bool repeat;
+
+	struct fence fence;
+	struct buf note, out;
+	bool counted;			/* in GAUGE_CALLS and its key's */
+	call_fn *done;			/* NULL: the client has gone */
+	void *arg;
+};
+
+/* cursor.c: -1 and words for the model in refused. */
+int cursor_take(struct call *call, struct buf *refused);
+
+/* SHA-256 of tool, workspace and arguments, but for those that name a page. */
+void call_digest(const struct call *call, unsigned char out[32]);
+
+/* target.c: the workspace that is meant, held; or -1 and words in refused. */
+int target_find(struct call *call, struct buf *refused);
+int target_channels(struct call *call, struct buf *refused);
+int target_scopes(struct call *call, struct buf *refused);
+/* The workspaces that the key reaches, a line each. */
+size_t target_list(const struct toolbox *box, const struct policy *p,
+    const struct fence *f, struct buf *out);
+
+/* ledger.c: a post's row before and after; ends in call_go or call_end. */
+void ledger_begin(struct call *call, const struct call_ask *ask);
+void ledger_end(struct call *call, const struct slack_answer *a);
+
+/* call.c */
+void call_go(struct call *call);	/* to Slack */
+void call_end(struct call *call, bool is_error);	/* out holds the text */
+void call_free(struct call *call);
+
+#endif
