@@ -3,6 +3,7 @@
 #include "tools/work.h"
 
 #include "base/clock.h"
+#include "base/counter.h"
 #include "base/crypto.h"
 #include "base/mem.h"
 #include "shm/board.h"

@@ -3,6 +3,7 @@
 #include "tools/work.h"
 
 #include "base/clock.h"
+#include "base/counter.h"
 #include "base/crypto.h"
 #include "shm/board.h"
 #include "slack/error.h"

@@ -2,6 +2,7 @@
 #include "config.h"
 #include "tools/work.h"
 
+#include "base/counter.h"
 #include "base/list.h"
 
 #include <string.h>
