@@ -71,6 +71,7 @@ ledger_begin(struct call *call, const struct call_ask *ask)
 	call->id.principal = call->policy->principal;
 	call->id.key = call->key;
 	call->id.owner = board_owner();
+	call->id.tool = call->tool->name;
 	call->id.team = install_key(call->install);
 	call->id.channel = call_text(call, "channel_id");
 	begin(call);

@@ -13,6 +13,7 @@
 
 #define NAME_MAX_LEN	64
 #define ID_MAX		24
+#define LIST_MAX_LEN	4000		/* the store's columns hold 4096 */
 #define EXPIRES_MAX	(3650LL * 86400 * 1000)
 
 static const char *const toolsets[] = { TOOLSETS_DEFAULT, NULL };
@@ -305,6 +306,9 @@ take_options(int argc, char **argv, struct key_row *row, struct err *err)
 		if (seen[o])
 			return err_set(err, ERR_INPUT, "%s is given twice", options[o].name);
 		seen[o] = true;
+		if (strlen(value) > LIST_MAX_LEN)
+			return err_set(err, ERR_INPUT, "%s: more than %d bytes", options[o].name,
+			    LIST_MAX_LEN);
 		tidy(value);
 		if (options[o].take(options[o].name, value, row, err) == -1)
 			return -1;
