@@ -3,7 +3,6 @@
 #include "store/spool.h"
 
 #include "base/clock.h"
-#include "base/counter.h"
 #include "base/crypto.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -150,8 +149,6 @@ spool_install(const char *state_dir, const struct install_row *row, struct err *
 	}
 	close(dir);
 	buf_wipe(&text);
-	if (rc == 0)
-		counter_up(CNT_SPOOLED);
 	return rc;
 }
 
