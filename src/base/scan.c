@@ -71,7 +71,7 @@ word(struct scan *s, const char *text)
 static int
 string(struct scan *s, struct span *out)
 {
-	const char *why = "the string does not end", *next;
+	const char *why, *next;
 
 	out->kind = SCAN_STRING;
 	out->p = ++s->p;
@@ -85,7 +85,7 @@ string(struct scan *s, struct span *out)
 			return wrong(s, why);
 		s->p = next;
 	}
-	return wrong(s, why);
+	return wrong(s, "the string does not end");
 }
 
 static int

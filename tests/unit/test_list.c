@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+#include "base/list.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+	const char *list, *word;
+	bool has, allows;
+} words[] = {
+	{ NULL, "a", false, false },
+	{ "", "a", false, false },
+	{ "", "", false, false },
+	{ "a,b", "", false, false },
+	{ "ab,c", "a", false, false },
+	{ "a,bc", "b", false, false },
+	{ "*", "a", false, true },
+	{ "a,*", "b", false, false },	/* only alone it is all */
+	{ "a", "a", true, true },
+	{ "a,b,c", "b", true, true },
+	{ "a,b,c", "c", true, true },
+};
+
+START_TEST(membership)
+{
+	ck_assert(list_has(words[_i].list, words[_i].word) == words[_i].has);
+	ck_assert(list_allows(words[_i].list, words[_i].word) == words[_i].allows);
+}
+END_TEST
+
+static const struct {
+	const char *text, *tidy;
+	size_t count;
+} texts[] = {
+	{ NULL, "", 0 },
+	{ "", "", 0 },
+	{ " , ,, ", "", 0 },
+	{ "a", "a", 1 },
+	{ "a,", "a", 1 },
+	{ " b , a\t,\r\nb,", "b,a", 2 },
+	{ "a,ab,a", "a,ab", 2 },
+	{ "x y, z", "x y,z", 2 },
+};
+
+START_TEST(tidying)
+{
+	char *tidy = list_tidy(texts[_i].text);
+
+	ck_assert_str_eq(tidy, texts[_i].tidy);
+	ck_assert_uint_eq(list_count(tidy), texts[_i].count);
+	free(tidy);
+}
+END_TEST
+
+START_TEST(walk)
+{
+	const char *at = "a,bc,d", *w;
+	char seen[16] = "";
+	size_t n;
+
+	while ((w = list_next(&at, &n)) != NULL) {
+		strncat(seen, w, n);
+		strncat(seen, ";", 2);
+	}
+	ck_assert_str_eq(seen, "a;bc;d;");
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("list");
+	TCase *tc = tcase_create("list");
+	SRunner *r = srunner_create(s);
+	int failed;
+
+	tcase_add_loop_test(tc, membership, 0, sizeof(words) / sizeof(words[0]));
+	tcase_add_loop_test(tc, tidying, 0, sizeof(texts) / sizeof(texts[0]));
+	tcase_add_test(tc, walk);
+	suite_add_tcase(s, tc);
+	srunner_run_all(r, CK_NORMAL);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
