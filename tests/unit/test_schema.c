@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+#include "tools/tool.h"
+
+#include "base/list.h"
+#include "base/scan.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Every schema keeps to what the narrowest model API takes (DETAILS 7, MCP.md R4). */
+
+static size_t
+tool_count(void)
+{
+	size_t n = 0;
+
+	while (tools[n] != NULL)
+		n++;
+	return n;
+}
+
+static const char *const forbidden[] = { "additionalProperties", "$ref", "anyOf", "oneOf",
+    "allOf", "const", "pattern", "format", "not", "$schema" };
+
+static void
+check_schema(struct json_object *s, bool headers, int depth)
+{
+	struct json_object *type, *v;
+	const char *word;
+
+	ck_assert(json_object_object_get_ex(s, "type", &type));
+	ck_assert(json_object_is_type(type, json_type_string));
+	word = json_object_get_string(type);
+	ck_assert(list_has("object,string,integer,boolean,array", word));
+	for (size_t i = 0; i < sizeof(forbidden) / sizeof(forbidden[0]); i++)
+		ck_assert(!json_object_object_get_ex(s, forbidden[i], NULL));
+	if (strcmp(word, "object") != 0) {
+		ck_assert(!json_object_object_get_ex(s, "properties", NULL));
+		ck_assert(!json_object_object_get_ex(s, "required", NULL));
+	}
+	if (strcmp(word, "array") == 0) {
+		ck_assert(json_object_object_get_ex(s, "items", &v));
+		check_schema(v, false, depth + 1);
+	}
+	if (json_object_object_get_ex(s, "enum", &v)) {
+		ck_assert_uint_gt(json_object_array_length(v), 0);
+		for (size_t i = 0; i < json_object_array_length(v); i++)
+			ck_assert_int_gt(json_object_get_string_len(
+			    json_object_array_get_idx(v, i)), 0);
+	}
+	if (depth > 0) {
+		ck_assert(json_object_object_get_ex(s, "description", &v));
+		ck_assert_int_gt(json_object_get_string_len(v), 3);
+	}
+	if (json_object_object_get_ex(s, "x-mcp-header", &v)) {
+		ck_assert(headers && depth == 1);
+		ck_assert_str_eq(json_object_get_string(v), "Slack-Team");
+	}
+	if (json_object_object_get_ex(s, "properties", &v)) {
+		json_object_object_foreach(v, name, property) {
+			ck_assert_uint_gt(strlen(name), 0);
+			check_schema(property, headers, depth + 1);
+		}
+	}
+}
+
+static void
+check_required(struct json_object *schema)
+{
+	struct json_object *required, *properties;
+
+	if (!json_object_object_get_ex(schema, "required", &required))
+		return;
+	ck_assert(json_object_object_get_ex(schema, "properties", &properties));
+	ck_assert_uint_gt(json_object_array_length(required), 0);
+	for (size_t i = 0; i < json_object_array_length(required); i++)
+		ck_assert(json_object_object_get_ex(properties,
+		    json_object_get_string(json_object_array_get_idx(required, i)), NULL));
+}
+
+static struct json_object *
+describe(const struct tool *t, bool headers)
+{
+	struct buf out = { 0 };
+	struct json_object *o;
+	struct err err;
+
+	tool_describe(t, headers, &out);
+	ck_assert_msg(scan_json(out.p, out.len, &err) == 0, "%s", err.text);
+	o = json_tokener_parse(out.p);
+	ck_assert_ptr_nonnull(o);
+	buf_wipe(&out);
+	return o;
+}
+
+START_TEST(schemas)
+{
+	for (int headers = 0; headers < 2; headers++) {
+		struct json_object *o = describe(tools[_i], headers), *v;
+
+		ck_assert(json_object_object_get_ex(o, "name", &v));
+		ck_assert_int_eq(strncmp(json_object_get_string(v), "slack_", 6), 0);
+		ck_assert(json_object_object_get_ex(o, "title", &v));
+		ck_assert(json_object_object_get_ex(o, "description", &v));
+		ck_assert_int_lt(json_object_get_string_len(v), 400);
+		ck_assert(json_object_object_get_ex(o, "inputSchema", &v));
+		check_schema(v, headers, 0);
+		check_required(v);
+		ck_assert(json_object_object_get_ex(o, "annotations", &v));
+		ck_assert_int_eq(json_object_object_length(v), 4);
+		json_object_put(o);
+	}
+}
+END_TEST
+
+/* An alias is never advertised and never another argument's name. */
+START_TEST(names)
+{
+	const struct tool *t = tools[_i];
+
+	for (const struct tool_arg *a = t->args; a->name != NULL; a++)
+		for (const struct tool_arg *b = t->args; b->name != NULL; b++)
+			for (size_t i = 0; i < 3; i++)
+				if (b->also[i] != NULL)
+					ck_assert_str_ne(a->name, b->also[i]);
+	ck_assert_ptr_eq(tool_find(t->name, strlen(t->name)), t);
+	ck_assert_ptr_null(tool_find(t->name, strlen(t->name) - 1));
+}
+END_TEST
+
+/* The first tool does no harm without arguments; all of them are short. */
+START_TEST(order_and_size)
+{
+	struct buf all = { 0 }, note = { 0 };
+	struct json_object *args;
+	struct err err;
+	char *scopes = tools_scopes();
+
+	ck_assert_int_eq(tools[0]->role, ROLE_READ);
+	args = tool_take(tools[0], NULL, &note, &err);
+	ck_assert_ptr_nonnull(args);
+	json_object_put(args);
+	for (size_t i = 0; i < tool_count(); i++)
+		tool_describe(tools[i], true, &all);
+	ck_assert_uint_lt(all.len, 6000);
+	ck_assert(list_has(scopes, "chat:write"));
+	ck_assert(list_has(scopes, "channels:history"));
+	ck_assert(list_has(scopes, "channels:read"));
+	free(scopes);
+	buf_wipe(&all);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("schema");
+	TCase *tc = tcase_create("schema");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	tcase_add_loop_test(tc, schemas, 0, (int)tool_count());
+	tcase_add_loop_test(tc, names, 0, (int)tool_count());
+	tcase_add_test(tc, order_and_size);
+	suite_add_tcase(suite, tc);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed != 0;
+}
