@@ -233,7 +233,7 @@ conf_row_find(const char *name, size_t len, bool *by_file)
 	return row != NULL && row->type == T_SECRET ? row : NULL;
 }
 
-static void
+static void __attribute__((format(printf, 3, 0)))
 line(struct buf *out, const char *key, const char *fmt, va_list ap)
 {
 	char text[768];

@@ -118,7 +118,7 @@ parse_line(const struct parse *parse, const char *p, const char *end,
 		    "a comment");
 	for (p++; p < end && blank(*p); p++)
 		;
-	if (memchr(p, '\0', (size_t)(end - p)) != NULL)
+	if (p < end && memchr(p, '\0', (size_t)(end - p)) != NULL)
 		return bad_line(parse, "there is a NUL in it: this is no text file");
 	buf_reset(value);
 	buf_str(value, "");

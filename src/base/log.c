@@ -338,7 +338,7 @@ report_dropped(void)
 		now.dropped = 0;
 }
 
-static void
+static void __attribute__((format(printf, 3, 0)))
 put(enum log_level level, const char *token, const char *fmt, va_list ap)
 {
 	char msg[LINE_BOUND];

@@ -58,15 +58,15 @@ get_port(int fd)
 static void
 show(const struct address *a, char *out, size_t size)
 {
-	char host[NI_MAXHOST], port[NI_MAXSERV];
+	char host[46], port[6];		/* both numeric */
 
 	if (getnameinfo((const struct sockaddr *)&a->sa, a->len, host, sizeof(host),
 	    port, sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) != 0)
 		snprintf(out, size, "?");
 	else if (a->sa.ss_family == AF_INET6)
-		snprintf(out, size, "[%.46s]:%s", host, port);
+		snprintf(out, size, "[%s]:%s", host, port);
 	else
-		snprintf(out, size, "%.46s:%s", host, port);
+		snprintf(out, size, "%s:%s", host, port);
 }
 
 /* Adds what one name stands for; doubles and what is over the limit fall away. */
