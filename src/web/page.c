@@ -104,7 +104,6 @@ page_send(struct page *p, struct visit *v, int status)
 	add_policy(v);
 	http_add(v->req, "Cache-Control", "no-store");
 	http_add(v->req, "Referrer-Policy", "no-referrer");
-	http_add(v->req, "X-Frame-Options", "DENY");
 	http_add(v->req, "X-Robots-Tag", "noindex");
 	http_reply(v->req, status, "text/html; charset=utf-8", p->html.p, p->html.len);
 	buf_wipe(&p->html);
