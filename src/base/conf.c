@@ -461,16 +461,3 @@ conf_each(const struct conf *c, conf_each_fn *fn, void *arg)
 	}
 	buf_wipe(&value);
 }
-
-void
-conf_table_print(FILE *out)
-{
-	char name[CONF_NAME_SIZE];
-
-	for (size_t i = 0; i < NROWS; i++) {
-		conf_row_name(&rows[i], name);
-		fprintf(out, "%s\t%s\t%s\t%s\t%s\n", name, rows[i].env,
-		    conf_type_name(rows[i].type),
-		    rows[i].dflt != NULL ? rows[i].dflt : "", rows[i].help);
-	}
-}

@@ -10,7 +10,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
 struct rate {
 	int per_minute;		/* 0: no limit */
@@ -121,10 +120,6 @@ void conf_free(struct conf *c);		/* wipes the secrets; NULL is fine */
 typedef void conf_each_fn(void *arg, const char *name, const char *value,
     const char *source, const char *help);
 void conf_each(const struct conf *c, conf_each_fn *fn, void *arg);
-
-/* The table for contrib/check-tables: a line a row, its columns parted by tabs:
- * name, environment's name, type ("secret" is one), default, help. */
-void conf_table_print(FILE *out);
 
 /* "10", "500ms", "2s", "5m", "1h", "7d" to milliseconds; a bare number counts
  * unit_ms each.  -1 when it is none. */

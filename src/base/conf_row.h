@@ -78,7 +78,6 @@ int conf_parse(const struct conf_row *row, const char *text, struct conf *c,
     struct err *err);
 void conf_show(const struct conf_row *row, const struct conf *c, struct buf *out);
 void conf_wipe(const struct conf_row *row, struct conf *c);
-const char *conf_type_name(enum conf_type type);
 
 /* conf_file.c */
 typedef void conf_line_fn(void *arg, const char *name, size_t name_len,

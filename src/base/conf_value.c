@@ -342,21 +342,20 @@ wipe_secret(void *at)
 }
 
 static const struct {
-	const char *name;
 	int (*parse)(const struct conf_row *, const char *, void *, struct err *);
 	void (*show)(const struct conf_row *, const void *, struct buf *);
 	void (*wipe)(void *);
 } types[T_COUNT] = {
-	[T_BOOL] = { "switch", parse_bool, show_bool, NULL },
-	[T_INT] = { "number", parse_int, show_int, NULL },
-	[T_DOUBLE] = { "factor", parse_double, show_double, NULL },
-	[T_TIME] = { "time", parse_time, show_time, NULL },
-	[T_SIZE] = { "size", parse_size, show_size, NULL },
-	[T_RATE] = { "rate", parse_rate, show_rate, NULL },
-	[T_WORD] = { "word", parse_word, show_word, NULL },
-	[T_TEXT] = { "text", parse_text, show_text, wipe_text },
-	[T_LIST] = { "list", parse_list, show_text, wipe_text },
-	[T_SECRET] = { "secret", parse_secret, show_secret, wipe_secret },
+	[T_BOOL] = { parse_bool, show_bool, NULL },
+	[T_INT] = { parse_int, show_int, NULL },
+	[T_DOUBLE] = { parse_double, show_double, NULL },
+	[T_TIME] = { parse_time, show_time, NULL },
+	[T_SIZE] = { parse_size, show_size, NULL },
+	[T_RATE] = { parse_rate, show_rate, NULL },
+	[T_WORD] = { parse_word, show_word, NULL },
+	[T_TEXT] = { parse_text, show_text, wipe_text },
+	[T_LIST] = { parse_list, show_text, wipe_text },
+	[T_SECRET] = { parse_secret, show_secret, wipe_secret },
 };
 
 int
@@ -377,10 +376,4 @@ conf_wipe(const struct conf_row *row, struct conf *c)
 {
 	if (types[row->type].wipe != NULL)
 		types[row->type].wipe((char *)c + row->at);
-}
-
-const char *
-conf_type_name(enum conf_type type)
-{
-	return types[type].name;
 }

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -616,26 +617,6 @@ START_TEST(folders)
 }
 END_TEST
 
-/* What a table column and a struct field alone cannot keep together. */
-START_TEST(table)
-{
-	char *text = NULL, last[64] = "";
-	size_t size;
-	FILE *f = open_memstream(&text, &size);
-
-	conf_table_print(f);
-	fclose(f);
-	HAS(text, "port\tPORT\tnumber\t8080\t");
-	HAS(text, "slack_client_secret\tSLACK_CLIENT_SECRET\tsecret\t\t");
-	for (char *save, *p = strtok_r(text, "\n", &save); p != NULL;
-	    p = strtok_r(NULL, "\n", &save)) {
-		ck_assert_int_lt(strcmp(last, strchr(p, '\t') + 1), 0);
-		snprintf(last, sizeof(last), "%s", strchr(p, '\t') + 1);
-	}
-	free(text);
-}
-END_TEST
-
 #define N(table)	(sizeof(table) / sizeof((table)[0]))
 
 int
@@ -666,7 +647,6 @@ main(void)
 	tcase_add_loop_test(tc, base_url, 0, N(urls));
 	tcase_add_test(tc, modes);
 	tcase_add_test(tc, folders);
-	tcase_add_test(tc, table);
 	suite_add_tcase(s, tc);
 	srunner_run_all(r, CK_NORMAL);
 	failed = srunner_ntests_failed(r);
