@@ -14,7 +14,7 @@
 static void
 team_hint(const struct visit *v, struct buf *team)
 {
-	if (http_query(v->req, "team", team) == -1 || team->len > 32 ||
+	if (http_query(v->req, "team", team) == -1 || team->len == 0 || team->len > 32 ||
 	    (team->p[0] != 'T' && team->p[0] != 'E') ||
 	    strspn(team->p, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") != team->len)
 		buf_reset(team);
