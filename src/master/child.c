@@ -87,8 +87,19 @@ keep_own(struct master *m, const struct child *c, int channel)
 	close_others(keep, n);
 }
 
-/* The child's life.  The master's memory is left as it is: its events are in an
- * epoll that is shared until the descriptor is closed, so none may be freed. */
+/* libevent's handlers are process-wide and its epoll shared over the fork: the
+ * child's copy gets an epoll of its own and is then taken apart. */
+static void
+leave_loop(struct master *m)
+{
+	if (event_reinit(m->base) == -1)
+		fatal("event_reinit");
+	for (int i = 0; i < SIGNALS; i++)
+		event_free(m->signals[i]);
+	event_free(m->tick);
+	event_base_free(m->base);
+}
+
 static _Noreturn void
 run_child(struct master *m, struct child *c, int channel, pid_t master, char **argv)
 {
@@ -104,6 +115,7 @@ run_child(struct master *m, struct child *c, int channel, pid_t master, char **a
 	struct err err;
 	int status;
 
+	leave_loop(m);
 	reset_signals();
 	keep_own(m, c, channel);
 	name_process(c);
@@ -135,6 +147,8 @@ on_message(struct channel *ch, const struct message *msg, void *arg)
 		supervise_ready(c);
 	else if (msg->type == MSG_REPLY)
 		control_answer(c->m, msg);
+	else if (msg->type == MSG_CHANGED)
+		supervise_send(c->m, c, MSG_CHANGED, -1);
 }
 
 /* It is about to end, or has closed its end: SIGCHLD tells the rest. */

@@ -108,7 +108,7 @@ reopen_logs(struct master *m)
 		log_error("master", "the log stays as it is: %s", err.text);
 		return;
 	}
-	supervise_send(m, MSG_REOPEN, log_fd());
+	supervise_send(m, NULL, MSG_REOPEN, log_fd());
 	log_info("master", "log opened anew");
 }
 

@@ -364,12 +364,12 @@ supervise_tick(struct master *m)
 }
 
 void
-supervise_send(struct master *m, enum message_type type, int fd)
+supervise_send(struct master *m, const struct child *but, enum message_type type, int fd)
 {
 	struct child *c;
 
 	TAILQ_FOREACH(c, &m->children, next)
-		if (is_worker(c) && c->channel != NULL)
+		if (is_worker(c) && c != but && c->channel != NULL)
 			channel_send(c->channel, type, 0, "", 0, fd);
 }
 

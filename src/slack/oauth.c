@@ -10,6 +10,7 @@
 #include "slack/error.h"
 #include "slack/grant.h"
 #include "slack/oauth_state.h"
+#include "store/changes.h"
 #include "store/nonces.h"
 #include "store/spool.h"
 
@@ -184,6 +185,8 @@ on_stored(void *arg, const struct err *err)
 		return;
 	}
 	installs_refresh(o->s->installs);
+	if (o->s->changes != NULL)
+		changes_kick(o->s->changes);
 	finish(o, OAUTH_DONE);
 }
 

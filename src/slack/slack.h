@@ -19,6 +19,7 @@ struct slack {
 	struct httpc *httpc;
 	const struct keyring *keys;
 	struct installs *installs;
+	struct changes *changes;	/* kicked after a write; may be NULL */
 };
 
 #endif

@@ -7,7 +7,7 @@
 #include "base/jsonw.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "slack/installs.h"
+#include "shm/heritage.h"
 #include "store/installs.h"
 #include "store/keys.h"
 #include "tools/principals.h"
@@ -167,30 +167,49 @@ key_list_run(struct work *k)
 	keys_since(k->w->store, 0, on_keys, k);
 }
 
-static bool
-put_install(void *arg, struct install *in)
+static void
+put_install(struct work *k, const struct install_row *row)
 {
-	struct table *t = arg;
+	struct table *t = k->table;
+	bool known = row->bot_token_len == 0 || keyring_has(k->w->h->keys, row->key_id);
 
-	table_text(t, install_key(in));
-	table_text(t, in->name);
-	table_text(t, install_state_word(in->state));
-	table_text(t, in->domain);
-	table_text(t, in->enterprise_id);
-	table_text(t, in->scopes);
-	table_text(t, in->unreadable ? "no key" : in->rotates ? "rotates" : "ok");
-	put_time(t, in->expires);
-	put_time(t, in->updated);
-	return true;
+	table_text(t, row->team_id[0] != '\0' ? row->team_id : row->enterprise_id);
+	table_text(t, row->team_name);
+	table_text(t, install_state_word(row->state));
+	table_text(t, row->team_url);
+	table_text(t, row->enterprise_id);
+	table_text(t, row->scopes);
+	table_text(t, row->bot_token_len == 0 ? "none" : !known ? "its key is missing" :
+	    row->refresh_token_len > 0 ? "rotates" : "ok");
+	put_time(t, row->expires);
+	put_time(t, row->updated);
+}
+
+/* The store's rows, not this worker's copy, which may be a second old. */
+static void
+on_installs(void *arg, const struct install_row *rows, size_t n, const struct err *err)
+{
+	struct work *k = arg;
+
+	if (err != NULL) {
+		work_end(k, err);
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		put_install(k, &rows[i]);
+	if (n > 0) {
+		installs_since(k->w->store, rows[n - 1].changed, on_installs, k);
+		return;
+	}
+	table_rows(k->table, &k->out, k->req.json);
+	work_end(k, NULL);
 }
 
 static void
 installs_run(struct work *k)
 {
-	k->table = table_new("team name state domain enterprise scopes token expires updated");
-	installs_each(k->w->slack.installs, put_install, k->table);
-	table_rows(k->table, &k->out, k->req.json);
-	work_end(k, NULL);
+	k->table = table_new("team name state url enterprise scopes token expires updated");
+	installs_since(k->w->store, 0, on_installs, k);
 }
 
 /* What each of these commands makes of which state; -1: of any. */
@@ -206,32 +225,58 @@ static const struct {
 };
 
 static void
-install_move_run(struct work *k)
+move(struct work *k, const struct install_row *row)
 {
-	struct install *in = installs_find(k->w->slack.installs, k->req.argv[0]);
+	enum install_state to = INSTALL_REVOKED;
 	struct err err;
+	int from = -1;
 
-	if (in == NULL) {
-		err_set(&err, ERR_NOT_FOUND, "there is no workspace %.40s; see show installs",
-		    k->req.argv[0]);
+	for (size_t i = 0; i < sizeof(moves) / sizeof(moves[0]); i++)
+		if (moves[i].id == k->req.id) {
+			from = moves[i].from;
+			to = moves[i].to;
+		}
+	if (from != -1 && from != (int)row->state) {
+		err_set(&err, ERR_INPUT, "%.40s is %s, not %s", k->req.argv[0],
+		    install_state_word(row->state), install_state_word((enum install_state)from));
 		work_end(k, &err);
 		return;
 	}
-	k->subject = mem_str(install_key(in));
-	for (size_t i = 0; i < sizeof(moves) / sizeof(moves[0]); i++) {
-		if (moves[i].id != k->req.id)
-			continue;
-		if (moves[i].from != -1 && moves[i].from != (int)in->state) {
-			err_set(&err, ERR_INPUT, "%s is %s, not %s", k->subject,
-			    install_state_word(in->state),
-			    install_state_word((enum install_state)moves[i].from));
-			work_end(k, &err);
+	k->subject = mem_str(k->req.argv[0]);
+	say(k, install_state_word(to), k->subject);
+	install_set_state(k->w->store, row->enterprise_id, row->team_id, row->state, to,
+	    on_changed, k);
+}
+
+static void
+on_candidates(void *arg, const struct install_row *rows, size_t n, const struct err *err)
+{
+	struct work *k = arg;
+	const char *team = k->req.argv[0];
+	struct err none;
+
+	if (err != NULL) {
+		work_end(k, err);
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(rows[i].team_id, team) == 0 || (rows[i].team_id[0] == '\0' &&
+		    strcmp(rows[i].enterprise_id, team) == 0)) {
+			move(k, &rows[i]);
 			return;
 		}
-		say(k, install_state_word(moves[i].to), k->subject);
-		install_set_state(k->w->store, in->enterprise_id, in->team_id, in->state,
-		    moves[i].to, on_changed, k);
+	if (n > 0) {
+		installs_since(k->w->store, rows[n - 1].changed, on_candidates, k);
+		return;
 	}
+	err_set(&none, ERR_NOT_FOUND, "there is no workspace %.40s; see show installs", team);
+	work_end(k, &none);
+}
+
+static void
+install_move_run(struct work *k)
+{
+	installs_since(k->w->store, 0, on_candidates, k);
 }
 
 static void (*const handlers[CMD_COUNT])(struct work *k) = {

@@ -19,6 +19,7 @@
 #define TICK_MS		100
 #define LATE_MS		20		/* a callback that holds the loop longer is told */
 #define READY_MS	2000		/* for the first reading of the store, then without it */
+#define HINT_MS		500		/* a move so soon after a hint is the hint's */
 #define TAKEOVER_MS	1000		/* a slot with an older stamp is served by others */
 
 static void
@@ -149,14 +150,26 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 		choose_sockets(w);
 }
 
+/* A move that nobody told us of is told to the others: they need not wait for
+ * their own look.  Only a hint, nothing depends on its coming. */
 static void
 on_moved(void *arg, int64_t n)
 {
 	struct worker *w = arg;
 
 	(void)n;
+	if (clock_ms() - w->hinted > HINT_MS)
+		channel_send(w->channel, MSG_CHANGED, 0, "", 0, -1);
 	principals_refresh(w->principals);
 	installs_refresh(w->slack.installs);
+}
+
+static void
+on_hint(struct worker *w, const struct message *m)
+{
+	(void)m;
+	w->hinted = clock_ms();
+	changes_kick(w->changes);
 }
 
 static void
@@ -178,6 +191,7 @@ on_reopen(struct worker *w, const struct message *m)
 
 /* What this process does with each message; the others are not for it. */
 static void (*const handlers[MSG_COUNT])(struct worker *w, const struct message *m) = {
+	[MSG_CHANGED] = on_hint,
 	[MSG_DRAIN] = on_drain,
 	[MSG_REOPEN] = on_reopen,
 	[MSG_COMMAND] = worker_command,
@@ -288,6 +302,7 @@ begin(struct worker *w, struct err *err)
 		return -1;
 	w->principals = principals_new(w->store, w->base, w->h->conf);
 	w->changes = changes_new(w->store, w->base, on_moved, w);
+	w->slack.changes = w->changes;
 	open_http(w);
 	w->tick = event_new(w->base, -1, EV_PERSIST, on_tick, w);
 	event_add(w->tick, &(struct timeval){ 0, TICK_MS * 1000 });
