@@ -252,7 +252,7 @@ listen_open(struct listen_set *l, const char *host, int port, int slots,
 		return -1;
 	l->addresses = p.n;
 	l->slots = slots;
-	l->fds = mem_array(NULL, (size_t)(slots * p.n), sizeof(*l->fds));
+	l->fds = mem_array(NULL, (size_t)slots * (size_t)p.n, sizeof(*l->fds));
 	for (int i = 0; i < slots * p.n; i++)
 		l->fds[i] = -1;
 	for (int i = 0; i < p.n; i++)

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -98,19 +99,18 @@ session_load(struct region *r, const char *path, struct err *err)
 {
 	FILE *f = fopen(path, "re");
 	char line[64];
-	int64_t wall, down;
+	int64_t down;
 	int n = -1;
 
 	if (f == NULL && errno == ENOENT)
 		return 0;
 	if (f == NULL)
 		return err_set(err, ERR_UPSTREAM, "%s: %s", path, strerror(errno));
-	/* NOLINTNEXTLINE(cert-err34-c): any number will do */
 	if (fgets(line, sizeof(line), f) == NULL || strcmp(line, FIRST_LINE "\n") != 0 ||
-	    fscanf(f, "%" SCNd64 "\n", &wall) != 1) {
+	    fgets(line, sizeof(line), f) == NULL) {
 		err_set(err, ERR_INPUT, "%s: not a list of sessions of this version", path);
 	} else {
-		down = clock_wall_ms() - wall;
+		down = clock_wall_ms() - strtoll(line, NULL, 10);
 		n = read_lines(r, f, down > 0 ? down : 0);
 	}
 	fclose(f);

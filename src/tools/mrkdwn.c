@@ -85,7 +85,7 @@ link_to(struct buf *out, const struct control *c)
 		to.target += 7;
 		to.tlen -= 7;
 	}
-	if (to.llen > 0 && (to.llen != to.tlen || memcmp(to.label, to.target, to.tlen))) {
+	if (to.llen > 0 && (to.llen != to.tlen || memcmp(to.label, to.target, to.tlen) != 0)) {
 		plain(out, to.label, to.llen);
 		buf_str(out, " (");
 		plain(out, to.target, to.tlen);
