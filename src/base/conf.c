@@ -203,7 +203,7 @@ conf_row_name(const struct conf_row *row, char out[CONF_NAME_SIZE])
 {
 	size_t i;
 
-	for (i = 0; row->env[i] != '\0' && i < CONF_NAME_SIZE - 1; i++)
+	for (i = 0; i < CONF_NAME_SIZE - 1 && row->env[i] != '\0'; i++)
 		out[i] = (char)tolower((unsigned char)row->env[i]);
 	out[i] = '\0';
 }

@@ -324,6 +324,14 @@ names(struct conf_loading *l)
 	}
 }
 
+static bool
+is_any(const char *host)
+{
+	static const char *const words[] = { "*", "::", "0.0.0.0", NULL };
+
+	return is_word(host, words);
+}
+
 static void
 relations(struct conf_loading *l)
 {
@@ -336,8 +344,8 @@ relations(struct conf_loading *l)
 		conf_warn(l->report, "UPSTREAM_TIMEOUT", "it is not shorter than "
 		    "REQUEST_TIMEOUT: a slow Slack then ends the request without "
 		    "its reason");
-	if (c->admin_port == c->port &&
-	    (strcmp(c->admin_host, c->host) == 0 || strcmp(c->host, "*") == 0))
+	if (c->admin_port == c->port && (strcmp(c->admin_host, c->host) == 0 ||
+	    is_any(c->admin_host) || is_any(c->host)))
 		conf_error(l->report, "ADMIN_PORT", "it is the same as PORT: choose "
 		    "another, or off");
 }

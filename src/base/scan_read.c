@@ -49,7 +49,9 @@ past_nested(const char *p, const char *end)
 static const char *
 past_plain(const char *p, const char *end)
 {
-	while (p < end && memchr(",]} \t\r\n:", *p, 8) == NULL)
+	static const char stops[] = { ',', ']', '}', ':', ' ', '\t', '\r', '\n' };
+
+	while (p < end && memchr(stops, *p, sizeof(stops)) == NULL)
 		p++;
 	return p;
 }

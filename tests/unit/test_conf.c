@@ -20,7 +20,8 @@
 #define REDIRECT	"SLACK_REDIRECT_URI=https://mcp.example.org/slack/oauth/callback"
 #define LOCAL	"SLACK_REDIRECT_URI=http://localhost:8080/slack/oauth/callback"
 #define SCOPES	"SLACK_SCOPES=chat:write,channels:history,channels:read"
-#define KEY	"AFFINITYBOTS_MCP_API_KEY=" STRONG
+#define KEY	"AFFINITYBOTS_MCP_API_KEY=0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3d2e1f0"
+#define SAME	"SLACKMCP_API_KEY=0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3d2e1f0"
 
 static struct conf *c;
 static struct conf_report report;
@@ -245,7 +246,7 @@ static const struct {
 	{ { ID, SECRET, LOCAL, SCOPES, "SLACKMCP_API_KEY=0123456789 0123456789 abcdefghijk" }, false, "blank" },
 	{ { ID, SECRET, LOCAL, SCOPES, "AFFINITYBOTS_MCP_API_KEY=test-key-123" }, true,
 	  "AFFINITYBOTS_MCP_API_KEY: it has less than 32 characters, which is good enough on loopback only" },
-	{ { ID, SECRET, REDIRECT, SCOPES, "SLACKMCP_API_KEY=" STRONG, KEY }, true, "" },
+	{ { ID, SECRET, REDIRECT, SCOPES, KEY, SAME }, true, "" },
 };
 
 START_TEST(weak_keys)
