@@ -155,7 +155,7 @@ body(struct rpc *r)
 
 	if (scan_json(r->in->body, r->in->len, &err) == -1) {
 		rpc_items(r, 1);
-		reply_fault(&r->items[0], FAULT_PARSE, "No valid JSON: %s", err.text);
+		reply_fault(&r->items[0], FAULT_PARSE, "Parse error: %s", err.text);
 		return;
 	}
 	v = scan_value(r->in->body, r->in->len);

@@ -163,7 +163,7 @@ class Sessions(lib.Suite):
                 a = c.post(body, c.heads())
                 self.assertEqual(a.status, 200, a)
                 self.assertIn(f'"id":{text}', a.text)
-            for text in ("null", "1.5", "true", "[]", "{}", "1e400"):
+            for text in ("null", "1.5", "true", "[]", "{}", "1e4"):
                 body = '{"jsonrpc":"2.0","id":%s,"method":"ping"}' % text
                 a = c.post(body, c.heads())
                 self.assertEqual((a.status, a.json["error"]["code"]),

@@ -109,6 +109,7 @@ class Stateless(lib.Suite):
                            headers={"MCP-Protocol-Version": "2027-01-01"},
                            meta={META + "protocolVersion": "2027-01-01"})
         data = self.error(a, 400, -32022)["data"]
+        self.assertTrue(data.pop("request_id"))
         self.assertEqual(data, {"supported": [MODERN], "requested": "2027-01-01"})
         for header in ("2025-11-25", None, ""):
             a = self.c.request("tools/list",
