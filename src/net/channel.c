@@ -42,7 +42,7 @@ struct packet {
 struct channel {
 	int fd;
 	struct event *readable, *writable;
-	STAILQ_HEAD(, packet) queue;
+	STAILQ_HEAD(packets, packet) queue;
 	size_t queued;
 	channel_fn *on_message;
 	channel_gone_fn *on_gone;

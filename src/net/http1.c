@@ -113,13 +113,14 @@ body_unread(const struct http_conn *c)
 static void
 after_answer(struct http_conn *c)
 {
-	if (c->conn.broken) {
-		c->dead = true;
-	} else if (conn_pending(&c->conn)) {
+	bool linger = c->linger || body_unread(c) || c->conn.in.len > 0;
+	bool broken = c->conn.broken;
+
+	if (conn_pending(&c->conn)) {
 		http1_enter(c, PHASE_FLUSH);
-	} else if (c->keep) {
+	} else if (c->keep && !broken) {
 		http1_enter(c, body_unread(c) ? PHASE_SKIP : PHASE_IDLE);
-	} else if (c->linger || body_unread(c) || c->conn.in.len > 0) {
+	} else if (linger && !broken) {
 		conn_shutdown(&c->conn);
 		http1_enter(c, PHASE_LINGER);
 	} else {

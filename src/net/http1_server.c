@@ -177,14 +177,22 @@ listener_free(struct listener *l)
 	free(l);
 }
 
-void
-http_server_listen(struct http_server *s, int fd, bool on)
+static struct listener *
+listener_find(struct http_server *s, int fd)
 {
 	struct listener *l;
 
 	LIST_FOREACH(l, &s->listeners, next)
 		if (l->fd == fd)
-			break;
+			return l;
+	return NULL;
+}
+
+void
+http_server_listen(struct http_server *s, int fd, bool on)
+{
+	struct listener *l = listener_find(s, fd);
+
 	if (on == (l != NULL))
 		return;
 	if (!on) {

@@ -79,7 +79,7 @@ struct http_server {
 	size_t connections, working;
 	bool draining, paused, at_limit;
 	struct event *tick, *later, *resume;
-	LIST_HEAD(, listener) listeners;
+	LIST_HEAD(listeners, listener) listeners;
 	uint64_t id_base, id_count;
 	struct buf fixed;		/* headers of every answer, rendered */
 	struct buf head;		/* scratch for the head of an answer */

@@ -41,8 +41,8 @@ struct httpc {
 	CURLM *multi;
 	struct httpc_conf conf;
 	char *user_agent;
-	LIST_HEAD(, httpc_job) jobs;
-	SLIST_HEAD(, easy) idle;
+	LIST_HEAD(httpc_jobs, httpc_job) jobs;
+	SLIST_HEAD(easies, easy) idle;
 	int nidle;
 };
 
