@@ -140,7 +140,9 @@ migrate_checkpoint(const struct store_conf *conf, struct err *err)
 		return -1;
 	/* The one that blocks nobody does the work; the log is cut only if that is
 	 * possible at once, because writers wait for it. */
-	rc = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	rc = sqlite3_exec(db, "PRAGMA schema_version", NULL, NULL, NULL);	/* else it knows of no log */
+	if (rc == SQLITE_OK)
+		rc = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 	sqlite3_busy_timeout(db, CUT_MS);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL,
