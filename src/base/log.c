@@ -384,7 +384,7 @@ fatal(const char *fmt, ...)
 		vsnprintf(msg, sizeof(msg), fmt, ap);
 		va_end(ap);
 		log_at(LOG_LEVEL_FATAL, "fatal", "%s", msg);
-		if (now.quiet || now.fd != STDERR_FILENO)
+		if (now.quiet || strcmp(now.target, "stderr") != 0)
 			dprintf(STDERR_FILENO, "%s: %s\n", PACKAGE_NAME, msg);
 	}
 	abort();

@@ -210,16 +210,16 @@ START_TEST(all_at_once)
 }
 END_TEST
 
+/* The sample file itself, as somebody who only copied it would run it. */
 START_TEST(placeholders)
 {
-	const char *env[] = { "SLACK_CLIENT_ID=your-client-id",
-		"SLACK_CLIENT_SECRET=your-client-secret",
-		"SLACK_REDIRECT_URI=https://your-domain.example/slack/oauth/callback",
-		SCOPES, "AFFINITYBOTS_MCP_API_KEY=your-api-key", NULL };
-	const char *at;
+	const char *srcdir = getenv("srcdir"), *at;
+	char sample[512];
 	int n = 0;
 
-	load(env);
+	snprintf(sample, sizeof(sample), "%s/etc/slackmcpd.env.example",
+	    srcdir != NULL ? srcdir : ".");
+	load_with(NULL, NULL, (struct conf_input){ .file = sample });
 	ck_assert_ptr_null(c);
 	for (at = errors(); (at = strstr(at, "placeholder")) != NULL; at++)
 		n++;
