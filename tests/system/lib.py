@@ -195,7 +195,7 @@ class Daemon:
             self.env["SLACK_AUTHORIZE_URL"] = fake.url + "/oauth/v2/authorize"
         self.env.update(env)
         self.env = {k: v for k, v in self.env.items() if v is not None}
-        self.proc = None
+        self.proc, self.preload = None, {}
         suite.daemons.append(self)
 
     def environ(self):
@@ -203,9 +203,10 @@ class Daemon:
         return {"PATH": os.environ.get("PATH", "/usr/bin:/bin"),
                 "HOME": self.dir, "TMPDIR": self.dir,
                 # a process that is not dumpable cannot look for its leaks
-                "ASAN_OPTIONS": f"detect_leaks=0:exitcode=99:log_path={log}",
+                "ASAN_OPTIONS": f"detect_leaks=0:exitcode=99:log_path={log}"
+                f"{':verify_asan_link_order=0' if self.preload else ''}",
                 "UBSAN_OPTIONS": f"print_stacktrace=1:log_path={log}",
-                **self.env}
+                **self.preload, **self.env}
 
     def spawn(self, *args):
         """Starts it, and does not wait."""

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: ISC
 """MCP 2024-11-05 to 2025-11-25: sessions, methods, statuses."""
+import datetime
+import glob
 import json
+import os
+import signal
 import time
 import unittest
 
@@ -258,6 +262,66 @@ class Expiry(lib.Suite):
                 time.sleep(0.3)
             self.assertEqual(idle.request("ping").status, 404)
             self.assertTrue(busy.ping())
+        d.stop()
+
+    def test_judged_without_the_pruner(self):
+        """The master is stopped: past its time a session is gone all the same."""
+        d = self.daemon(self.fake(), env={"SESSION_TTL_MS": "2000"}).start()
+        with Legacy(d).begin() as c:
+            ends = time.monotonic() + 2.5
+            d.kill(sig=signal.SIGSTOP)
+            try:
+                lib.wait_until("its time is over",
+                               lambda: time.monotonic() > ends, 10)
+                self.assertEqual(c.request("ping").status, 404)
+            finally:
+                d.kill(sig=signal.SIGCONT)
+        d.stop()
+
+    def test_stop_and_start(self):
+        """Ages go on over a stop: within the time it lives, beyond it not."""
+        d = self.daemon(self.fake(), env={"SESSION_TTL_MS": str(
+            int(8000 * lib.SLOW))}).start()
+        with Legacy(d).begin() as busy, Legacy(d).begin() as idle:
+            d.stop()
+            began = time.monotonic()
+            d.start()
+            busy.close()
+            self.assertTrue(busy.ping())
+            lib.wait_until("the idle one is too old", lambda: busy.ping() and
+                           time.monotonic() - began > 8.2 * lib.SLOW, 12)
+            idle.close()
+            self.assertEqual(idle.request("ping").status, 404)
+            self.assertTrue(busy.ping())
+        d.stop()
+
+    def test_wall_clock_moves(self):
+        """Only monotonic time counts.  (A year on, a year back.)"""
+        faketime = glob.glob("/usr/lib/*/faketime/libfaketime.so.1")
+        if not faketime:
+            self.skipTest("faketime is not installed")
+        d = self.daemon(self.fake(), env={"SESSION_TTL_MS": "20000"})
+        when = os.path.join(d.dir, "when")
+
+        def move(offset):
+            with open(when + ".new", "w", encoding="ascii") as f:
+                f.write(offset + "\n")
+            os.chmod(when + ".new", 0o644)
+            os.rename(when + ".new", when)
+        move("+0")
+        d.preload = {"LD_PRELOAD": faketime[0], "FAKETIME_NO_CACHE": "1",
+                     "FAKETIME_TIMESTAMP_FILE": when,
+                     "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1"}
+        d.start()
+        with Legacy(d).begin() as c:
+            year = datetime.datetime.now(datetime.timezone.utc).year
+            for offset, moved in (("+370d", 1), ("-370d", -1), ("+0", 0)):
+                move(offset)
+                self.assertTrue(c.ping())
+                dates = mcpclient.get(d, "/health").header("Date") or ""
+                if dates:       # the clock did move
+                    self.assertIn(str(year + moved), dates)
+                self.assertTrue(c.ping())
         d.stop()
 
     def test_maximum(self):
