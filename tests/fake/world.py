@@ -390,7 +390,7 @@ def default_world(**more):
         t = w.team_id[2]        # A, B: ids differ between the two
         for uid, name in (("U0ALICE", "alice"), ("U0BOB", "bob")):
             w.users[uid] = name
-        w.add(f"C{t}GENERAL1", "general", topic="Everything & <more>")
+        w.add(f"C{t}GENERAL1", "general", topic="Everything &amp; &lt;more&gt;")
         w.add(f"C{t}RANDOM01", "random")
         w.add(f"C{t}UMLAUT01", "größe-日本語", topic="Grüße 🎉")
         w.add(f"C{t}ARCHIV01", "old-news", archived=True)

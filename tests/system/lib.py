@@ -257,7 +257,7 @@ class Daemon:
     def workers(self):
         """Pids of the workers that serve, by their own word."""
         return [w["pid"] for w in self.ctl_json("show", "workers")
-                if w["what"].startswith("worker") and w["state"] == "ready"]
+                if w["what"].startswith("worker") and w["state"] == "READY"]
 
     def logs(self):
         with open(self.log, encoding="utf-8", errors="replace") as f:

@@ -290,8 +290,25 @@ class Browser:
 
 
 def install(daemon, team=None):
-    """The whole OAuth install, as a browser does it; its last page."""
+    """The whole OAuth install, as a browser does it; its last page.  A live one
+    is known to every worker within a second or so: that is waited for."""
     world = daemon.fake.world
     if team:
         world.authorize_team = team
-    return Browser(daemon).get("/slack/install")
+    page = Browser(daemon).get("/slack/install")
+    if page.status == 200 and "install approve" not in page.text:
+        known(daemon, world.authorize_team)
+    return page
+
+
+def known(daemon, team, key=None):
+    """Waits until each worker, whoever takes the connection, knows it."""
+    from lib import wait_until
+
+    def by_all():
+        for _ in range(6 * int(daemon.env["WORKERS"])):
+            with Modern(daemon, key) as c:
+                if team not in c.tool("slack_list_workspaces").text:
+                    return False
+        return True
+    wait_until(f"all workers know {team}", by_all, 10)

@@ -291,7 +291,8 @@ class Pending(lib.Suite):
         page = install(d, "T0BETA0001")
         self.assertEqual(page.status, 200, page)
         self.assertIn("slackmcpctl install approve T0BETA0001", page.text)
-        self.assertRegex(d.ctl("show", "installs").stdout, r"T0BETA0001.*pending")
+        lib.wait_until("it is listed", lambda: re.search(
+            r"T0BETA0001.*pending", d.ctl("show", "installs").stdout), 5)
         since = slack.mark()
         with mcpclient.Legacy(d).begin() as m:
             names = m.tool("slack_list_workspaces")
