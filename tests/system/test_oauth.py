@@ -261,6 +261,7 @@ class Flow(lib.Suite):
         lib.wait_until("the spool is empty", lambda: not os.listdir(spool), 60)
         lib.wait_until("the install is live", lambda: re.search(
             r"T0BETA0001.*live", self.d.ctl("show", "installs").stdout), 15)
+        mcpclient.known(self.d, "T0BETA0001")
         with mcpclient.Legacy(self.d).begin() as m:
             self.assertTrue(m.tool("slack_list_channels",
                                    team_id="T0BETA0001").ok)
