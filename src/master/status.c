@@ -34,6 +34,12 @@ on_request(struct http_req *req, void *arg)
 {
 	struct master *m = arg;
 
+	/* HAProxy's default check */
+	if (strcmp(req->method, "OPTIONS") == 0) {
+		http_add(req, "Allow", "GET, HEAD, OPTIONS");
+		http_reply(req, 204, NULL, NULL, 0);
+		return;
+	}
 	for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
 		if (strcmp(req->path, pages[i].path) != 0)
 			continue;
@@ -41,7 +47,7 @@ on_request(struct http_req *req, void *arg)
 			answer(req, m, pages[i].ready);
 			return;
 		}
-		http_add(req, "Allow", "GET, HEAD");
+		http_add(req, "Allow", "GET, HEAD, OPTIONS");
 		http_error(req, HTTP_ERROR_METHOD, NULL);
 		return;
 	}
