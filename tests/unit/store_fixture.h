@@ -83,16 +83,18 @@ fresh(void)
 static inline void
 remove_folder(const char *path)
 {
-	char name[512];
 	struct dirent *e;
 	DIR *d = opendir(path);
 
 	while (d != NULL && (e = readdir(d)) != NULL) {
+		char *name;
+
 		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
 			continue;
-		snprintf(name, sizeof(name), "%s/%s", path, e->d_name);
+		name = mem_fmt("%s/%s", path, e->d_name);
 		if (unlink(name) == -1)
 			remove_folder(name);
+		free(name);
 	}
 	if (d != NULL)
 		closedir(d);

@@ -61,13 +61,13 @@ replay(void)
 static void
 write_file(const char *name, const char *text)
 {
-	char path[256];
-	FILE *f;
+	char *path = mem_fmt("%s/spool/%s", folder, name);
+	FILE *f = fopen(path, "w");
 
-	snprintf(path, sizeof(path), "%s/spool/%s", folder, name);
-	ck_assert_ptr_nonnull(f = fopen(path, "w"));
+	ck_assert_ptr_nonnull(f);
 	fputs(text, f);
 	fclose(f);
+	free(path);
 }
 
 /* Of the one file there is. */
@@ -89,7 +89,7 @@ read_only_one(char *text, size_t size, char *name, size_t name_size)
 		if (e->d_name[0] != '.')
 			snprintf(name, name_size, "%s", e->d_name);
 	closedir(d);
-	snprintf(path, sizeof(path), "%s/spool/%.100s", folder, name);
+	snprintf(path, sizeof(path), "%s/spool/%.200s", folder, name);
 	ck_assert_int_eq(stat(path, &s), 0);
 	ck_assert_int_eq((int)(s.st_mode & 0777), 0600);
 	ck_assert_ptr_nonnull(f = fopen(path, "r"));
@@ -162,7 +162,7 @@ END_TEST
 /* A whole file, cut off at each byte or with one byte changed. */
 START_TEST(damaged_file_is_left)
 {
-	char text[8192], name[128];
+	char text[8192], name[256];
 	size_t len;
 	int left = 0;
 
