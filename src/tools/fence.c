@@ -37,6 +37,14 @@ is_tag(const unsigned char *p, size_t n)
 	return n == 4 && p[0] == 0xf3 && p[1] == 0xa0 && (p[2] == 0x80 || p[2] == 0x81);
 }
 
+/* A line feed, and what others take for one: U+0085, U+2028, U+2029. */
+static bool
+is_line_end(const unsigned char *p, size_t n)
+{
+	return *p == '\n' || (n == 2 && p[0] == 0xc2 && p[1] == 0x85) ||
+	    (n == 3 && p[0] == 0xe2 && p[1] == 0x80 && (p[2] == 0xa8 || p[2] == 0xa9));
+}
+
 static void
 clean(struct buf *out, const char *text, size_t len)
 {
@@ -49,7 +57,7 @@ clean(struct buf *out, const char *text, size_t len)
 		if (n == 0) {
 			buf_str(out, "\xef\xbf\xbd");
 			n = 1;
-		} else if (*p == '\n') {
+		} else if (is_line_end(p, n)) {
 			buf_str(out, " \xe2\x8f\x8e ");
 		} else if (*p == '\t') {
 			buf_char(out, ' ');

@@ -96,6 +96,7 @@ static const struct {
 	size_t max;
 } texts[] = {
 	{ "a\nb\r\nc", "a ⏎ b ⏎ c", 0 },
+	{ "a\xe2\x80\xa8" "b\xe2\x80\xa9" "c\xc2\x85" "d", "a ⏎ b ⏎ c ⏎ d", 0 },
 	{ "tab\there", "tab here", 0 },
 	{ "bell\a esc\033[31m del\177", "bell esc[31m del", 0 },
 	{ "bad\xff\xc0\xaf", "bad\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd", 0 },
