@@ -126,6 +126,8 @@ job_tick(struct master *m)
 	start_due(m, JOB_PRUNE, &m->prune_job, now + PRUNE_EVERY_MS, NULL);
 	if (region_spooled(m->region) && m->spool_job == 0)
 		m->spool_job = now;
+	if (m->spool_job == 0)
+		m->spool_job = now;
 	if (region_spooled(m->region))
 		start_due(m, JOB_SPOOL, &m->spool_job, now + SPOOL_EVERY_MS, NULL);
 }

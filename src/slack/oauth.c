@@ -186,7 +186,7 @@ on_stored(void *arg, const struct err *err)
 	}
 	installs_refresh(o->s->installs);
 	if (o->s->changes != NULL)
-		changes_kick(o->s->changes);
+		changes_wrote(o->s->changes);
 	finish(o, OAUTH_DONE);
 }
 

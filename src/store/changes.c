@@ -20,6 +20,7 @@ struct changes {
 	int64_t n;		/* as last told; 0: never */
 	int64_t read_at;
 	bool again;		/* kicked while reading */
+	bool own;		/* a read after a write of this process is due */
 	bool failed;
 };
 
@@ -41,10 +42,25 @@ on_read(void *arg, const struct answer *a, const struct err *err)
 		c->read_at = clock_ms();
 	if (c->again && !failed)
 		changes_kick(c);
-	if (!failed && n != c->n) {
+	if (!failed && (n != c->n || c->own)) {
 		c->n = n;
 		c->moved(c->arg, n);
+		/* The one that is under way again may be the one that shows it. */
+		c->own = c->own && c->unit != NULL;
 	}
+}
+
+void
+changes_wrote(struct changes *c)
+{
+	c->own = true;
+	changes_kick(c);
+}
+
+bool
+changes_own(const struct changes *c)
+{
+	return c->own;
 }
 
 void

@@ -12,6 +12,10 @@ typedef void changes_fn(void *arg, int64_t n);
 struct changes *changes_new(struct store *st, struct event_base *base,
     changes_fn *moved, void *arg);
 void changes_kick(struct changes *c);
+/* As changes_kick, after a write of this process: the moved() that follows comes in
+ * any case, and changes_own is true in it, so that it can be told on. */
+void changes_wrote(struct changes *c);
+bool changes_own(const struct changes *c);
 int64_t changes_read_at(const struct changes *c);	/* monotonic ms of the last good read; 0 */
 void changes_free(struct changes *c);
 

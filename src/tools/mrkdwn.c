@@ -106,12 +106,17 @@ control(struct buf *out, const char *p, size_t len)
 		c.label = bar + 1;
 		c.llen = len - c.tlen - 1;
 	}
-	if (c.tlen > 1 && (*p == '@' || *p == '#'))
+	if (c.tlen > 1 && (*p == '@' || *p == '#')) {
 		named(out, &c, *p);
-	else if (c.tlen > 1 && *p == '!')
+	} else if (c.tlen > 1 && *p == '!') {
 		special(out, &c);
-	else
+	} else if (memchr(p, ':', c.tlen) != NULL) {
 		link_to(out, &c);
+	} else {		/* nothing that Slack makes */
+		buf_char(out, '<');
+		plain(out, p, len);
+		buf_char(out, '>');
+	}
 }
 
 void

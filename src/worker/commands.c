@@ -66,7 +66,7 @@ on_changed(void *arg, const struct err *err)
 
 	if (err == NULL) {
 		log_info("admin", "%s done subject=%s", commands[k->req.id].words, k->subject);
-		changes_kick(k->w->changes);
+		changes_wrote(k->w->changes);
 	}
 	work_end(k, err);
 }

@@ -27,7 +27,6 @@ struct worker {
 	bool *accepting;		/* on each listener */
 	int64_t started, ticked;
 	bool ready;
-	int64_t hinted;			/* when another worker told that `changes` moved */
 	int64_t drain_until;		/* monotonic; 0: serves */
 	size_t connections;		/* as the board knows them */
 	size_t requests;

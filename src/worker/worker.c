@@ -19,7 +19,6 @@
 #define TICK_MS		100
 #define LATE_MS		20		/* a callback that holds the loop longer is told */
 #define READY_MS	2000		/* for the first reading of the store, then without it */
-#define HINT_MS		500		/* a move so soon after a hint is the hint's */
 #define TAKEOVER_MS	1000		/* a slot with an older stamp is served by others */
 
 static void
@@ -150,15 +149,15 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 		choose_sockets(w);
 }
 
-/* A move that nobody told us of is told to the others: they need not wait for
- * their own look.  Only a hint, nothing depends on its coming. */
+/* A move of our own making is told to the others: they need not wait for their own
+ * look.  Only a hint, nothing depends on its coming. */
 static void
 on_moved(void *arg, int64_t n)
 {
 	struct worker *w = arg;
 
 	(void)n;
-	if (clock_ms() - w->hinted > HINT_MS)
+	if (changes_own(w->changes))
 		channel_send(w->channel, MSG_CHANGED, 0, "", 0, -1);
 	principals_refresh(w->principals);
 	installs_refresh(w->slack.installs);
@@ -168,7 +167,6 @@ static void
 on_hint(struct worker *w, const struct message *m)
 {
 	(void)m;
-	w->hinted = clock_ms();
 	changes_kick(w->changes);
 }
 

@@ -37,7 +37,8 @@ static const struct {
 	{ "see <@U1>, <@U2> and &lt;@U3&gt;", "see @U1, @U2 and <@U3>" },
 	{ "<unclosed", "<unclosed" },
 	{ "a <> b", "a <> b" },
-	{ "<|x>", "x ()" },
+	{ "<|x>", "<|x>" },
+	{ "Everything & <more>", "Everything & <more>" },
 	{ "&lt", "&lt" },
 	{ "&", "&" },
 };
