@@ -9,7 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Outgoing HTTP/1.1 on libevent, by way of one curl multi handle (DESIGN 9).
+/* Outgoing HTTP/1.1 on libevent, by way of one curl multi handle (DESIGN 9).  The
+ * process ignores SIGPIPE: curl without signals leaves that to it.
  *
  * The contract of every call with a callback in this program:
  *  - the callback runs exactly once, unless the job is cancelled first;
