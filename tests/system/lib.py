@@ -202,8 +202,7 @@ class Daemon:
         log = os.path.join(self.asan, "report")
         return {"PATH": os.environ.get("PATH", "/usr/bin:/bin"),
                 "HOME": self.dir, "TMPDIR": self.dir,
-                # a process that is not dumpable cannot look for its leaks
-                "ASAN_OPTIONS": f"detect_leaks=0:exitcode=99:log_path={log}"
+                "ASAN_OPTIONS": f"detect_leaks=1:exitcode=99:log_path={log}"
                 f"{':verify_asan_link_order=0' if self.preload else ''}",
                 "UBSAN_OPTIONS": f"print_stacktrace=1:log_path={log}",
                 **self.preload, **self.env}

@@ -336,7 +336,10 @@ class Expiry(lib.Suite):
         d = self.daemon(self.fake(), env={"MAX_SESSIONS_PER_KEY": "5"}).start()
         other = d.key_add("other")
         with Legacy(d, other).begin() as o:
-            kept = [Legacy(d).begin() for _ in range(5)]
+            kept = []
+            for _ in range(5):
+                kept.append(Legacy(d).begin())
+                time.sleep(0.02)        # idle times that differ
             self.assertTrue(kept[0].ping())     # now 1 is the longest idle
             sixth = Legacy(d).begin()
             self.assertEqual(kept[1].request("ping").status, 404)

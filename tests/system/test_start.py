@@ -33,7 +33,7 @@ class Problems(lib.Suite):
         for name in ("SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET",
                      "SLACK_REDIRECT_URI", "AFFINITYBOTS_MCP_API_KEY"):
             self.assertIn(name, said)
-        self.assertIn("key", said)      # both ways to get one
+        self.assertIn("openssl rand", said)     # both ways to get a key
         self.assertIn("--add-key", said)
 
     def test_each_one_missing(self):
