@@ -15,6 +15,16 @@ clock_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+/* The same in microseconds, where an order within a millisecond matters. */
+static inline int64_t
+clock_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
 /* Milliseconds since 1970, as the wall shows them; for what is stored. */
 static inline int64_t
 clock_wall_ms(void)

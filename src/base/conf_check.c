@@ -356,6 +356,17 @@ relations(struct conf_loading *l)
 		    "another, or off");
 }
 
+/* Its lack is for the store to judge, which may hold a key.  Who has more to mend
+ * is told of it all the same. */
+static void
+no_api_key(struct conf_loading *l)
+{
+	if (l->report->nerrors > 0 && l->c->api_key.len == 0)
+		conf_warn(l->report, "AFFINITYBOTS_MCP_API_KEY", "it is not set: set it "
+		    "(openssl rand -hex 32), unless the store holds a key (slackmcpd "
+		    "--add-key NAME makes one)");
+}
+
 #define DAEMON		0x1
 #define MANIFEST	0x2
 #define STORE_JOB	0x4
@@ -377,6 +388,7 @@ static const struct {
 	{ accounts, DAEMON | STORE_JOB },
 	{ names, DAEMON | STORE_JOB },
 	{ relations, DAEMON },
+	{ no_api_key, DAEMON },		/* the last: it looks at what was found */
 };
 
 void

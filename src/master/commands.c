@@ -142,14 +142,14 @@ add_session(void *arg, const struct session *s)
 		return;
 	table_fmt(l->table, "%.*s…", 12, s->id);
 	table_text(l->table, s->principal);
-	table_int(l->table, (l->now - s->made) / 1000);
-	table_int(l->table, (l->now - s->used) / 1000);
+	table_int(l->table, (l->now - s->made) / 1000000);
+	table_int(l->table, (l->now - s->used) / 1000000);
 }
 
 static int
 show_sessions(struct master *m, const struct request *req, struct buf *out)
 {
-	struct listing l = { table_new("session principal age_s# idle_s#"), clock_ms(), 1000 };
+	struct listing l = { table_new("session principal age_s# idle_s#"), clock_us(), 1000 };
 
 	session_each(m->region, add_session, &l);
 	table_rows(l.table, out, req->json);

@@ -12,7 +12,7 @@
 #include <stdatomic.h>
 
 #define REGION_MAGIC	"slackmcp"
-#define REGION_LAYOUT	1u
+#define REGION_LAYOUT	2u
 #define STRIPES		256u
 #define OWNERS		16384u		/* principals with sessions; keys are capped below */
 #define BUCKETS		32768u

@@ -121,8 +121,8 @@ forget(struct region *r, size_t at)
 static bool
 is_past(const struct region *r, const struct session *s, int64_t now)
 {
-	return now - s->used >= atomic_load(&r->head->ttl_ms) ||
-	    now - s->made >= atomic_load(&r->head->max_ms);
+	return now - s->used >= atomic_load(&r->head->ttl_ms) * 1000 ||
+	    now - s->made >= atomic_load(&r->head->max_ms) * 1000;
 }
 
 static bool
@@ -141,7 +141,7 @@ is_whole(const struct region *r, size_t at, int64_t now)
 void
 session_repair(struct region *r, unsigned stripe)
 {
-	int64_t now = clock_ms();
+	int64_t now = clock_us();
 	size_t first = first_of(r, stripe);
 
 	for (size_t at = first; at < first + r->head->slots; at++) {
@@ -242,7 +242,7 @@ session_new(struct region *r, struct session *s, struct err *err)
 		evict(r, s->principal);
 	if (atomic_load(&r->head->sessions) >= atomic_load(&r->head->max_sessions))
 		session_prune(r);
-	s->made = s->used = clock_ms();
+	s->made = s->used = clock_us();
 	for (int i = 0; i < TRIES && rc == 0 &&
 	    atomic_load(&r->head->sessions) < atomic_load(&r->head->max_sessions); i++) {
 		crypto_token(random, ID_BYTES);
@@ -277,7 +277,7 @@ enter(struct region *r, const char *id, const char *principal, unsigned *stripe,
 	if (lock_or_limit(r, *stripe, err) == -1)
 		return SIZE_MAX;
 	at = find(r, id, hash);
-	if (at != SIZE_MAX && is_past(r, &r->slot_at[at].s, clock_ms())) {
+	if (at != SIZE_MAX && is_past(r, &r->slot_at[at].s, clock_us())) {
 		forget(r, at);
 		counter_up(CNT_SESSIONS_PRUNED);
 		at = SIZE_MAX;
@@ -298,7 +298,7 @@ session_get(struct region *r, const char *id, const char *principal,
 
 	if (at == SIZE_MAX)
 		return -1;
-	r->slot_at[at].s.used = clock_ms();
+	r->slot_at[at].s.used = clock_us();
 	*out = r->slot_at[at].s;
 	unlock(r, stripe);
 	return 0;
@@ -377,7 +377,7 @@ size_t
 session_prune(struct region *r)
 {
 	struct seen *seen = mem_new(sizeof(*seen));
-	int64_t now = clock_ms();
+	int64_t now = clock_us();
 	size_t gone = 0;
 	bool all = true;
 
@@ -438,7 +438,7 @@ session_restore(struct region *r, const struct session *s, struct err *err)
 	unsigned stripe = layout_hash(s->id) % STRIPES;
 	bool there;
 
-	if (is_past(r, s, clock_ms()))
+	if (is_past(r, s, clock_us()))
 		return err_set(err, ERR_NOT_FOUND, "past its time");
 	if (lock_or_limit(r, stripe, err) == -1)
 		return -1;

@@ -17,7 +17,7 @@ struct session {
 	int version;			/* enum mcp_version */
 	int log_level;			/* of logging/setLevel */
 	unsigned caps;			/* the client's, as mcp/ numbers them */
-	int64_t made, used;		/* monotonic ms */
+	int64_t made, used;		/* monotonic microseconds */
 };
 
 /* Makes an id, stores a copy of *s (version, log_level, caps, principal) and

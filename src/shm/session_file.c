@@ -15,7 +15,7 @@
 
 /* The list that a stop leaves: a line a session, with ages in place of times (the
  * monotonic clock starts anew with the machine).  A version in the first line. */
-#define FIRST_LINE	"slackmcpd sessions 1"
+#define FIRST_LINE	"slackmcpd sessions 2"
 #define FIELDS		"%63s %39s %d %d %x %" SCNd64 " %" SCNd64
 
 struct saving {
@@ -53,7 +53,7 @@ open_new(const char *path, char *tmp, size_t len, struct err *err)
 int
 session_save(struct region *r, const char *path, struct err *err)
 {
-	struct saving to = { .now = clock_ms(), .wall = clock_wall_ms() };
+	struct saving to = { .now = clock_us(), .wall = clock_wall_ms() };
 	char tmp[4096];
 	int bad;
 
@@ -75,7 +75,7 @@ session_save(struct region *r, const char *path, struct err *err)
 static int
 read_lines(struct region *r, FILE *f, int64_t down)
 {
-	int64_t now = clock_ms(), made, used;
+	int64_t now = clock_us(), made, used;
 	struct session s;
 	struct err err;
 	char line[256];
@@ -110,7 +110,7 @@ session_load(struct region *r, const char *path, struct err *err)
 	    fgets(line, sizeof(line), f) == NULL) {
 		err_set(err, ERR_INPUT, "%s: not a list of sessions of this version", path);
 	} else {
-		down = clock_wall_ms() - strtoll(line, NULL, 10);
+		down = (clock_wall_ms() - strtoll(line, NULL, 10)) * 1000;
 		n = read_lines(r, f, down > 0 ? down : 0);
 	}
 	fclose(f);
