@@ -46,6 +46,7 @@ struct slack_call {
 	int64_t deadline;
 	slack_fn *done;
 	void *arg;
+	char request[24];		/* whose work it is, for the log */
 
 	struct event *timer;		/* first step, budget, pause */
 	struct httpc_job *job;		/* given to curl */
@@ -214,12 +215,17 @@ static void
 on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct slack_call *c = arg;
+	char request[sizeof(c->request)];
+	const char *before;
 
 	(void)fd, (void)what;
+	memcpy(request, c->request, sizeof(request));	/* c may not outlive this */
+	before = log_request(request[0] != '\0' ? request : NULL);
 	if (c->deadline - clock_ms() < 1)
 		end_wait(c, clock_ms());
 	else
 		go_on(c);
+	log_request(before);
 }
 
 /* What may be asked once more is, after a pause; anything else is the answer. */
@@ -348,9 +354,8 @@ obey(struct slack_call *c, const struct httpc_reply *reply)
 }
 
 static void
-on_reply(void *arg, const struct httpc_reply *reply, const struct err *err)
+take_reply(struct slack_call *c, const struct httpc_reply *reply, const struct err *err)
 {
-	struct slack_call *c = arg;
 	struct slack_answer a = { .class = SLACK_TRANSPORT };
 	struct json_object *json = NULL;
 
@@ -378,12 +383,29 @@ on_reply(void *arg, const struct httpc_reply *reply, const struct err *err)
 	json_object_put(json);
 }
 
+static void
+on_reply(void *arg, const struct httpc_reply *reply, const struct err *err)
+{
+	struct slack_call *c = arg;
+	char request[sizeof(c->request)];
+	const char *before;
+
+	memcpy(request, c->request, sizeof(request));
+	before = log_request(request[0] != '\0' ? request : NULL);
+	take_reply(c, reply, err);
+	log_request(before);
+}
+
 struct slack_call *
 slack_ask(struct slack *s, struct install *in, enum slack_method m, const char *form,
     size_t len, const char *channel, int64_t deadline_ms, slack_fn *done, void *arg)
 {
 	struct slack_call *c = mem_new(sizeof(*c));
+	const char *request = log_request(NULL);
 
+	log_request(request);
+	if (request != NULL)
+		snprintf(c->request, sizeof(c->request), "%s", request);
 	c->s = s;
 	c->in = install_hold(in);
 	c->m = m;

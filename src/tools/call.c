@@ -202,7 +202,6 @@ static void
 on_slack(void *arg, const struct slack_answer *a)
 {
 	struct call *call = arg;
-	const char *before = log_request(call->request);
 	bool good = a->class == SLACK_NONE;
 
 	call->asked = NULL;
@@ -210,22 +209,21 @@ on_slack(void *arg, const struct slack_answer *a)
 		ledger_end(call, a);
 	if (call->done == NULL) {
 		call_free(call);
-	} else {
-		if (good)
-			call->tool->shape(call, a->json, &call->out);
-		else
-			slack_explain(call->box->slack, a,
-			    (enum slack_method)call->tool->method, &call->out);
-		call_end(call, !good);
+		return;
 	}
-	log_request(before);
+	if (good)
+		call->tool->shape(call, a->json, &call->out);
+	else
+		slack_explain(call->box->slack, a, (enum slack_method)call->tool->method,
+		    &call->out);
+	call_end(call, !good);
 }
 
 void
 call_go(struct call *call)
 {
 	struct buf form = { 0 };
-	const char *channel = NULL;
+	const char *channel = NULL, *before;
 
 	for (const struct tool_arg *a = call->tool->args; a->name != NULL; a++)
 		if (a->type == ARG_CHANNEL && channel == NULL)
@@ -233,9 +231,11 @@ call_go(struct call *call)
 	make_form(call, &form);
 	if (call->tool->form != NULL)
 		call->tool->form(call, &form);
+	before = log_request(call->request[0] != '\0' ? call->request : NULL);
 	call->asked = slack_ask(call->box->slack, call->install,
 	    (enum slack_method)call->tool->method, form.len > 0 ? form.p : "", form.len,
 	    channel, call->deadline, on_slack, call);
+	log_request(before);
 	buf_wipe(&form);
 }
 
@@ -245,12 +245,10 @@ static void
 on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct call *call = arg;
-	const char *before = log_request(call->request);
 
 	(void)fd, (void)what;
 	call->tool->shape(call, NULL, &call->out);
 	call_end(call, false);
-	log_request(before);
 }
 
 /* All that can be checked without waiting, in this order. */

@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+#include "slack/api.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "shm/board.h"
+#include "slack/budget.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Slack, played by the test: each request gets the script's next line. */
+
+struct line {
+	long status;			/* 0: nothing was sent; -1: sent, no answer */
+	const char *body;
+	long retry_after;
+};
+
+struct httpc_job {
+	struct event *timer;
+	httpc_done_fn *done;
+	void *arg;
+	bool hangs;
+};
+
+static struct {
+	struct event_base *base;
+	struct conf conf;
+	struct slack slack;
+	struct install *in;
+	const struct line *script;
+	size_t at, asked;
+	struct httpc_job *job;
+	char url[256], form[256], authorization[64];
+	bool hang;
+
+	int ended;
+	struct slack_answer a;
+	char text[64];
+} t;
+
+static void
+on_turn(evutil_socket_t fd, short what, void *arg)
+{
+	static const struct err unsent = { ERR_UPSTREAM, "connection refused" };
+	static const struct err lost = { ERR_TIMEOUT, "no answer" };
+	struct httpc_job job = *(struct httpc_job *)arg;
+	const struct line *l = &t.script[t.at];
+	struct httpc_reply r = { .status = l->status, .body = l->body,
+	    .retry_after = l->retry_after };
+
+	(void)fd, (void)what;
+	if (t.script[t.at + 1].body != NULL)
+		t.at++;
+	event_free(job.timer);
+	free(arg);
+	t.job = NULL;
+	if (l->status > 0) {
+		r.len = strlen(l->body);
+		job.done(job.arg, &r, NULL);
+	} else {
+		job.done(job.arg, NULL, l->status == 0 ? &unsent : &lost);
+	}
+}
+
+struct httpc_job *
+httpc_post(struct httpc *h, const struct httpc_ask *ask, httpc_done_fn *done, void *arg)
+{
+	struct httpc_job *job = mem_new(sizeof(*job));
+	struct timeval now = { 0, 0 };
+
+	(void)h;
+	t.asked++;
+	snprintf(t.url, sizeof(t.url), "%s", ask->url);
+	snprintf(t.form, sizeof(t.form), "%.*s", (int)ask->form_len, ask->form);
+	snprintf(t.authorization, sizeof(t.authorization), "%s",
+	    secret_expose(ask->authorization));
+	job->done = done;
+	job->arg = arg;
+	job->timer = evtimer_new(t.base, on_turn, job);
+	if (!t.hang)
+		evtimer_add(job->timer, &now);
+	t.job = job;
+	return job;
+}
+
+void
+httpc_cancel(struct httpc_job *job)
+{
+	event_free(job->timer);
+	free(job);
+	t.job = NULL;
+}
+
+static void
+on_done(void *arg, const struct slack_answer *a)
+{
+	struct json_object *v;
+
+	ck_assert_ptr_eq(arg, &t);
+	t.ended++;
+	t.a = *a;
+	ck_assert_int_eq(a->class == SLACK_NONE, a->json != NULL);
+	if (a->json != NULL && json_object_object_get_ex(a->json, "x", &v))
+		snprintf(t.text, sizeof(t.text), "%s", json_object_get_string(v));
+	t.a.json = NULL;
+}
+
+static void
+setup(void)
+{
+	static struct region_conf region = { .node = "n1", .max_sessions = 16,
+	    .max_sessions_per_key = 4, .session_ttl_ms = 60000, .session_max_ms = 600000,
+	    .rows = 4 };
+	static char api[] = "http://127.0.0.1:1/api/", base[] = "http://localhost:8080";
+
+	memset(&t, 0, sizeof(t));
+	log_quiet();
+	t.base = event_base_new();
+	t.conf.slack_api_url = api;
+	t.conf.public_base_url = base;
+	t.conf.upstream_timeout = 25000;
+	t.conf.budget_scale = 1;
+	t.conf.budget_share = 1;
+	t.slack.base = t.base;
+	t.slack.conf = &t.conf;
+	t.slack.region = region_private(&region);
+	ck_assert_int_ge(board_claim(t.slack.region, 0, 1), 0);
+	board_use(t.slack.region, 0);
+	t.in = mem_new(sizeof(*t.in));
+	t.in->refs = 1;
+	t.in->enterprise_id = mem_str("");
+	t.in->team_id = mem_str("T1");
+	t.in->app_id = mem_str("A1");
+	secret_set(&t.in->bot_token, "Bearer xoxb-1");
+}
+
+static void
+teardown(void)
+{
+	ck_assert_ptr_null(t.job);
+	ck_assert_int_eq(board_gauge_sum(t.slack.region, GAUGE_SLACK), 0);
+	ck_assert_int_eq(board_gauge_sum(t.slack.region, GAUGE_WAITS), 0);
+	ck_assert_int_eq(board_gauge_sum(t.slack.region, GAUGE_DETACHED), 0);
+	ck_assert_uint_eq(t.in->refs, 1);
+	install_drop(t.in);
+	board_release(t.slack.region, 0);
+	region_close(t.slack.region);
+	event_base_free(t.base);
+}
+
+static struct slack_call *
+ask(enum slack_method m, int64_t ms)
+{
+	return slack_ask(&t.slack, t.in, m, "a=b", 3, "C1", clock_ms() + ms, on_done, &t);
+}
+
+static void
+run(void)
+{
+	int before = t.ended;
+
+	while (t.ended == before)
+		event_base_loop(t.base, EVLOOP_ONCE);
+}
+
+#define READ	METHOD_CONVERSATIONS_HISTORY
+#define WRITE	METHOD_CHAT_POST_MESSAGE
+#define OK	{ 200, "{\"ok\":true,\"x\":\"y\"}", -1 }
+
+static const struct {
+	enum slack_method m;
+	struct line script[4];		/* the last one stays */
+	enum slack_class class;
+	const char *code;
+	size_t asked;
+	bool sent, unknown;
+} rows[] = {
+	/* nothing was sent: once more, writes too */
+	{ READ, { { 0, "", -1 } }, SLACK_TRANSPORT, "", 3, false, false },
+	{ WRITE, { { 0, "", -1 } }, SLACK_TRANSPORT, "", 3, false, false },
+	{ WRITE, { { 0, "", -1 }, OK }, SLACK_NONE, "", 2, true, false },
+	/* nobody knows: reads again, a write never */
+	{ READ, { { -1, "", -1 } }, SLACK_TRANSPORT, "", 3, true, false },
+	{ READ, { { -1, "", -1 }, OK }, SLACK_NONE, "", 2, true, false },
+	{ WRITE, { { -1, "", -1 }, OK }, SLACK_TRANSPORT, "", 1, true, true },
+	{ WRITE, { { 0, "", -1 }, { -1, "", -1 }, OK }, SLACK_TRANSPORT, "", 2, true, true },
+	{ WRITE, { { 200, "", -1 }, OK }, SLACK_TRANSPORT, "", 1, true, true },
+	{ WRITE, { { 200, "<html>", -1 } }, SLACK_TRANSPORT, "", 1, true, true },
+	{ WRITE, { { 200, "[]", -1 } }, SLACK_TRANSPORT, "", 1, true, true },
+	{ WRITE, { { 200, "{\"ok\":true", -1 } }, SLACK_TRANSPORT, "", 1, true, true },
+	{ WRITE, { { 200, "{\"ok\":true}x", -1 } }, SLACK_TRANSPORT, "", 1, true, true },
+	{ WRITE, { { 200, "{\"ok\":\"true\"}", -1 } }, SLACK_TRANSPORT, "", 1, true, true },
+	{ WRITE, { { 200, "{\"ok\":false}", -1 } }, SLACK_TRANSPORT, "", 1, true, true },
+	{ WRITE, { { 302, "", -1 } }, SLACK_TRANSPORT, "", 1, true, true },
+	{ WRITE, { { 500, "{\"ok\":true}", -1 } }, SLACK_TROUBLE, "", 1, true, true },
+	{ WRITE, { { 503, "", -1 } }, SLACK_TROUBLE, "", 1, true, true },
+	{ WRITE, { { 200, "{\"ok\":false,\"error\":\"fatal_error\"}", -1 } }, SLACK_TROUBLE,
+	  "fatal_error", 1, true, true },
+	{ READ, { { 503, "", -1 }, { 200, "x", -1 }, OK }, SLACK_NONE, "", 3, true, false },
+	/* Slack says no: that is the answer */
+	{ READ, { { 200, "{\"ok\":false,\"error\":\"not_in_channel\"}", -1 }, OK },
+	  SLACK_MEMBERSHIP, "not_in_channel", 1, true, false },
+	{ WRITE, { { 200, "{\"ok\":false,\"error\":\"<b>odd</b>\\n\"}", -1 }, OK },
+	  SLACK_OTHER, "boddb", 1, true, false },
+	{ WRITE, { { 200, "{\"ok\":false,\"error\":\"token_expired\"}", -1 }, OK },
+	  SLACK_EXPIRED, "token_expired", 1, true, false },
+	/* 429 is before the work: again after it, writes too */
+	{ WRITE, { { 429, "", 0 }, OK }, SLACK_NONE, "", 2, true, false },
+	{ WRITE, { { 429, "{\"ok\":false,\"error\":\"ratelimited\"}", 0 }, OK }, SLACK_NONE,
+	  "", 2, true, false },
+	{ READ, { { 200, "{\"ok\":false,\"error\":\"rate_limited\"}", 0 }, OK }, SLACK_NONE,
+	  "", 2, true, false },
+	/* beyond the deadline: said at once */
+	{ READ, { { 429, "", 60 }, OK }, SLACK_WAIT, "", 1, false, false },
+	{ WRITE, { { 429, "", -1 }, OK }, SLACK_WAIT, "", 1, false, false },
+	{ READ, { OK }, SLACK_NONE, "", 1, true, false },
+};
+
+START_TEST(answers)
+{
+	t.script = rows[_i].script;
+	ask(rows[_i].m, 20000);
+	ck_assert_int_eq(t.ended, 0);
+	run();
+	ck_assert_int_eq(t.a.class, rows[_i].class);
+	ck_assert_str_eq(t.a.code, rows[_i].code);
+	ck_assert_uint_eq(t.asked, rows[_i].asked);
+	ck_assert_int_eq(t.a.sent, rows[_i].sent);
+	ck_assert_int_eq(t.a.unknown, rows[_i].unknown);
+	if (t.a.class == SLACK_NONE)
+		ck_assert_str_eq(t.text, "y");
+	if (t.a.class == SLACK_WAIT) {
+		ck_assert_int_ge(t.a.wait_s, 29);
+		ck_assert_int_le(t.a.wait_s, 61);
+	}
+	event_base_loop(t.base, EVLOOP_NONBLOCK);
+	ck_assert_int_eq(t.ended, 1);
+}
+END_TEST
+
+START_TEST(what_is_sent)
+{
+	static const struct line ok[] = { OK, { 0, NULL, 0 } };
+
+	t.script = ok;
+	ask(READ, 20000);
+	run();
+	ck_assert_str_eq(t.url, "http://127.0.0.1:1/api/conversations.history");
+	ck_assert_str_eq(t.form, "a=b");
+	ck_assert_str_eq(t.authorization, "Bearer xoxb-1");
+}
+END_TEST
+
+/* A 429 binds the method in the workspace, for everybody, and nothing else. */
+START_TEST(others_obey)
+{
+	static const struct line lines[] = { { 429, "", 40 }, OK, { 0, NULL, 0 } };
+
+	t.script = lines;
+	ask(READ, 5000);
+	run();
+	ck_assert_int_eq(t.a.class, SLACK_WAIT);
+	ask(READ, 5000);
+	run();
+	ck_assert_int_eq(t.a.class, SLACK_WAIT);
+	ck_assert_uint_eq(t.asked, 1);
+	ask(METHOD_CONVERSATIONS_LIST, 5000);
+	run();
+	ck_assert_int_eq(t.a.class, SLACK_NONE);
+	ck_assert_uint_eq(t.asked, 2);
+}
+END_TEST
+
+/* Three posts to a channel at once, the fourth a second later; or at once the
+ * word that it does not fit. */
+START_TEST(budget)
+{
+	static const struct line ok[] = { OK, { 0, NULL, 0 } };
+	int64_t began = clock_ms();
+
+	t.script = ok;
+	for (int i = 0; i < 3; i++) {
+		ask(WRITE, 10000);
+		run();
+	}
+	ck_assert_int_lt(clock_ms() - began, 900);
+	ask(WRITE, 1000);
+	run();
+	ck_assert_int_eq(t.a.class, SLACK_WAIT);
+	ck_assert_int_eq(t.a.wait_s, 1);
+	ck_assert_uint_eq(t.asked, 3);
+	ask(WRITE, 10000);
+	run();
+	ck_assert_int_eq(t.a.class, SLACK_NONE);
+	ck_assert_int_ge(clock_ms() - began, 900);
+	t.conf.budget_scale = 0;	/* only a 429 binds */
+	for (int i = 0; i < 20; i++) {
+		ask(WRITE, 1500);
+		run();
+		ck_assert_int_eq(t.a.class, SLACK_NONE);
+	}
+}
+END_TEST
+
+START_TEST(rates)
+{
+	struct budget b;
+
+	budget_of(&b, &t.conf, t.in, WRITE, "C1");
+	ck_assert_str_eq(b.scope, "slack:A1:T1:chat.postMessage");
+	ck_assert_str_eq(b.lane, "slack:A1:T1:chat.postMessage:C1");
+	ck_assert_int_eq(b.rate.per_minute, 60);
+	ck_assert_int_eq(b.rate.burst, 3);
+	t.conf.budget_share = 8;
+	budget_of(&b, &t.conf, t.in, METHOD_CONVERSATIONS_LIST, "C1");
+	ck_assert_str_eq(b.lane, b.scope);
+	ck_assert_int_eq(b.rate.per_minute, 3);
+	ck_assert_int_eq(b.rate.burst, 1);
+	t.conf.budget_scale = 0;
+	budget_of(&b, &t.conf, t.in, WRITE, "C1");
+	ck_assert_int_eq(b.rate.per_minute, 0);
+}
+END_TEST
+
+START_TEST(no_token)
+{
+	secret_wipe(&t.in->bot_token);
+	ask(READ, 5000);
+	run();
+	ck_assert_int_eq(t.a.class, SLACK_REVOKED);
+	ck_assert(!t.a.sent);
+	secret_set(&t.in->bot_token, "Bearer xoxb-1");
+	t.in->expires = clock_wall_ms() - 1;
+	ask(READ, 5000);
+	run();
+	ck_assert_int_eq(t.a.class, SLACK_EXPIRED);
+	ck_assert_uint_eq(t.asked, 0);
+}
+END_TEST
+
+/* Nobody listens any more: only a write that was given to curl goes on. */
+START_TEST(cancels)
+{
+	static const struct line lines[] = { { 429, "", 0 }, { 0, NULL, 0 } };
+	struct timeval now = { 0, 0 };
+	struct slack_call *c;
+
+	t.script = lines;
+	t.hang = true;
+	ck_assert(!slack_cancel(ask(WRITE, 5000)));
+	c = ask(READ, 5000);
+	while (t.job == NULL)
+		event_base_loop(t.base, EVLOOP_ONCE);
+	ck_assert(!slack_cancel(c));
+	ck_assert_ptr_null(t.job);
+	c = ask(WRITE, 5000);
+	while (t.job == NULL)
+		event_base_loop(t.base, EVLOOP_ONCE);
+	ck_assert(slack_cancel(c));
+	ck_assert_int_eq(board_gauge_sum(t.slack.region, GAUGE_DETACHED), 1);
+	evtimer_add(t.job->timer, &now);
+	run();
+	ck_assert_int_eq(t.a.class, SLACK_WAIT);	/* and not sent again */
+	ck_assert_uint_eq(t.asked, 2);
+	ck_assert_int_eq(t.ended, 1);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("slack_api");
+	TCase *tc = tcase_create("calls");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	tcase_set_timeout(tc, 60);
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_loop_test(tc, answers, 0, sizeof(rows) / sizeof(rows[0]));
+	tcase_add_test(tc, no_token);
+	tcase_add_test(tc, cancels);
+	tcase_add_test(tc, others_obey);
+	tcase_add_test(tc, budget);
+	tcase_add_test(tc, rates);
+	tcase_add_test(tc, what_is_sent);
+	suite_add_tcase(suite, tc);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed != 0;
+}
