@@ -2,13 +2,15 @@
 #include "config.h"
 #include "tools/work.h"
 
+#define ROWS_MAX	250	/* of some 250 bytes at most */
+
 static void
 shape(struct call *call, struct json_object *answer, struct buf *out)
 {
 	const struct slack *slack = call_box(call)->slack;
 	const struct fence *f = call_fence(call);
 	struct buf rows = { 0 };
-	size_t n = target_list(call_box(call), call_policy(call), f, &rows);
+	size_t n = target_list(call_box(call), call_policy(call), f, ROWS_MAX, &rows);
 
 	(void)answer;
 	if (n > 0) {

@@ -55,7 +55,7 @@ struct principals {
 	int64_t read_at, asked_at;	/* monotonic ms */
 
 	uint64_t pass;			/* refreshes that have ended */
-	TAILQ_HEAD(, principals_wait) waits;
+	TAILQ_HEAD(wait_list, principals_wait) waits;
 	size_t nwaits;
 };
 

@@ -2,12 +2,13 @@
 #include "config.h"
 #include "tools/work.h"
 
+#include "base/clock.h"
 #include "base/counter.h"
 #include "base/list.h"
 
 #include <string.h>
 
-#define LIST_MAX	50
+#define CHOICES_MAX	20
 #define FIELD_BYTES	100
 
 struct search {
@@ -42,7 +43,7 @@ struct listing {
 	const struct policy *policy;
 	const struct fence *fence;
 	struct buf *out;
-	size_t n;
+	size_t n, max;
 };
 
 static void
@@ -59,7 +60,7 @@ list_one(void *arg, struct install *in)
 
 	if (!reaches(l->policy, in))
 		return true;
-	if (l->n++ >= LIST_MAX)
+	if (l->n++ >= l->max)
 		return true;
 	buf_str(l->out, install_key(in));
 	field(l, in->name);
@@ -69,19 +70,21 @@ list_one(void *arg, struct install *in)
 		buf_str(l->out, " | a whole organisation");
 	if (in->unreadable)
 		buf_str(l->out, " | its token cannot be read, the operator has to look");
+	else if (in->expires != 0 && clock_wall_ms() >= in->expires)
+		buf_str(l->out, " | its token has run out, it must be connected again");
 	buf_char(l->out, '\n');
 	return true;
 }
 
 size_t
 target_list(const struct toolbox *box, const struct policy *p, const struct fence *f,
-    struct buf *out)
+    size_t max, struct buf *out)
 {
-	struct listing l = { .policy = p, .fence = f, .out = out };
+	struct listing l = { .policy = p, .fence = f, .out = out, .max = max };
 
 	installs_each(box->slack->installs, list_one, &l);
-	if (l.n > LIST_MAX)
-		buf_fmt(out, "(and %zu more)\n", l.n - LIST_MAX);
+	if (l.n > max)
+		buf_fmt(out, "(and %zu more)\n", l.n - max);
 	return l.n;
 }
 
@@ -112,9 +115,21 @@ refuse_team(const struct call *call, const struct search *s, struct buf *refused
 		buf_str(refused, "There is no such workspace (team_id).");
 	buf_str(refused, " These can be used:\n");
 	fence_begin(&call->fence, refused);
-	target_list(call->box, call->policy, &call->fence, refused);
+	target_list(call->box, call->policy, &call->fence, CHOICES_MAX, refused);
 	fence_end(&call->fence, refused);
 	return -1;
+}
+
+static int
+take(struct call *call, struct install *in, struct buf *refused)
+{
+	if (in->unreadable) {
+		buf_str(refused, "This server cannot read the workspace's token: the operator"
+		    " has to look whether its key is among TOKEN_KEYS.");
+		return -1;
+	}
+	call->install = install_hold(in);
+	return 0;
 }
 
 int
@@ -127,17 +142,14 @@ target_find(struct call *call, struct buf *refused)
 	if (call->tool->method == -1)
 		return 0;
 	in = installs_find(all, s.given);
-	if (in != NULL && reaches(call->policy, in)) {
-		call->install = install_hold(in);
-		return 0;
-	}
+	if (in != NULL && reaches(call->policy, in))
+		return take(call, in, refused);
 	if (in != NULL && !policy_team(call->policy, install_key(in)))
 		counter_up(CNT_POLICY_REFUSED);
 	installs_each(all, look, &s);
 	if (s.n != 1)
 		return refuse_team(call, &s, refused);
-	call->install = install_hold(s.found);
-	return 0;
+	return take(call, s.found, refused);
 }
 
 /* The same words for a channel that is not there and one out of the key's reach. */

@@ -45,9 +45,9 @@ void call_digest(const struct call *call, unsigned char out[32]);
 int target_find(struct call *call, struct buf *refused);
 int target_channels(struct call *call, struct buf *refused);
 int target_scopes(struct call *call, struct buf *refused);
-/* The workspaces that the key reaches, a line each. */
+/* The workspaces that the key reaches, a line each, at most max; how many there are. */
 size_t target_list(const struct toolbox *box, const struct policy *p,
-    const struct fence *f, struct buf *out);
+    const struct fence *f, size_t max, struct buf *out);
 
 /* ledger.c: a post's row before and after; ends in call_go or call_end. */
 void ledger_begin(struct call *call, const struct call_ask *ask);
