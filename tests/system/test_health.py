@@ -16,6 +16,8 @@ class Health(lib.Suite):
 
     def test_shape(self):
         d = self.daemon().start()
+        lib.wait_until("all workers are ready",
+                       lambda: self.health(d)[1]["status"] == "ok", 20)
         for port in (d.port, d.admin_port):
             with self.subTest(port=port):
                 status, body = self.health(d, port=port)

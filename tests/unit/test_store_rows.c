@@ -445,7 +445,7 @@ START_TEST(nonce_once_over_processes)
 {
 	enum { PROCESSES = 8, NONCES = 10 };
 	int go[2], result[2], firsts[NONCES] = { 0 };
-	char word[8], got[2];
+	char word[16], got[2];
 	pid_t pids[PROCESSES];
 
 	ck_assert_int_eq(use_nonce("before"), 1);
