@@ -3,6 +3,8 @@
 #include "store/lease.h"
 
 #include "base/clock.h"
+#include "base/mem.h"
+#include "store/op.h"
 
 #include <stdio.h>
 
@@ -96,7 +98,7 @@ on_seen(void *arg, const struct answer *a, const struct err *err)
 void
 lease_tend(struct lease *l, void (*done)(void *arg, int left_ms), void *arg)
 {
-	if (l->unit != NULL)
+	if (l->unit != NULL || l->drop != NULL)
 		return;
 	l->done = done;
 	l->arg = arg;
@@ -106,14 +108,39 @@ lease_tend(struct lease *l, void (*done)(void *arg, int left_ms), void *arg)
 		ask(l, UNIT(DO(LEASE_SEE, TEXT(l->name))), on_seen);
 }
 
+/* Units have no order: a lease taken again before the row was given up would be
+ * given up while we hold it. */
+struct dropping {
+	struct op op;
+	struct lease *lease;	/* NULL: wiped meanwhile */
+};
+
+static void
+on_dropped(void *arg, const struct answer *a, const struct err *err)
+{
+	struct dropping *d = arg;
+
+	(void)a, (void)err;
+	if (d->lease != NULL)
+		d->lease->drop = NULL;
+}
+
 void
 lease_drop(struct lease *l)
 {
-	lease_wipe(l);
-	if (lease_left(l) > 0)
-		store_run(l->st, UNIT(DO(LEASE_DROP, TEXT(l->name), TEXT(l->owner))),
-		    DEADLINE(l), NULL, NULL);
+	bool ours = lease_left(l) > 0;
+	struct dropping *d;
+
+	if (l->unit != NULL)
+		store_cancel(l->unit);
+	l->unit = NULL;
 	l->until = 0;
+	if (!ours)
+		return;
+	d = l->drop = mem_new(sizeof(*d));
+	d->lease = l;
+	op_start(l->st, UNIT(DO(LEASE_DROP, TEXT(l->name), TEXT(l->owner))), DEADLINE(l),
+	    on_dropped, &d->op);
 }
 
 void
@@ -122,4 +149,7 @@ lease_wipe(struct lease *l)
 	if (l->unit != NULL)
 		store_cancel(l->unit);
 	l->unit = NULL;
+	if (l->drop != NULL)
+		l->drop->lease = NULL;
+	l->drop = NULL;
 }

@@ -191,6 +191,15 @@ on_told(void *arg, const struct err *err)
 	snprintf(t->text, sizeof(t->text), "%s", err != NULL ? err->text : "");
 }
 
+/* The end of a child of the test. */
+static inline _Noreturn void
+leave(int status)
+{
+	if (st != NULL)
+		close_store();
+	_exit(status);
+}
+
 static inline int
 run_suite(TCase *tc, const char *name)
 {

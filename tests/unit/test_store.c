@@ -418,7 +418,7 @@ START_TEST(changes_of_another_process)
 		open_store();
 		if (read(go[0], &byte, 1) != 1)
 			_exit(1);
-		_exit(ask(UNIT(DO(CHANGES_BUMP))).touched == 1 ? 0 : 1);
+		leave(ask(UNIT(DO(CHANGES_BUMP))).touched == 1 ? 0 : 1);
 	}
 	open_store();
 	c = changes_new(st, base, on_moved, &s);

@@ -157,6 +157,12 @@ struct fighter {
 	int slot;
 };
 
+static bool
+both_hold(int a, int b, int64_t now)
+{
+	return ring->until[a] > now && ring->until[b] > now;
+}
+
 static void
 on_fought(void *arg, int left)
 {
@@ -167,8 +173,9 @@ on_fought(void *arg, int left)
 	if (left == 0 || had)
 		return;
 	__atomic_add_fetch(&ring->takes, 1, __ATOMIC_SEQ_CST);
+	/* both at one moment: this process may have stood still since it was told */
 	for (int i = 0; i < ring->used; i++)
-		if (i != f->slot && ring->until[i] > clock_ms())
+		if (i != f->slot && both_hold(f->slot, i, clock_ms()))
 			__atomic_add_fetch(&ring->doubles, 1, __ATOMIC_SEQ_CST);
 }
 

@@ -169,7 +169,7 @@ killed_after(int steps, bool up)
 	close_store();
 	if ((pid = fork()) == 0) {
 		open_store();
-		_exit(up ? migrate_up(st, base, &err) : migrate_down(st, base, &err));
+		leave(up ? migrate_up(st, base, &err) : migrate_down(st, base, &err));
 	}
 	ck_assert_int_eq(sqlite3_open(conf.path, &db), SQLITE_OK);
 	sqlite3_busy_timeout(db, 5000);

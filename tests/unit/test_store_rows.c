@@ -466,7 +466,7 @@ START_TEST(nonce_once_over_processes)
 			if (write(result[1], got, 2) != 2)
 				_exit(1);
 		}
-		_exit(0);
+		leave(0);
 	}
 	ck_assert_int_eq(write(go[1], "12345678", PROCESSES), PROCESSES);
 	for (int i = 0; i < PROCESSES * NONCES; i++) {
@@ -606,7 +606,7 @@ START_TEST(ledger_lets_one_go)
 			continue;
 		open_store();
 		word = (char)begin(&id, 3600000).word;
-		_exit(write(result[1], &word, 1) == 1 ? 0 : 1);
+		leave(write(result[1], &word, 1) == 1 ? 0 : 1);
 	}
 	for (int i = 0; i < PROCESSES; i++) {
 		ck_assert_int_eq(read(result[0], &word, 1), 1);
