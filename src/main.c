@@ -186,6 +186,21 @@ print_manifest(struct conf *conf)
 	return 0;
 }
 
+/* A daemon that leaves a terminal would lose what it says there: then syslog. */
+static int
+open_log(const struct command_line *cl, const struct conf *conf, struct err *err)
+{
+	enum log_format format = (enum log_format)conf->log_format;
+	struct err none;
+
+	log_level((enum log_level)conf->log_level);
+	if (cl->mode == RUN && !cl->foreground && isatty(STDERR_FILENO) &&
+	    strcmp(conf->log_target, "stderr") == 0 &&
+	    log_open("syslog", format, &none) == 0)
+		return 0;
+	return log_open(conf->log_target, format, err);
+}
+
 static int
 run(const struct command_line *cl, const struct conf_input *in, struct conf *conf)
 {
@@ -193,8 +208,7 @@ run(const struct command_line *cl, const struct conf_input *in, struct conf *con
 		.foreground = cl->foreground, .run_worker = worker_run, .run_job = job_run };
 	struct err err;
 
-	log_level((enum log_level)conf->log_level);
-	if (log_open(conf->log_target, (enum log_format)conf->log_format, &err) == -1) {
+	if (open_log(cl, conf, &err) == -1) {
 		fprintf(stderr, "slackmcpd: LOG_TARGET: %s\n", err.text);
 		conf_free(conf);
 		return EX_CONFIG;
