@@ -22,7 +22,7 @@ struct store {
 	struct event *pump;
 	struct err away;	/* kind is ERR_NONE while somebody may answer */
 	int timeout;
-	TAILQ_HEAD(, unit) queue, out;	/* out: RUNNING and PAUSED ones */
+	TAILQ_HEAD(units, unit) queue, out;	/* out: RUNNING and PAUSED ones */
 };
 
 const struct statement statements[ST_COUNT] = {
