@@ -2,6 +2,8 @@
 #include "config.h"
 #include "base/scan_text.h"
 
+#include "base/hex.h"
+
 #include "base/utf8.h"
 
 #include <string.h>
@@ -19,18 +21,6 @@ scan_kind_of(char c)
 	};
 
 	return (enum scan_kind)kinds[(unsigned char)c];
-}
-
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
 }
 
 /* The XXXX of \uXXXX, -1 when they are not there. */

@@ -2,6 +2,8 @@
 #include "config.h"
 #include "net/http1_parse.h"
 
+#include "base/hex.h"
+
 /* One function a state: it looks at one byte and says the next state.  The data
  * of a chunk go by as a whole. */
 #define CHUNK_STATES(X) X(size) X(extension) X(size_lf) X(data) X(data_cr) X(data_lf) \
@@ -27,22 +29,10 @@ text(char c)
 	return ((unsigned char)c >= 0x20 && c != 0x7f) || c == '\t';
 }
 
-static int
-hex(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 static enum state
 size(struct http1_chunked *k, char c)
 {
-	int digit = hex(c);
+	int digit = hex_digit(c);
 
 	if (digit >= 0) {
 		if (k->digits++ == 16)
