@@ -410,4 +410,4 @@ class Suite(unittest.TestCase):
             raise AssertionError("\n".join(problems))
 
     # files of the suite's folder that hold a secret on purpose
-    may_hold_secrets = ("token.keys", "secret.conf")
+    may_hold_secrets = ("token.keys", "token.keys.away", "secret.conf")

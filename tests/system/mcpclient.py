@@ -94,6 +94,7 @@ class Client:
         self.key = daemon.key if key is None else key
         self.ids = itertools.count(1)
         self.conn = None
+        self.strict = False     # True: a kept connection must not die
 
     def __enter__(self):
         return self
@@ -127,7 +128,7 @@ class Client:
                 break
             except (OSError, http.client.HTTPException):
                 self.close()
-                if not again:       # a kept connection may have been closed
+                if not again or self.strict:    # else it may have been closed
                     raise
                 again = False
         if (a.header("Connection") or "").lower() == "close":

@@ -2,6 +2,7 @@
 """/health and /ready, of workers and of the master."""
 import os
 import signal
+import sqlite3
 import unittest
 
 import lib
@@ -106,6 +107,28 @@ class Health(lib.Suite):
                     os.rename(db + end + ".away", db + end)
         lib.wait_until("/ready is 200", lambda: get(
             d, "/ready", fail=False).status == 200, 40)
+        d.stop()
+
+    def test_store_away_at_start(self):
+        """It goes on trying, and says so; workers serve degraded."""
+        d = self.daemon(self.fake()).start()
+        d.stop()
+        name = next(f for f in os.listdir(d.state_dir) if f.endswith(".db"))
+        db = sqlite3.connect(os.path.join(d.state_dir, name), isolation_level=None)
+        db.execute("PRAGMA locking_mode = EXCLUSIVE")
+        db.execute("BEGIN EXCLUSIVE")
+        d.spawn("-f")
+        lib.wait_until("it says 503", lambda: get(
+            d, "/ready", fail=False).status == 503, 30)
+        status, body = self.health(d)
+        self.assertEqual((status, body["status"]), (200, "degraded"))
+        with mcpclient.Legacy(d) as c:      # the environment's key is known
+            self.assertEqual(c.initialize().status, 200)
+        db.execute("ROLLBACK")
+        db.close()
+        lib.wait_until("it is ready", lambda: get(
+            d, "/ready", fail=False).status == 200, 60)
+        self.assertEqual(mcpclient.install(d).status, 200)
         d.stop()
 
 

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: ISC
 """Configuration, start, privileges, and what a start refuses."""
+import base64
+import glob
 import json
 import os
 import re
@@ -284,6 +286,60 @@ class Start(lib.Suite):
                 for secret in (d.key, d.env["SLACK_CLIENT_SECRET"]):
                     self.assertNotIn(secret.encode(), text)
         d.stop()
+
+    def test_keys_of_the_store_are_missing(self):
+        """A start that cannot open every key id refuses, and names them."""
+        slack = self.fake()
+        d = self.daemon(slack).start()
+        mcpclient.install(d)
+        d.stop()
+        path = os.path.join(d.state_dir, "token.keys")
+        with open(path, encoding="ascii") as f:
+            kept = f.read()
+        key_id = kept.partition(":")[0].strip()
+        os.rename(path, path + ".away")
+        done = d.run("-f")
+        self.assertEqual(done.returncode, 78, done.stderr)
+        self.assertIn(key_id, done.stderr)
+        other = base64.b64encode(os.urandom(32)).decode()
+        d.env["TOKEN_KEYS"] = f"other:{self.secret('token key', other)}"
+        done = d.run("-f")
+        self.assertEqual(done.returncode, 78, done.stderr)
+        self.assertIn(key_id, done.stderr)
+        # the old one behind the new one: it opens, the new one seals
+        d.env["TOKEN_KEYS"] += "," + self.secret("token keys", kept.strip())
+        d.start()
+        with mcpclient.Legacy(d).begin() as c:
+            self.assertTrue(c.tool("slack_list_channels").ok)
+        d.stop()
+
+    def test_loose_token_keys(self):
+        d = self.daemon().start()
+        d.stop()
+        path = os.path.join(d.state_dir, "token.keys")
+        os.chmod(path, 0o644)
+        done = d.run("-f")
+        self.assertEqual(done.returncode, 78, done.stderr)
+        self.assertIn("token.keys", done.stderr)
+
+    def test_migrations_by_hand(self):
+        d = self.daemon()
+        self.assertEqual(d.run("--migrate").returncode, 0)
+        d.start()
+        self.assertNotEqual(d.run("--rollback").returncode, 0)  # it runs
+        self.assertEqual(mcpclient.get(d, "/ready").status, 200)
+        d.stop()
+        done = d.run("--rollback")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        done = d.run("--migrate")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        d.start()
+        d.stop()
+
+    def test_installed(self):
+        for name in ("slackmcpd.8", "slackmcpctl.1", "slackmcpd.conf.5"):
+            self.assertTrue(glob.glob(
+                f"{os.environ['SLACKMCP_ROOT']}/**/{name}*", recursive=True), name)
 
     def test_first_key_without_the_environment(self):
         d = self.daemon(env={"AFFINITYBOTS_MCP_API_KEY": None})

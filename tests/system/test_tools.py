@@ -2,7 +2,9 @@
 """Each tool against the fake Slack, under a narrow key; every class of error."""
 import concurrent.futures
 import json
+import os
 import re
+import sqlite3
 import threading
 import unittest
 
@@ -513,6 +515,29 @@ class Errors(ToolSuite):
                 self.assertEqual(
                     len(self.slack.calls("chat.postMessage", since)), 1)
 
+    def test_every_row_of_the_table(self):
+        """src/slack/errors.def: each word is an error that says what to do."""
+        table = os.path.join(lib.HERE, "../../src/slack/errors.def")
+        with open(table, encoding="utf-8") as f:
+            rows = re.findall(r'^SLACK_ERROR\(\s*"(\w+)\*?",\s*(\w+)', f.read(), re.M)
+        self.assertGreater(len(rows), 80)
+        # these three have tests of their own: they wait, or end the install
+        for word, kind in rows:
+            if kind in ("EXPIRED", "REVOKED", "WAIT"):
+                continue
+            with self.subTest(word):
+                since = self.slack.mark()
+                self.slack.faults.clear()
+                self.slack.fault("conversations.history", "error", error=word,
+                                 times=-1)
+                text = self.bad(self.history(limit=1))
+                self.assertGreater(len(text), 20)
+                self.assertLessEqual(
+                    len(self.slack.calls("conversations.history", since)),
+                    3 if kind in ("TROUBLE", "MIGRATION") else 1)
+        self.slack.faults.clear()
+        self.good(self.history(limit=1))
+
     def test_trouble_is_retried_for_reads(self):
         for kind, more in (("error", {"error": "internal_error"}),
                            ("error", {"error": "service_unavailable"}),
@@ -628,6 +653,52 @@ class Scopes(lib.Suite):
                     lib.wait_until("it works again", lambda: c.tool(
                         "slack_list_channels").ok, 5)
                 d.stop()
+
+
+class StoreAway(ToolSuite):
+    ENV = {"STORE_TIMEOUT": "1"}
+
+    def test_writes_are_refused_reads_go_on(self):
+        name = next(f for f in os.listdir(self.d.state_dir) if f.endswith(".db"))
+        db = sqlite3.connect(os.path.join(self.d.state_dir, name),
+                             isolation_level=None)
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            said = self.bad(self.post("while locked"), "(?i)store")
+            self.assertRegex(said, "(?i)nothing was posted|not posted")
+            self.good(self.history(limit=1))
+            self.good(self.lists(limit=1))
+        finally:
+            db.execute("ROLLBACK")
+            db.close()
+        self.assertEqual(self.calls("chat.postMessage"), [])
+        self.good(self.post("after it"))
+
+
+class Caps(ToolSuite):
+    ENV = {"MAX_CALLS_PER_KEY": "4", "WORKERS": "2"}
+
+    def test_one_key_cannot_take_all(self):
+        self.slack.fault("conversations.list", "slow", seconds=2, times=4)
+        other = self.d.key_add("calm", "--workspaces", "T0ACME0001")
+
+        def one(_):
+            with Legacy(self.d, self.key).begin() as c:
+                return c.tool("slack_list_channels", limit=1)
+        with concurrent.futures.ThreadPoolExecutor(12) as pool:
+            runs = [pool.submit(one, i) for i in range(12)]
+            self.assertEqual(len(self.slack.wait_calls(
+                "conversations.list", 4, self.since)), 4)
+            with Legacy(self.d, other).begin() as o:    # not its business
+                self.good(o.tool("slack_get_channel_history",
+                                 channel_id="CAGENERAL1", limit=1))
+            got = [r.result() for r in runs]
+        refused = [t for t in got if not t.ok]
+        self.assertGreaterEqual(len(refused), 1, got)
+        self.assertGreaterEqual(sum(t.ok for t in got), 4, got)
+        for t in refused:
+            self.assertRegex(t.text, "under way")
+        lib.wait_until("nothing leaked", lambda: self.lists(limit=1).ok, 5)
 
 
 class RateLimited(ToolSuite):
