@@ -87,7 +87,7 @@ typedef void store_done_fn(void *arg, const struct answer *answer,
 int store_conf_parse(struct store_conf *out, const char *text, struct err *err);
 void store_conf_wipe(struct store_conf *conf);
 
-/* After the fork.  Cannot fail: a store that is away fails its units (and says so
+/* After the fork; conf is copied, its password borrowed.  Cannot fail: a store that is away fails its units (and says so
  * on the board, shm/board.h). */
 struct store *store_new(struct event_base *base, const struct store_conf *conf);
 bool store_is_away(const struct store *st);

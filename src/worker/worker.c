@@ -246,6 +246,7 @@ open_store(struct worker *w, struct err *err)
 		return -1;
 	sc.password = &c->store_password;
 	w->store = store_new(w->base, &sc);
+	store_set_timeout(w->store, (int)c->store_timeout);
 	store_conf_wipe(&sc);
 	return 0;
 }

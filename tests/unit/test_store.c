@@ -3,6 +3,7 @@
 #include "store_fixture.h"
 
 #include "base/counter.h"
+#include "shm/board.h"
 #include "store/changes.h"
 
 #include <signal.h>
@@ -298,6 +299,24 @@ END_TEST
 
 /* ---- a file that cannot be used ---- */
 
+static struct region *region;	/* the board is used to the end */
+
+static struct board_row
+board(void)
+{
+	static const struct region_conf rc = { .node = "n1", .max_sessions = 256,
+		.max_sessions_per_key = 10, .session_ttl_ms = 1000, .session_max_ms = 1000,
+		.rows = 1 };
+	struct board_row row;
+
+	if (region == NULL) {
+		region = region_private(&rc);
+		board_use(region, board_claim(region, 0, 1));
+	}
+	ck_assert(board_get(region, 0, &row));
+	return row;
+}
+
 START_TEST(away_and_back)
 {
 	struct got g, end = { 0 };
@@ -306,6 +325,7 @@ START_TEST(away_and_back)
 	if (conf.path == NULL)
 		return;
 	close_store();
+	ck_assert(!board().store_away);
 	snprintf(aside, sizeof(aside), "%s.aside", conf.path);
 	ck_assert_int_eq(rename(conf.path, aside), 0);
 	conf.create = false;
@@ -314,15 +334,19 @@ START_TEST(away_and_back)
 	ck_assert_int_eq(g.kind, ERR_UPSTREAM);
 	ck_assert_msg(strstr(g.text, conf.path) != NULL, "%s", g.text);
 	ck_assert(store_is_away(st));
+	ck_assert(board().store_away);
 	ck_assert_int_eq(access(conf.path, F_OK), -1);
 	ck_assert_int_eq(ask(UNIT(DO(CHANGES_READ))).kind, ERR_UPSTREAM);
 	/* INSIST waits */
 	store_run(st, UNIT(DO(POST_END, TEXT("posted"), TEXT("C1"), TEXT("1.2"), TEXT("p"),
 	    TEXT("k"), TEXT("o"))), 30000, on_answer, &end);
+	ck_assert_int_eq((int)board().gauges[GAUGE_STORE], 1);
 	ck_assert_int_eq(rename(aside, conf.path), 0);
 	wait_for(&end.calls);
 	ck_assert_int_eq(end.kind, ERR_NONE);
 	ck_assert(!store_is_away(st));
+	ck_assert(!board().store_away);
+	ck_assert_int_eq((int)board().gauges[GAUGE_STORE], 0);
 	ck_assert_int_eq(changes_now(), 1);
 }
 END_TEST
@@ -446,6 +470,25 @@ START_TEST(changes_of_another_process)
 }
 END_TEST
 
+/* The file is there, but what should be in it is not. */
+START_TEST(changes_that_cannot_be_read)
+{
+	struct seen s = { 0 };
+	struct changes *c;
+
+	ask(UNIT(DO(DDL, TEXT("DELETE FROM changes"))));
+	c = changes_new(st, base, on_moved, &s);
+	while (!board().store_away)
+		event_base_loop(base, EVLOOP_ONCE);
+	ck_assert_int_eq(changes_read_at(c), 0);
+	ask(UNIT(DO(DDL, TEXT("INSERT INTO changes (id, n) VALUES (1, 9)"))));
+	wait_moved(&s, 9);
+	ck_assert(!board().store_away);
+	ck_assert_int_eq(s.calls, 1);
+	changes_free(c);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -462,6 +505,7 @@ main(void)
 	tcase_add_test(tc, callbacks_keep_the_rules);
 	tcase_add_test(tc, values_come_back);
 	tcase_add_test(tc, file_is_nobody_elses);
+	tcase_add_test(tc, changes_that_cannot_be_read);
 	tcase_add_test(tc, changes_of_another_process);
 	return run_suite(tc, "store");
 }
