@@ -3,7 +3,6 @@
 #include "base/scan_text.h"
 
 #include "base/hex.h"
-
 #include "base/utf8.h"
 
 #include <string.h>
