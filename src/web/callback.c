@@ -30,16 +30,6 @@ static const struct {
 };
 
 static void
-forget_cookie(struct visit *v)
-{
-	struct buf cookie = { 0 };
-
-	redirect_cookie(v->web->conf, "", &cookie);
-	http_add(v->req, "Set-Cookie", cookie.p);
-	buf_wipe(&cookie);
-}
-
-static void
 tell_state(struct page *p, const struct oauth_result *r)
 {
 	if (r->end == OAUTH_SPOOLED) {
@@ -129,8 +119,6 @@ on_end(void *arg, const struct oauth_result *r)
 	const char *before = log_request(v->req->id);
 
 	v->oauth = NULL;
-	if (r->end != OAUTH_STORE_AWAY)
-		forget_cookie(v);
 	if (r->end == OAUTH_DONE || r->end == OAUTH_SPOOLED)
 		done_page(v, r);
 	else
@@ -178,7 +166,6 @@ denied(struct visit *v, const char *error)
 {
 	struct buf text = { 0 };
 
-	forget_cookie(v);
 	if (strcmp(error, "access_denied") == 0)
 		buf_str(&text, "The app was not added: somebody said no on Slack's page. Nothing "
 		    "was changed.");

@@ -43,7 +43,7 @@ redirect_cookie(const struct conf *conf, const char *value, struct buf *out)
 	folder = end != NULL && end > u.path ? (int)(end - u.path) : 0;
 	buf_fmt(out, STATE_COOKIE "=%s; Path=%.*s; Max-Age=%d; HttpOnly; SameSite=Lax",
 	    value, folder > 0 ? folder : 1, folder > 0 ? u.path : "/",
-	    value[0] != '\0' ? OAUTH_STATE_S : 0);
+	    OAUTH_STATE_S);
 	if (end != NULL && strcmp(u.scheme, "https") == 0)
 		buf_str(out, "; Secure");
 }

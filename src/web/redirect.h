@@ -7,8 +7,9 @@
 
 /* SLACK_REDIRECT_URI, or what stands in for it. */
 void redirect_uri(const struct conf *conf, struct buf *out);
-/* Set-Cookie of the state, seen by the folder of the redirect URI alone; value ""
- * takes it away. */
+/* Set-Cookie of the state, seen by the folder of the redirect URI alone.  It is left
+ * to run out: a page loaded again is then known as one that was answered, and a
+ * stranger's link to the callback cannot end an install that is under way. */
 #define STATE_COOKIE	"slackmcp_state"
 void redirect_cookie(const struct conf *conf, const char *value, struct buf *out);
 /* Was the request made under another host than the redirect URI's?  Then the URL of

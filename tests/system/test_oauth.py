@@ -118,6 +118,25 @@ class Flow(lib.Suite):
             self.assertIn("/slack/install", a.text)
         self.assert_not_exchanged(since)
 
+    def test_loaded_again(self):
+        """The same page once more says that it was answered."""
+        b, state = self.begin_flow()
+        url = self.come_back(b, state)
+        self.assertEqual(b.get(url).status, 200)
+        a = b.get(url)
+        self.assertEqual(a.status, 409, a)
+        self.assertIn("already_used", a.text)
+
+    def test_strangers_link(self):
+        """What somebody else makes a browser load does not end its install."""
+        b, state = self.begin_flow()
+        url = self.come_back(b, state)
+        for q in ("error=access_denied", "error=x&state=y", "state=x&code=1",
+                  f"state={state[:-4]}&code=1", "code=1"):
+            a = b.get(self.callback + "?" + q)
+            self.assertIn(a.status, (400, 403), a)
+        self.assertEqual(b.get(url).status, 200)
+
     def test_another_browser(self):
         b, state = self.begin_flow()
         url = self.come_back(b, state)

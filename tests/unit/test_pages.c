@@ -230,8 +230,7 @@ START_TEST(end)
 	ck_assert(!has("<script") && !has("<b>") && !has("c+1"));
 	if (ends[_i].end == OAUTH_DONE)
 		ck_assert(has("&lt;b&gt;&quot;Beta&quot; &amp; "));
-	ck_assert_int_eq(strstr(answer_field("Set-Cookie"), "Max-Age=0") != NULL,
-	    ends[_i].end != OAUTH_STORE_AWAY);
+	ck_assert_str_eq(answer_field("Set-Cookie"), "");
 }
 END_TEST
 
