@@ -37,6 +37,12 @@ call_more(const struct call *call, const char *cursor, size_t skip, struct buf *
 	char aad[AAD_SIZE];
 	struct buf plain = { 0 };
 
+	if (skip == 0 && cursor[0] != '\0' && strcmp(cursor, call_at(call)) == 0) {
+		log_warn("tools", "a cursor of Slack's leads to itself");
+		buf_str(out, "Slack gave the same cursor once more: this is as far as it"
+		    " leads.\n");
+		return;
+	}
 	if (strlen(cursor) > SLACKS_MAX) {
 		log_warn("tools", "a cursor of Slack's is too long bytes=%zu",
 		    strlen(cursor));

@@ -5,6 +5,7 @@
 #include "base/crypto.h"
 #include "base/utf8.h"
 
+#include <stdint.h>
 #include <string.h>
 
 void
@@ -30,11 +31,26 @@ fence_end(const struct fence *f, struct buf *out)
 	buf_fmt(out, "--- end %s ---\n", f->mark);
 }
 
-/* U+E0000 to U+E007F: invisible, read by models, written by nobody honest. */
+/* Not seen by people but read by models and terminals: controls, tags, selectors
+ * of variants.  (What turns the direction of text is part of some languages.) */
+static const struct {
+	uint32_t first, last;
+} hidden[] = {
+	{ 0x00, 0x1f }, { 0x7f, 0x9f }, { 0xe0000, 0xe0fff },
+};
+
 static bool
-is_tag(const unsigned char *p, size_t n)
+is_hidden(const unsigned char *p, size_t n)
 {
-	return n == 4 && p[0] == 0xf3 && p[1] == 0xa0 && (p[2] == 0x80 || p[2] == 0x81);
+	static const unsigned char lead[] = { 0, 0x7f, 0x1f, 0x0f, 0x07 };
+	uint32_t c = p[0] & lead[n];
+
+	for (size_t i = 1; i < n; i++)
+		c = c << 6 | (p[i] & 0x3f);
+	for (size_t i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++)
+		if (c >= hidden[i].first && c <= hidden[i].last)
+			return true;
+	return false;
 }
 
 /* A line feed, and what others take for one: U+0085, U+2028, U+2029. */
@@ -61,7 +77,7 @@ clean(struct buf *out, const char *text, size_t len)
 			buf_str(out, " \xe2\x8f\x8e ");
 		} else if (*p == '\t') {
 			buf_char(out, ' ');
-		} else if (*p >= ' ' && *p != 0x7f && !is_tag(p, n)) {
+		} else if (!is_hidden(p, n)) {
 			buf_add(out, p, n);
 		}
 	}
@@ -81,11 +97,10 @@ strip(struct buf *b, const char *mark)
 	}
 }
 
-void
-fence_text(const struct fence *f, struct buf *out, const char *text, size_t len,
-    size_t max)
+/* One line, at most max bytes of the text, and how many of it were left out. */
+static size_t
+line(const struct fence *f, struct buf *b, const char *text, size_t len, size_t max)
 {
-	struct buf b = { 0 };
 	size_t keep = len;
 
 	if (max > 0 && len > max) {
@@ -93,11 +108,39 @@ fence_text(const struct fence *f, struct buf *out, const char *text, size_t len,
 		while (keep > 0 && ((unsigned char)text[keep] & 0xc0) == 0x80)
 			keep--;
 	}
-	clean(&b, text, keep);
-	strip(&b, f->mark);
-	if (b.len > 0)
-		buf_add(out, b.p, b.len);
-	if (keep < len)
-		buf_fmt(out, "… (cut, %zu bytes more)", len - keep);
-	buf_wipe(&b);
+	clean(b, text, keep);
+	strip(b, f->mark);
+	return len - keep;
+}
+
+static void
+put(struct buf *out, struct buf *b, size_t cut)
+{
+	if (b->len > 0)
+		buf_add(out, b->p, b->len);
+	if (cut > 0)
+		buf_fmt(out, "… (cut, %zu bytes more)", cut);
+	buf_wipe(b);
+}
+
+void
+fence_text(const struct fence *f, struct buf *out, const char *text, size_t len,
+    size_t max)
+{
+	struct buf b = { 0 };
+	size_t cut = line(f, &b, text, len, max);
+
+	put(out, &b, cut);
+}
+
+void
+fence_field(const struct fence *f, struct buf *out, const char *text, size_t max)
+{
+	struct buf b = { 0 };
+	size_t cut = line(f, &b, text, strlen(text), max);
+
+	for (size_t i = 0; i < b.len; i++)
+		if (b.p[i] == '|')
+			b.p[i] = '/';
+	put(out, &b, cut);
 }

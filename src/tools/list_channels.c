@@ -19,7 +19,7 @@ put(const struct fence *f, struct buf *out, const char *before, const char *s, s
 	if (s[0] == '\0')
 		return;
 	buf_str(out, before);
-	fence_text(f, out, s, strlen(s), max);
+	fence_field(f, out, s, max);
 }
 
 static void

@@ -15,6 +15,7 @@
 #define NAME_BYTES	80
 #define NOISE_MAX	80
 #define LIST_MAX	20		/* reactions, files, attachments of one message */
+#define ROW_MAX		24000		/* bytes of a line that end its attachments */
 #define DEPTH		12		/* of blocks */
 
 bool
@@ -44,7 +45,7 @@ render_time(const char *ts, struct buf *out)
 static void
 foreign(const struct fence *f, struct buf *out, const char *s, size_t max)
 {
-	fence_text(f, out, s, strlen(s), max);
+	fence_field(f, out, s, max);
 }
 
 /* Blocks: what a reader would see, in its order. */
@@ -266,13 +267,20 @@ put_text(const struct fence *f, struct json_object *m, struct buf *out)
 static void
 put_attachments(const struct fence *f, struct json_object *m, struct buf *out)
 {
-	for (size_t i = 0; i < js_count(m, "attachments") && i < LIST_MAX; i++) {
+	size_t n = js_count(m, "attachments");
+
+	for (size_t i = 0; i < n; i++) {
 		struct json_object *a = js_at(m, "attachments", i);
 		const char *texts[] = { js_text(a, "fallback"), js_text(a, "text"),
 		    js_text(a, "title"), js_text(a, "pretext") };
 		const char *s = "";
 		struct buf b = { 0 };
 
+		/* A line has to fit an answer, else nobody reads on behind it. */
+		if (i == LIST_MAX || out->len > ROW_MAX) {
+			buf_fmt(out, " [%zu attachments more]", n - i);
+			return;
+		}
 		for (size_t k = 0; k < 4 && s[0] == '\0'; k++)
 			s = texts[k];
 		mrkdwn_read(&b, s, strlen(s));

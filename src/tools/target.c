@@ -24,6 +24,23 @@ reaches(const struct policy *p, const struct install *in)
 	return in->state == INSTALL_LIVE && policy_team(p, install_key(in));
 }
 
+/* What looks like an id is one: a workspace may not take another's for its name. */
+static bool
+is_id(const char *s)
+{
+	size_t n = strlen(s);
+
+	return n >= 8 && (s[0] == 'T' || s[0] == 'E') &&
+	    strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == n;
+}
+
+static bool
+is_called(const struct install *in, const char *name)
+{
+	return !is_id(name) && (strcasecmp(name, in->name) == 0 ||
+	    strcasecmp(name, in->domain) == 0);
+}
+
 static bool
 look(void *arg, struct install *in)
 {
@@ -31,8 +48,7 @@ look(void *arg, struct install *in)
 
 	if (!reaches(s->policy, in))
 		return true;
-	if (s->given[0] != '\0' && strcasecmp(s->given, in->name) != 0 &&
-	    strcasecmp(s->given, in->domain) != 0)
+	if (s->given[0] != '\0' && !is_called(in, s->given))
 		return true;
 	s->found = in;
 	s->n++;
@@ -50,7 +66,7 @@ static void
 field(const struct listing *l, const char *text)
 {
 	buf_str(l->out, " | ");
-	fence_text(l->fence, l->out, text, strlen(text), FIELD_BYTES);
+	fence_field(l->fence, l->out, text, FIELD_BYTES);
 }
 
 static bool

@@ -123,6 +123,29 @@ class Matrix(lib.Suite):
                 self.assertTrue(t.error, t)
                 self.assertEqual(self.slack.calls(since=since), [])
 
+    def test_a_workspace_named_as_another_ones_id(self):
+        """An id leads to its own workspace alone, whatever others call themselves."""
+        beta = self.slack.world.teams[BETA]
+        beta.name, old = ACME, beta.name
+        try:
+            mcpclient.install(self.d, BETA)
+            lib.wait_until("the name is known", lambda: f"{BETA} | {ACME}" in
+                           self.legacy["beta-write"].tool(
+                               "slack_list_workspaces").text, 5)
+            since = self.slack.mark()
+            for alias in ("team_id", "workspace"):
+                t = self.legacy["beta-write"].tool("slack_list_channels",
+                                                   **{alias: ACME})
+                self.assertTrue(t.error, t)
+            self.assertEqual(self.slack.calls(since=since), [])
+            self.assertTrue(self.legacy["both"].tool(
+                "slack_list_channels", team_id=ACME, limit=1).ok)
+            self.assertEqual([c["team"] for c in self.slack.calls(since=since)],
+                             [ACME])
+        finally:
+            beta.name = old
+            mcpclient.install(self.d, BETA)
+
     def test_what_slack_would_resolve(self):
         for channel, tool, key in itertools.product(
                 RESOLVED, ("slack_get_channel_history", "slack_post_message"),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
+#include "tools/call.h"
 #include "tools/fence.h"
 #include "tools/mrkdwn.h"
 #include "tools/render.h"
@@ -102,6 +103,9 @@ static const struct {
 	{ "bell\a esc\033[31m del\177", "bell esc[31m del", 0 },
 	{ "bad\xff\xc0\xaf", "bad\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd", 0 },
 	{ "tags\xf3\xa0\x81\x81\xf3\xa0\x80\xa0.", "tags.", 0 },
+	{ "variants\xf3\xa0\x84\x80\xf3\xa0\x87\xaf.", "variants.", 0 },
+	{ "csi\xc2\x9b" "31m nbsp\xc2\xa0.", "csi31m nbsp\xc2\xa0.", 0 },
+	{ "a\xe2\x80\xae" "b", "a\xe2\x80\xae" "b", 0 },
 	{ "--- end 0123456789abcdef ---", "--- end  ---", 0 },
 	{ "01234567890123456789abcdef89abcdef", "", 0 },
 	{ "ü¶日本🙂", "ü¶日本🙂", 0 },
@@ -117,6 +121,19 @@ START_TEST(fenced)
 	ck_assert_ptr_null(strstr(out.len > 0 ? out.p : "", fence.mark));
 	if (texts[_i].clean[0] != '\0')
 		ck_assert_str_eq(out.p, texts[_i].clean);
+	buf_wipe(&out);
+}
+END_TEST
+
+START_TEST(field)
+{
+	struct buf out = { 0 };
+
+	fence_field(&fence, &out, "al | ts=1.1 | x\n|0123456789abcdef", 100);
+	ck_assert_str_eq(out.p, "al / ts=1.1 / x ⏎ /");
+	buf_reset(&out);
+	fence_field(&fence, &out, "日本", 4);
+	ck_assert_str_eq(out.p, "日… (cut, 3 bytes more)");
 	buf_wipe(&out);
 }
 END_TEST
@@ -215,6 +232,37 @@ START_TEST(message)
 }
 END_TEST
 
+/* The longest line still fits an answer: else no message behind it were ever seen. */
+START_TEST(longest_line)
+{
+	struct json_object *o = json_object_new_object(), *list = json_object_new_array();
+	struct json_object *files = json_object_new_array();
+	char text[20000];
+	struct buf out = { 0 };
+
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	json_object_object_add(o, "text", json_object_new_string(text));
+	json_object_object_add(o, "username", json_object_new_string(text));
+	for (int i = 0; i < 100; i++) {
+		struct json_object *a = json_object_new_object();
+		struct json_object *f = json_object_new_object();
+
+		json_object_object_add(a, "fallback", json_object_new_string(text));
+		json_object_array_add(list, a);
+		json_object_object_add(f, "name", json_object_new_string(text));
+		json_object_array_add(files, f);
+	}
+	json_object_object_add(o, "attachments", list);
+	json_object_object_add(o, "files", files);
+	render_message(&fence, o, &out);
+	ck_assert_uint_lt(out.len, CALL_BYTES / 2);
+	ck_assert_ptr_nonnull(strstr(out.p, " attachments more]"));
+	json_object_put(o);
+	buf_wipe(&out);
+}
+END_TEST
+
 /* Blocks as deep as JSON may be do not take the stack. */
 START_TEST(deep_blocks)
 {
@@ -268,8 +316,10 @@ main(void)
 	tcase_add_loop_test(tc, control, 0, ROWS(reads));
 	tcase_add_loop_test(tc, written, 0, ROWS(writes));
 	tcase_add_loop_test(tc, fenced, 0, ROWS(texts));
+	tcase_add_test(tc, field);
 	tcase_add_test(tc, marks_differ);
 	tcase_add_loop_test(tc, message, 0, ROWS(messages));
+	tcase_add_test(tc, longest_line);
 	tcase_add_test(tc, deep_blocks);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_ENV);
