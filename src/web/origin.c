@@ -54,7 +54,7 @@ bool
 guard_origin(struct visit *v)
 {
 	const char *origin = http_field(v->req, "origin");
-	char normal[URL_ORIGIN_SIZE];
+	char normal[URL_ORIGIN_SIZE] = "";
 
 	http_add(v->req, "Vary", "Origin");
 	if (origin == NULL)

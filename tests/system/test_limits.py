@@ -88,6 +88,12 @@ class Guards(lib.Suite):
             if origin:
                 self.assertEqual(a.status, 403, (origin, a))
             self.assertIsNone(a.header("Access-Control-Allow-Origin"))
+        out = raw(self.d, (      # two are none of them
+            f"POST /mcp HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+            f"Authorization: Bearer {self.d.key}\r\nOrigin: https://app.example\r\n"
+            f"Origin: https://app.example\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(INIT)}\r\n\r\n{INIT}").encode())
+        self.assertEqual(status_of(out), 403)
         # a 401 carries CORS too, or the page could not read it
         a = ask(self.d, "POST", "/mcp", INIT, {
             "Origin": "https://app.example", "Content-Type": "application/json"})
