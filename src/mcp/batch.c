@@ -2,9 +2,12 @@
 #include "config.h"
 #include "mcp/batch.h"
 
+#include "base/clock.h"
+#include "base/counter.h"
 #include "mcp/legacy.h"
 #include "mcp/modern.h"
 #include "mcp/reply.h"
+#include "shm/bucket.h"
 
 /* Refused as a whole: why, or NULL. */
 static const char *
@@ -24,6 +27,29 @@ look(const struct rpc *r, struct span array, size_t *n)
 	if (*n == 0)
 		return "the array is empty";
 	return *n > BATCH_MAX ? "too many messages in one batch" : NULL;
+}
+
+/* The door has charged one request; each message more costs as much. */
+static bool
+charge(struct rpc *r, struct item *whole, size_t n)
+{
+	char bucket[POLICY_BUCKET_SIZE];
+	struct rate rate = policy_rate(r->policy, r->mcp->conf, bucket);
+	int64_t at;
+
+	if (rate.per_minute == 0)
+		return true;
+	for (size_t i = 1; i < n; i++)
+		if (!bucket_take(r->mcp->region, bucket, rate, 0, &at)) {
+			counter_up(CNT_RATE_REFUSED);
+			at -= clock_ms();
+			r->retry_after = at > 1000 ? (int)((at + 999) / 1000) : 1;
+			reply_fault(whole, FAULT_RATE, "Too many messages for this key's "
+			    "rate: nothing of the batch was done; wait, or send a smaller "
+			    "one");
+			return false;
+		}
+	return true;
 }
 
 static void
@@ -55,14 +81,15 @@ batch_run(struct rpc *r, struct span array)
 	r->method = "batch";
 	why = look(r, array, &n);
 	if (why == NULL && legacy_enter(r, &whole)) {
-		if (r->version == V2025_03_26) {
+		if (r->version == V2025_03_26 && charge(r, &whole, n)) {
 			r->batch = true;
 			rpc_items(r, n);
 			for (size_t i = 0; i < n; i++)
 				element(r, &r->items[i], scan_next(array, &at));
 			return;
 		}
-		why = "only sessions of revision 2025-03-26 have batches";
+		if (r->version != V2025_03_26)
+			why = "only sessions of revision 2025-03-26 have batches";
 	}
 	if (why != NULL)
 		reply_fault(&whole, FAULT_INVALID, "No batch is taken here: %s", why);

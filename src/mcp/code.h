@@ -19,6 +19,7 @@
 	X(NO_SESSION,	-32600, 400, 400) \
 	X(SESSION,	-32001, 404, 404)	/* never on a modern request */ \
 	X(BUSY,		-32603, 503, 503) \
+	X(RATE,		-32603, 429, 429) \
 	X(INTERNAL,	-32603, 200, 200)
 enum fault {
 #define X(sym, code, legacy, modern) FAULT_##sym,

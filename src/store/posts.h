@@ -13,7 +13,7 @@
 	X(POST_GO,      "")                                              \
 	X(POST_POSTED,  "was posted by an earlier equal call")           \
 	X(POST_REFUSED, "was refused by Slack in an earlier equal call") \
-	X(POST_OPEN,    "may have been posted by an earlier equal call; look at the channel, or use a new idempotency_key") \
+	X(POST_OPEN,    "may have been posted by an earlier equal call; look at the channel, and only if it is not there use a new idempotency_key") \
 	X(POST_OTHER,   "key was used for another call; use a new idempotency_key")
 
 enum post_word {

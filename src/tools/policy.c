@@ -125,6 +125,14 @@ policy_tool(const struct policy *p, enum role role, const char *toolset)
 	return p != NULL && p->role >= role && list_allows(p->toolsets, toolset);
 }
 
+struct rate
+policy_rate(const struct policy *p, const struct conf *conf,
+    char bucket[POLICY_BUCKET_SIZE])
+{
+	snprintf(bucket, POLICY_BUCKET_SIZE, "key:%s", p->principal);
+	return p->rate.per_minute > 0 ? p->rate : conf->rate_key;
+}
+
 /* The options of `key add`, one row each. */
 
 static bool

@@ -47,6 +47,11 @@ bool policy_channel(const struct policy *p, const char *team_id, const char *cha
 /* May it use a tool of this role and toolset? */
 bool policy_tool(const struct policy *p, enum role role, const char *toolset);
 
+/* The bucket that its requests are charged to, and how fast that fills. */
+#define POLICY_BUCKET_SIZE	(PRINCIPAL_SIZE + 8)
+struct rate policy_rate(const struct policy *p, const struct conf *conf,
+    char bucket[POLICY_BUCKET_SIZE]);
+
 /* `key add NAME [--workspaces T1,T2|*] [--role …] …`: argv[0] is the name.  Fills a
  * row whose strings point into argv (lists are tidied there) or are constants; id
  * and hash are the caller's (principals_new_key).  Without options a key reads

@@ -29,11 +29,10 @@ take(struct visit *v, const char *name, struct rate rate)
 bool
 guard_key_rate(struct visit *v)
 {
-	const struct policy *p = v->policy;
-	char name[PRINCIPAL_SIZE + 8];
+	char name[POLICY_BUCKET_SIZE];
+	struct rate rate = policy_rate(v->policy, v->web->conf, name);
 
-	snprintf(name, sizeof(name), "key:%s", p->principal);
-	return take(v, name, p->rate.per_minute > 0 ? p->rate : v->web->conf->rate_key);
+	return take(v, name, rate);
 }
 
 bool

@@ -351,6 +351,38 @@ class Rates(lib.Suite):
         self.assertEqual(ask(d, "POST", "/mcp", INIT, h).status, 200)
         d.stop()
 
+    def test_batch(self):
+        """Each message of a batch counts; what is refused was not done."""
+        d = self.daemon(self.fake()).start()
+        key = d.key_add("batch", "--rate", "6/10")
+        ping = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+        with Legacy(d, key, "2025-03-26").begin() as c:     # two of ten
+            a = c.post([ping] * 5, c.heads())
+            self.assertEqual((a.status, len(a.json)), (200, 5), a)
+            a = c.post([ping] * 5, c.heads())
+            self.assertEqual(a.status, 429, a)
+            self.assertGreaterEqual(int(a.header("Retry-After")), 1)
+            self.assertIn("request_id", a.json["error"]["data"])
+        d.stop()
+
+    def test_team(self):
+        """A workspace's rate, over all keys and workers; others are free."""
+        slack = self.fake()
+        d = self.daemon(slack, env={"RATE_TEAM": "6/4"}).start()
+        for team in ("T0ACME0001", "T0BETA0001"):
+            mcpclient.install(d, team)
+        got = []
+        for i in range(8):
+            with Legacy(d, d.key_add(f"k{i}", "--workspaces", "*")).begin() as c:
+                got.append(c.tool("slack_list_channels", team_id="T0ACME0001",
+                                  limit=1))
+                free = c.tool("slack_list_channels", team_id="T0BETA0001",
+                              limit=1) if i < 3 else None
+                self.assertTrue(free is None or free.ok, free)
+        self.assertLessEqual(abs(sum(t.ok for t in got) - 4), 1, got)
+        self.assertRegex(got[-1].text, r"(?i)again in \d+ s")
+        d.stop()
+
     def test_sessions_full(self):
         d = self.daemon(self.fake(), env={"MAX_SESSIONS": "64",
                                           "MAX_SESSIONS_PER_KEY": "1000"}).start()

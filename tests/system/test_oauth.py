@@ -313,6 +313,9 @@ class Pending(lib.Suite):
         self.assertIn("slackmcpctl install approve T0BETA0001", page.text)
         lib.wait_until("it is listed", lambda: re.search(
             r"T0BETA0001.*pending", d.ctl("show", "installs").stdout), 5)
+        star = d.key_add("star", "--workspaces", "*", "--role", "admin")
+        self.assertFalse(any(self.reaches(d, key) for key in (d.key, star)
+                             for _ in range(6)))
         since = slack.mark()
         with mcpclient.Legacy(d).begin() as m:
             names = m.tool("slack_list_workspaces")
@@ -321,15 +324,12 @@ class Pending(lib.Suite):
                                    team_id="T0BETA0001").error)
             self.assertEqual([c for c in slack.calls(since=since)
                               if c["team"] == "T0BETA0001"], [])
-            d.ctl("install", "approve", "T0BETA0001")
-            lib.wait_until("keys reach it", lambda: m.tool(
-                "slack_list_channels", team_id="T0BETA0001").ok, 5)
-            d.ctl("install", "disable", "T0BETA0001")
-            lib.wait_until("keys do not", lambda: m.tool(
-                "slack_list_channels", team_id="T0BETA0001").error, 5)
-            d.ctl("install", "enable", "T0BETA0001")
-            lib.wait_until("they do", lambda: m.tool(
-                "slack_list_channels", team_id="T0BETA0001").ok, 5)
+            for command, reached in (("approve", True), ("disable", False),
+                                     ("enable", True)):
+                d.ctl("install", command, "T0BETA0001")
+                lib.wait_until(f"{command} holds in every worker", lambda: all(
+                    self.reaches(d, key) is reached
+                    for key in (d.key, star) for _ in range(6)), 3)
             # a re-install of a live one stays live
             install(d, "T0BETA0001")
             self.assertRegex(d.ctl("show", "installs").stdout, r"T0BETA0001.*live")
@@ -337,6 +337,13 @@ class Pending(lib.Suite):
             lib.wait_until("it is gone", lambda: m.tool(
                 "slack_list_channels", team_id="T0BETA0001").error, 5)
         d.stop()
+
+    @staticmethod
+    def reaches(d, key):
+        """By a connection of its own: any worker may take it."""
+        with mcpclient.Modern(d, key) as m:
+            return m.tool("slack_list_channels", team_id="T0BETA0001",
+                          limit=1).ok
 
     def test_public_base_allows_nobody(self):
         slack = self.fake()
