@@ -127,7 +127,7 @@ absolute_form(char *target, const char **host)
 	if (skip == 0)
 		return NULL;
 	memmove(from - 1, from, len);
-	from[len - 1] = '\0';
+	(from + len)[-1] = '\0';
 	*host = from - 1;
 	return good_host(*host) ? from + len : NULL;
 }

@@ -163,6 +163,7 @@ class Guards(lib.Suite):
             (b"POST /mcp HTTP/1.1\r\nHost: a\r\nContent-Length: 4 4\r\n\r\nabcd", 400),
             (b"POST /mcp HTTP/1.1\r\nHost: a\r\nContent-Length: 0x4\r\n\r\nabcd", 400),
             (b"GET / HTTP/1.1\r\nHost: a\r\nExpect: a-miracle\r\n\r\n", 417),
+            (b"GET http:///x HTTP/1.1\r\nHost: a\r\n\r\n", 400),
             (b"nonsense\r\n\r\n", 400),
             (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),     # TLS
         )
