@@ -112,7 +112,7 @@ show_workers(struct master *m, const struct request *req, struct buf *out)
 		if (row.slot >= 0)
 			table_fmt(t, "worker %d", row.slot + 1);
 		else
-			table_text(t, row.slot == -1 ? "job" : "master");
+			table_text(t, row.slot == BOARD_JOB ? "job" : "master");
 		table_int(t, row.generation);
 		table_text(t, board_state_name((enum board_state)row.state));
 		table_int(t, (now - row.started) / 1000);

@@ -110,23 +110,28 @@ board_owner(void)
 	return mine != NULL ? mine->owner : "nobody";
 }
 
+/* Its own place, which may lie behind one that has become free since: taking that
+ * would split its count. */
 static struct row_key *
 key_of(struct row *row, uint64_t hash, bool make)
 {
+	struct row_key *spare = NULL;
+
 	for (unsigned i = 0; i < ROW_KEYS; i++) {
 		struct row_key *k = &row->keys[(hash + i) % ROW_KEYS];
 		uint64_t was = atomic_load(&k->hash);
 
 		if (was == hash)
 			return k;
-		if (was != 0 && !(make && atomic_load(&k->calls) == 0))
-			continue;
-		if (!make)
-			return NULL;
-		atomic_store(&k->hash, hash);
-		return k;
+		if (spare == NULL && atomic_load(&k->calls) == 0)
+			spare = k;
+		if (was == 0)
+			break;
 	}
-	return NULL;
+	if (!make || spare == NULL)
+		return NULL;
+	atomic_store(&spare->hash, hash);
+	return spare;
 }
 
 int

@@ -33,9 +33,12 @@ enum board_gauge {
 	GAUGE_COUNT
 };
 
+#define BOARD_JOB	(-1)
+#define BOARD_MASTER	(-2)
+
 struct board_row {
 	pid_t pid;
-	int slot;			/* -1: a job */
+	int slot;			/* of a worker; BOARD_JOB, BOARD_MASTER */
 	unsigned generation;
 	int state;			/* enum board_state */
 	char owner[48];			/* node, slot, start stamp: never used twice */

@@ -64,13 +64,21 @@ plan(struct head *h, const struct region_conf *conf)
 	h->size = at;
 }
 
+/* Of this program and boot: what its board says can be read. */
 static bool
-same(const struct head *a, const struct head *b)
+same_daemon(const struct head *a, const struct head *b)
 {
 	return memcmp(a->magic, b->magic, sizeof(a->magic)) == 0 &&
 	    a->layout == b->layout && a->sizes == b->sizes &&
+	    strncmp(a->boot_id, b->boot_id, sizeof(a->boot_id)) == 0;
+}
+
+static bool
+same(const struct head *a, const struct head *b)
+{
+	return same_daemon(a, b) &&
 	    a->size == b->size && a->slots == b->slots && a->rows == b->rows &&
-	    strcmp(a->boot_id, b->boot_id) == 0 && strcmp(a->node, b->node) == 0;
+	    strncmp(a->node, b->node, sizeof(a->node)) == 0;
 }
 
 static void
@@ -127,26 +135,56 @@ begin(struct region *r, const struct region_conf *conf)
 	session_prune(r);	/* twice: the counts of a dead daemon are not believed */
 }
 
+/* A number alone may be somebody else's by now. */
+static bool
+is_ours(int pid)
+{
+	char path[64], name[32] = "";
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	if (pid <= 1 || pid == getpid() || (f = fopen(path, "re")) == NULL)
+		return false;
+	if (fgets(name, sizeof(name), f) == NULL)
+		name[0] = '\0';
+	fclose(f);
+	return strncmp(name, PACKAGE_NAME, strlen(PACKAGE_NAME)) == 0;
+}
+
+/* The pid of a process of ours that row i of an old board names, and its slot;
+ * 0: none. */
+static int
+stray(int fd, const struct head *old, unsigned i, int *slot)
+{
+	off_t at = (off_t)(old->at_rows + i * sizeof(struct row));
+	struct row row;
+	int pid;
+
+	if (pread(fd, &row, sizeof(row), at) != (ssize_t)sizeof(row) ||
+	    atomic_load(&row.state) == BOARD_FREE)
+		return 0;
+	pid = atomic_load(&row.pid);
+	*slot = atomic_load(&row.slot);
+	return is_ours(pid) ? pid : 0;
+}
+
 /* The processes that an old board names still hold the file: they are strays of
- * a master that died, and of the same daemon (the file says so). */
+ * a master that died, and of the same daemon (the file says so).  Its sizes may
+ * be other ones than ours. */
 static void
 kill_strays(int fd, const struct head *want)
 {
 	struct head old;
-	struct row row;
+	int pid, slot;
 
 	if (pread(fd, &old, sizeof(old), 0) != (ssize_t)sizeof(old) ||
-	    !same(&old, want))
+	    !same_daemon(&old, want))
 		return;
+	for (unsigned i = 0; i < old.rows; i++)
+		if (stray(fd, &old, i, &slot) != 0 && slot == BOARD_MASTER)
+			return;		/* it lives: they are no strays */
 	for (unsigned i = 0; i < old.rows; i++) {
-		off_t at = (off_t)(old.at_rows + i * sizeof(row));
-		int pid;
-
-		if (pread(fd, &row, sizeof(row), at) != (ssize_t)sizeof(row))
-			return;
-		pid = atomic_load(&row.pid);
-		if (pid <= 1 || pid == getpid() ||
-		    atomic_load(&row.state) == BOARD_FREE)
+		if ((pid = stray(fd, &old, i, &slot)) == 0)
 			continue;
 		log_warn("region", "killing a process that outlived its master pid=%d", pid);
 		kill(pid, SIGKILL);

@@ -16,6 +16,7 @@
 /* The list that a stop leaves: a line a session, with ages in place of times (the
  * monotonic clock starts anew with the machine).  A version in the first line. */
 #define FIRST_LINE	"slackmcpd sessions 2"
+#define AGE_MAX		(INT64_C(1) << 60)	/* us: nobody adds up to an overflow */
 #define FIELDS		"%63s %39s %d %d %x %" SCNd64 " %" SCNd64
 
 struct saving {
@@ -85,7 +86,8 @@ read_lines(struct region *r, FILE *f, int64_t down)
 		memset(&s, 0, sizeof(s));
 		/* NOLINTNEXTLINE(cert-err34-c): the ranges are checked just below */
 		if (sscanf(line, FIELDS, s.id, s.principal, &s.version, &s.log_level,
-		    &s.caps, &made, &used) != 7 || made < 0 || used < 0 || used > made)
+		    &s.caps, &made, &used) != 7 || used < 0 || used > made ||
+		    made > AGE_MAX)
 			continue;
 		s.made = now - made - down;
 		s.used = now - used - down;
@@ -99,7 +101,7 @@ session_load(struct region *r, const char *path, struct err *err)
 {
 	FILE *f = fopen(path, "re");
 	char line[64];
-	int64_t down;
+	int64_t down, now = clock_wall_ms();
 	int n = -1;
 
 	if (f == NULL && errno == ENOENT)
@@ -110,8 +112,9 @@ session_load(struct region *r, const char *path, struct err *err)
 	    fgets(line, sizeof(line), f) == NULL) {
 		err_set(err, ERR_INPUT, "%s: not a list of sessions of this version", path);
 	} else {
-		down = (clock_wall_ms() - strtoll(line, NULL, 10)) * 1000;
-		n = read_lines(r, f, down > 0 ? down : 0);
+		down = strtoll(line, NULL, 10);
+		down = down >= 0 && down < now ? (now - down) * 1000 : 0;
+		n = read_lines(r, f, down);
 	}
 	fclose(f);
 	return n;

@@ -385,6 +385,95 @@ START_TEST(test_board_keys)
 }
 END_TEST
 
+/* Two keys whose places are the same: the second one's count stays whole when the
+ * first one's place becomes free. */
+START_TEST(test_board_keys_collide)
+{
+	struct region *r = make();
+	char first[16], second[16];
+
+	snprintf(first, sizeof(first), "k0");
+	for (int i = 1; i < 100000; i++) {
+		snprintf(second, sizeof(second), "k%d", i);
+		if (layout_hash(second) % ROW_KEYS == layout_hash(first) % ROW_KEYS)
+			break;
+	}
+	board_use(r, board_claim(r, 0, 1));
+	ck_assert_int_eq(board_key_up(r, first, 9), 0);
+	ck_assert_int_eq(board_key_up(r, second, 2), 0);
+	board_key_down(r, first);
+	ck_assert_int_eq(board_key_up(r, second, 2), 0);
+	ck_assert_int_eq(board_key_up(r, second, 2), -1);
+	board_key_down(r, second);
+	board_key_down(r, second);
+	ck_assert_int_eq(board_key_up(r, first, 1), 0);
+	ck_assert_int_eq(board_key_up(r, second, 1), 0);
+	ck_assert_int_eq(board_key_up(r, second, 1), -1);
+	region_close(r);
+}
+END_TEST
+
+/* What a list may hold that nobody wrote. */
+static const char *const bad_lists[] = {
+	"", "slackmcpd sessions 2", "slackmcpd sessions 2\n",
+	"slackmcpd sessions 1\n0\nn1.a alice 2 1 0 1 1\n",
+	"slackmcpd sessions 2\n-9223372036854775808\nn1.a alice 2 1 0 -1 -1\n",
+	"slackmcpd sessions 2\n9223372036854775807\nn1.a alice 2 1 0 1 2\n",
+	"slackmcpd sessions 2\n0\nn1.a alice 2 1 0 9223372036854775807 9223372036854775807\n",
+	"slackmcpd sessions 2\n99999999999999999999\nn1.a alice\n\n\n",
+};
+
+START_TEST(test_session_file_bad)
+{
+	char path[] = "/tmp/test_shm.XXXXXX";
+	struct region *r = make();
+	struct err err;
+	int fd = mkstemp(path);
+
+	ck_assert_int_ne(fd, -1);
+	ck_assert_int_eq(write(fd, bad_lists[_i], strlen(bad_lists[_i])),
+	    (ssize_t)strlen(bad_lists[_i]));
+	close(fd);
+	ck_assert_int_le(session_load(r, path, &err), 0);
+	ck_assert_uint_eq(session_count(r), 0);
+	unlink(path);
+	region_close(r);
+}
+END_TEST
+
+/* A board that names a process which is none of ours, and one whose master lives:
+ * nobody is killed. */
+START_TEST(test_region_spares_others)
+{
+	char dir[] = "/tmp/test_shm.XXXXXX", path[64];
+	struct region *r;
+	struct err err;
+	bool fresh;
+	pid_t pid;
+	int fd, row;
+
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/region", dir);
+	ck_assert_ptr_nonnull(r = open_file(path, 100, &fresh, &err));
+	if ((pid = fork()) == 0) {
+		pause();
+		_exit(0);
+	}
+	row = board_claim(r, _i, 1);
+	board_set_pid(r, row, pid);
+	fd = open(path, O_RDWR);
+	ck_assert_int_eq(flock(fd, LOCK_SH), 0);
+	region_close(r);
+	ck_assert_ptr_null(open_file(path, 50, &fresh, &err));
+	ck_assert_int_eq(waitpid(pid, NULL, WNOHANG), 0);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	close(fd);
+	unlink(path);
+	rmdir(dir);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -406,6 +495,10 @@ main(void)
 	tcase_add_test(t, test_bucket_shared);
 	tcase_add_test(t, test_board);
 	tcase_add_test(t, test_board_keys);
+	tcase_add_test(t, test_board_keys_collide);
+	tcase_add_loop_test(t, test_session_file_bad, 0,
+	    sizeof(bad_lists) / sizeof(bad_lists[0]));
+	tcase_add_loop_test(t, test_region_spares_others, BOARD_MASTER, 1);
 	suite_add_tcase(s, t);
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_NORMAL);
