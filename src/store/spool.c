@@ -282,6 +282,22 @@ store_row(struct store *st, struct event_base *base, const struct install_row *r
 	return p.rc;
 }
 
+/* What cannot be read now cannot be read in two seconds either: it is told once,
+ * and kept for whoever can mend it. */
+static int
+put_aside(int dir, const char *name, struct err *err)
+{
+	char aside[300];
+
+	snprintf(aside, sizeof(aside), "bad-%s", name);
+	if (renameat(dir, name, dir, aside) == -1)
+		return err_set(err, ERR_INPUT, "STATE_DIR/spool/%s is no whole install of "
+		    "this version: look at it and remove it", name);
+	log_error("spool", "STATE_DIR/spool/%s is no whole install of this version: look at "
+	    "it, and remove it, or mend it and take away the bad-", aside);
+	return 0;
+}
+
 static int
 replay_file(int dir, const char *name, struct store *st, struct event_base *base,
     struct err *err)
@@ -291,11 +307,10 @@ replay_file(int dir, const char *name, struct store *st, struct event_base *base
 	int rc = -1;
 
 	if (read_file(dir, name, text) == -1 || parse(&s, text) == -1)
-		err_set(err, ERR_INPUT, "STATE_DIR/spool/%s is no whole install of this "
-		    "version: look at it and remove it", name);
+		rc = put_aside(dir, name, err);
 	else
 		rc = store_row(st, base, &s.row, err);
-	if (rc == 0 && unlinkat(dir, name, 0) == -1)
+	if (rc == 0 && unlinkat(dir, name, 0) == -1 && errno != ENOENT)
 		rc = err_set(err, ERR_UPSTREAM, "STATE_DIR/spool/%s: %s", name, strerror(errno));
 	for (size_t i = 0; i < FIELDS; i++)
 		buf_wipe(&s.values[i]);
