@@ -23,7 +23,7 @@ look(const struct region *r, struct state *s)
 	*s = (struct state){ .ready = board_ready(r) };
 	board_facts(r, &s->facts);
 	for (int i = 0; i < board_rows(r); i++) {
-		if (!board_get(r, i, &row))
+		if (!board_get(r, i, &row) || row.state == BOARD_STARTING)
 			continue;
 		s->store_away |= row.store_away;
 		s->slack_away |= row.slack_failed != 0 &&

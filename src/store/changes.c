@@ -21,7 +21,7 @@ struct changes {
 	int64_t read_at;
 	bool again;		/* kicked while reading */
 	bool own;		/* a read after a write of this process is due */
-	bool failed;
+	bool read, failed;
 };
 
 static void
@@ -32,8 +32,9 @@ on_read(void *arg, const struct answer *a, const struct err *err)
 	bool failed = n == 0;
 
 	c->unit = NULL;
-	if (failed != c->failed)
+	if (failed != c->failed || !c->read)
 		board_store_away(failed);	/* also when it answers, with an error */
+	c->read = true;
 	if (failed && !c->failed)
 		log_warn("store", "changes cannot be read: %s",
 		    err != NULL ? err->text : "there is no row");
@@ -94,6 +95,7 @@ changes_new(struct store *st, struct event_base *base, changes_fn *moved, void *
 	c->timer = event_new(base, -1, EV_PERSIST, on_timer, c);
 	if (c->timer == NULL || event_add(c->timer, &tv) == -1)
 		fatal("changes: no timer");
+	board_store_away(true);		/* until it has been read */
 	changes_kick(c);
 	return c;
 }
