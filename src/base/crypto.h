@@ -39,6 +39,8 @@ struct keyring *keyring_load(const struct secret *text, struct err *err);
 void keyring_free(struct keyring *k);		/* zeroes; NULL is fine */
 const char *keyring_first(const struct keyring *k);	/* id of the sealing key */
 bool keyring_has(const struct keyring *k, const char *id);
+/* The first id of was whose key k does not have under that id; NULL: none. */
+const char *keyring_lacks(const struct keyring *k, const struct keyring *was);
 
 /* AES-256-GCM with a random nonce.  out gets nonce, text and tag; aad is the
  * row's identity, so that a sealed value cannot be moved to another row. */

@@ -130,6 +130,18 @@ keyring_has(const struct keyring *k, const char *id)
 	return find(k, id, strlen(id)) != -1;
 }
 
+const char *
+keyring_lacks(const struct keyring *k, const struct keyring *was)
+{
+	for (size_t i = 0; i < was->n; i++) {
+		int at = find(k, was->keys[i].id, strlen(was->keys[i].id));
+
+		if (at == -1 || !crypto_equal(k->keys[at].key, was->keys[i].key, KEY_SIZE))
+			return was->keys[i].id;
+	}
+	return NULL;
+}
+
 /* Both ways of AES-256-GCM: out takes len bytes, tag is made or compared. */
 static int
 gcm(bool seal, const unsigned char *key, const unsigned char *nonce,

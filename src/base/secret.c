@@ -15,6 +15,12 @@ secret_set(struct secret *s, const char *text)
 		abort();
 }
 
+void
+secret_copy(struct secret *to, const struct secret *from)
+{
+	secret_set(to, secret_expose(from));
+}
+
 const char *
 secret_expose(const struct secret *s)
 {

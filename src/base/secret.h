@@ -12,6 +12,7 @@ struct secret {
 };
 
 void secret_set(struct secret *s, const char *text);
+void secret_copy(struct secret *to, const struct secret *from);
 const char *secret_expose(const struct secret *s);
 void secret_wipe(struct secret *s);	/* zeroes, frees; safe on empty */
 

@@ -11,8 +11,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +21,7 @@
 #define CLIENTS_MAX	32
 #define LINE_MS		10000		/* to send a line; to take the answer */
 #define ANSWER_MAX	(8 * 1024 * 1024)
+#define PAUSE_MS	100		/* without a free descriptor */
 #define WORKER_MS	2000		/* beyond the store's own deadline */
 
 struct client {
@@ -41,7 +40,7 @@ struct client {
 struct control {
 	struct master *m;
 	int fd;
-	struct event *event;
+	struct event *event, *resume;
 	LIST_HEAD(, client) clients;
 	int nclients;
 	unsigned next_id;
@@ -256,23 +255,6 @@ on_time(evutil_socket_t fd, short what, void *arg)
 	fail(c, text);
 }
 
-static bool
-in_group(uid_t uid, gid_t gid, gid_t wanted)
-{
-	struct passwd *pw;
-	gid_t groups[64];
-	int n = 64;
-
-	if (gid == wanted)
-		return true;
-	if ((pw = getpwuid(uid)) == NULL || getgrouplist(pw->pw_name, gid, groups, &n) == -1)
-		return false;
-	for (int i = 0; i < n; i++)
-		if (groups[i] == wanted)
-			return true;
-	return false;
-}
-
 /* Root and the master's user may do all, CONTROL_GROUP what only shows. */
 static int
 level_of(struct control *ctl, int fd, enum command_level *level)
@@ -285,9 +267,29 @@ level_of(struct control *ctl, int fd, enum command_level *level)
 	*level = LEVEL_VIEW;
 	if (uid == 0 || uid == geteuid())
 		*level = LEVEL_ADMIN;
-	else if (!ctl->has_group || !in_group(uid, gid, ctl->group))
+	else if (!ctl->has_group || (gid != ctl->group && !peer_in_group(fd, ctl->group)))
 		return -1;
 	return 0;
+}
+
+static void
+on_resume(evutil_socket_t fd, short what, void *arg)
+{
+	struct control *ctl = arg;
+
+	(void)fd;
+	(void)what;
+	event_add(ctl->event, NULL);
+}
+
+/* No descriptor is free: the one who waits goes on waiting, and we do not spin. */
+static void
+pause_accepting(struct control *ctl)
+{
+	struct timeval tv = clock_tv(PAUSE_MS);
+
+	event_del(ctl->event);
+	evtimer_add(ctl->resume, &tv);
 }
 
 static void
@@ -299,6 +301,9 @@ on_accept(evutil_socket_t listener, short what, void *arg)
 	int fd = peer_accept((int)listener);
 
 	(void)what;
+	if (fd == -1 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
+	    errno == ENOMEM))
+		pause_accepting(ctl);
 	if (fd == -1)
 		return;
 	if (ctl->nclients >= CLIENTS_MAX || level_of(ctl, fd, &level) == -1) {
@@ -337,6 +342,7 @@ control_open(struct master *m, struct err *err)
 	}
 	ctl->event = event_new(m->base, ctl->fd, EV_READ | EV_PERSIST, on_accept, ctl);
 	event_add(ctl->event, NULL);
+	ctl->resume = evtimer_new(m->base, on_resume, ctl);
 	m->control = ctl;
 	return 0;
 }
@@ -351,6 +357,7 @@ control_close(struct master *m)
 	while (!LIST_EMPTY(&ctl->clients))
 		client_free(LIST_FIRST(&ctl->clients));
 	event_free(ctl->event);
+	event_free(ctl->resume);
 	close(ctl->fd);
 	unlink(m->conf->control_socket);
 	free(ctl);

@@ -75,9 +75,9 @@ prepared(struct master *m, int status, const struct buf *output, void *arg)
 
 	(void)arg;
 	m->region_fresh = false;
-	m->prepare_job = 0;
 	if (status == JOB_OK) {
 		m->keys_are_new = false;
+		m->prepare_pause = 0;
 		if (!m->running && !m->stopping)
 			supervise_start(m);
 		return;
@@ -124,8 +124,6 @@ job_tick(struct master *m)
 	if (m->prune_job == 0)
 		m->prune_job = now + PRUNE_FIRST_MS;
 	start_due(m, JOB_PRUNE, &m->prune_job, now + PRUNE_EVERY_MS, NULL);
-	if (region_spooled(m->region) && m->spool_job == 0)
-		m->spool_job = now;
 	if (m->spool_job == 0)
 		m->spool_job = now;
 	if (region_spooled(m->region))

@@ -51,6 +51,7 @@ master_stop(struct master *m)
 	log_info("master", "stopping: workers drain for %lld ms",
 	    (long long)m->conf->drain_timeout);
 	m->stopping = true;
+	daemon_tell(&m->starter, 1, "it was stopped while it started");
 	supervise_facts(m);
 	supervise_drain(m, m->conf->drain_timeout);
 	listen_close(&m->listen);
@@ -174,7 +175,7 @@ watch_signals(struct master *m)
 static int
 use_board(struct master *m, struct err *err)
 {
-	int row = board_claim(m->region, -2, 0);
+	int row = board_claim(m->region, BOARD_MASTER, 0);
 
 	if (row == -1)
 		return err_set(err, ERR_LIMIT, "the board is full");
@@ -224,6 +225,9 @@ tear_down(struct master *m)
 	tls_ca_free(m->ca);
 	setup_wipe(m);
 	event_base_free(m->base);
+#ifdef __SANITIZE_ADDRESS__
+	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);	/* else the leak check cannot look */
+#endif
 }
 
 static void
@@ -233,6 +237,7 @@ master_init(struct master *m, const struct master_start *start)
 		.starter = -1, .started = clock_ms(), .workers = start->conf->workers };
 	TAILQ_INIT(&m->children);
 	m->prepare_job = 1;		/* at once */
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
 int
@@ -247,21 +252,17 @@ master_run(const struct master_start *start)
 	master_init(&m, start);
 	m.starter = start->foreground ? -1 : waits;
 	log_process("master");
-	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	m.base = event_base_new();
 	if (m.base == NULL)
 		fatal("event_base_new");
-	if (set_up(&m, &err) == -1) {
+	/* before the PID file names us: what comes now is done after the start */
+	watch_signals(&m);
+	if (set_up(&m, &err) == -1)
 		master_fail(&m, err.kind == ERR_INPUT ? 78 : 1, err.text);
-	} else {
-		watch_signals(&m);
+	else
 		event_base_dispatch(m.base);
-	}
 	log_info("master", "ended status=%d", m.status);
 	tear_down(&m);
-#ifdef __SANITIZE_ADDRESS__
-	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);	/* else the leak check cannot look */
-#endif
 	return m.status;
 }
 
@@ -284,17 +285,18 @@ master_job(const struct master_start *start, int job, char **argv)
 
 	master_init(&m, start);
 	m.prepare_job = 0;
+	m.status = 1;			/* unless the job ends */
 	log_process("master");
 	m.base = event_base_new();
 	if (m.base == NULL)
 		fatal("event_base_new");
+	watch_signals(&m);
 	if (runas_find(&m.runas, m.conf, &err) == -1 || setup_folders(&m, &err) == -1 ||
 	    setup_pid_file(&m, &err) == -1 || setup_region(&m, &err) == -1 ||
 	    setup_keys(&m, &err) == -1) {
 		fprintf(stderr, "slackmcpd: %s\n", err.text);
 		m.status = err.kind == ERR_INPUT ? 78 : 1;
 	} else {
-		watch_signals(&m);
 		if (job_start(&m, (enum job_id)job, argv, job_ended_alone, NULL) == 0)
 			event_base_dispatch(m.base);
 	}

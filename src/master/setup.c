@@ -37,7 +37,7 @@ make_folder(const char *path, mode_t mode, const struct runas *owner, struct err
 	if (mkdir(part, mode) == -1)
 		return errno == EEXIST ? 0 :
 		    err_set(err, ERR_INPUT, "%s: %s", part, strerror(errno));
-	if (owner != NULL && owner->drop && chown(part, owner->uid, owner->gid) == -1)
+	if (owner != NULL && owner->drop && lchown(part, owner->uid, owner->gid) == -1)
 		return err_set(err, ERR_INPUT, "%s: chown: %s", part, strerror(errno));
 	return 0;
 }
@@ -79,14 +79,18 @@ setup_pid_file(struct master *m, struct err *err)
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	char path[4096];
+	int fd;
 
 	snprintf(path, sizeof(path), "%s/slackmcpd.pid", m->conf->run_dir);
-	m->pid_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
-	if (m->pid_fd == -1)
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644);
+	if (fd == -1)
 		return err_set(err, ERR_INPUT, "%s: %s", path, strerror(errno));
-	if (fcntl(m->pid_fd, F_SETLK, &lock) == -1)
+	if (fcntl(fd, F_SETLK, &lock) == -1) {
+		close(fd);
 		return err_set(err, ERR_LIMIT, "%s: another slackmcpd runs with this RUN_DIR; "
 		    "stop it (slackmcpctl stop) or use another RUN_DIR", path);
+	}
+	m->pid_fd = fd;		/* only now: setup_wipe removes what is ours */
 	if (ftruncate(m->pid_fd, 0) == -1 || dprintf(m->pid_fd, "%d\n", (int)getpid()) < 0)
 		return err_set(err, ERR_INPUT, "%s: %s", path, strerror(errno));
 	return 0;
@@ -152,7 +156,7 @@ setup_tune(struct master *m)
 static int
 read_key_file(struct master *m, const char *path, char *text, struct err *err)
 {
-	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 	struct stat st;
 	ssize_t n;
 
@@ -197,12 +201,16 @@ setup_keys(struct master *m, struct err *err)
 	struct secret *keys = &m->conf->token_keys;
 	char path[4096], text[KEY_FILE_MAX];
 	struct keyring *ring;
+	const char *lost;
 	int got;
 
 	if (keys->len == 0) {
 		snprintf(path, sizeof(path), "%s/token.keys", m->conf->state_dir);
 		if ((got = read_key_file(m, path, text, err)) == -1)
 			return -1;
+		if (got == 0 && m->keys != NULL)
+			return err_set(err, ERR_INPUT, "%s: is gone; put it back from a "
+			    "backup, or set TOKEN_KEYS", path);
 		if (got == 1)
 			secret_set(keys, text);
 		else
@@ -212,6 +220,12 @@ setup_keys(struct master *m, struct err *err)
 	}
 	if ((ring = keyring_load(keys, err)) == NULL)
 		return -1;
+	if (m->keys != NULL && (lost = keyring_lacks(ring, m->keys)) != NULL) {
+		keyring_free(ring);
+		return err_set(err, ERR_INPUT, "TOKEN_KEYS: key \"%s\" is gone or is another "
+		    "one, and tokens may be sealed with it: put it back behind the first, or "
+		    "restart, which asks the store", lost);
+	}
 	keyring_free(m->keys);
 	m->keys = ring;
 	return 0;

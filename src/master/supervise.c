@@ -64,11 +64,12 @@ static void
 drain(struct child *c, int64_t ms, int64_t idle_ms)
 {
 	char text[48];
-
-	if (c->drain_until != 0 && c->drain_until <= clock_ms() + ms + GRACE_MS)
-		return;
 	/* Three things may finish without a listener (DESIGN 5). */
-	c->drain_until = clock_ms() + ms + c->m->conf->upstream_timeout + GRACE_MS;
+	int64_t until = clock_ms() + ms + c->m->conf->upstream_timeout + GRACE_MS;
+
+	if (c->drain_until != 0 && c->drain_until <= until)
+		return;
+	c->drain_until = until;
 	snprintf(text, sizeof(text), "%" PRId64 " %" PRId64, ms, idle_ms);
 	if (c->channel != NULL)
 		channel_send(c->channel, MSG_DRAIN, 0, text, strlen(text), -1);
@@ -159,6 +160,10 @@ needs_restart(const struct conf *was, const struct conf *now, struct buf *said)
 		{ "MAX_SESSIONS", was->max_sessions > now->max_sessions * 2 ||
 		    now->max_sessions > was->max_sessions },
 		{ "RUN_USER", strcmp(was->run_user, now->run_user) != 0 },
+		{ "RUN_GROUP", strcmp(was->run_group, now->run_group) != 0 },
+		{ "CONTROL_GROUP", strcmp(was->control_group, now->control_group) != 0 },
+		{ "LOG_TARGET", strcmp(was->log_target, now->log_target) != 0 },
+		{ "LOG_FORMAT", was->log_format != now->log_format },
 	};
 	bool any = false;
 
@@ -186,7 +191,10 @@ take_conf(struct master *m, struct buf *said)
 		return -1;
 	}
 	m->conf = now;
-	if (setup_keys(m, &err) == -1) {
+	/* the preparing job, which is yet to succeed, stores this one */
+	if (m->keys_are_new && now->token_keys.len == 0)
+		secret_copy(&now->token_keys, &was->token_keys);
+	if (setup_limits(m, &err) == -1 || setup_keys(m, &err) == -1) {
 		buf_fmt(said, "%s\n", err.text);
 		m->conf = was;
 		conf_free(now);
@@ -203,6 +211,11 @@ supervise_reload(struct master *m, struct buf *said)
 		buf_str(said, "stopping: no reload any more\n");
 		return -1;
 	}
+	if (!m->running) {
+		m->reload_waits = true;
+		buf_str(said, "starting: the reload waits until the store is prepared\n");
+		return 0;
+	}
 	if (generations(m) >= GENERATIONS_MAX) {
 		m->reload_waits = true;
 		buf_fmt(said, "%d generations live: the reload waits until the oldest has "
@@ -217,11 +230,18 @@ supervise_reload(struct master *m, struct buf *said)
 		return -1;
 	}
 	setup_tune(m);
-	if (m->conf->workers > m->listen.slots)
+	log_level((enum log_level)m->conf->log_level);
+	if (m->conf->workers > m->listen.slots) {
 		buf_fmt(said, "WORKERS: %d needs a restart; %d are started\n",
 		    m->conf->workers, m->listen.slots);
-	m->workers = m->conf->workers < m->listen.slots ? m->conf->workers : m->listen.slots;
+		log_warn("supervise", "WORKERS: %d needs a restart; %d are started",
+		    m->conf->workers, m->listen.slots);
+		m->conf->workers = m->listen.slots;
+	}
+	m->workers = m->conf->workers;
 	supervise_start(m);
+	/* what it checks may have changed: keys, live key, spool */
+	m->prepare_job = clock_ms();
 	buf_fmt(said, "generation %u starts; the old one drains when it is ready\n",
 	    m->generation);
 	log_info("supervise", "reload generation=%u workers=%d", m->generation, m->workers);
@@ -284,6 +304,7 @@ static void
 reaped(struct master *m, pid_t pid, int status)
 {
 	struct child *c;
+	bool hopeless;
 
 	TAILQ_FOREACH(c, &m->children, next)
 		if (c->pid == pid)
@@ -296,8 +317,12 @@ reaped(struct master *m, pid_t pid, int status)
 	}
 	tell_death(c, status);
 	restart(m, c);
+	/* a command waits for READY */
+	hopeless = !m->up && m->starter != -1 && (c->killed || m->places[c->slot].pause_ms > 0);
 	child_free(c);
 	supervise_facts(m);
+	if (hopeless)
+		master_fail(m, 1, "the workers do not become ready; see the log");
 	if (m->stopping && supervise_left(m) == 0)
 		master_gone(m);
 }

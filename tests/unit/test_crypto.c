@@ -261,6 +261,29 @@ END_TEST
 
 #define N(table)	(sizeof(table) / sizeof((table)[0]))
 
+/* A reload may add keys and move them, never lose one. */
+static const struct {
+	const char *now, *lacks;
+} reloads[] = {
+	{ "a:" ZEROS, "b" },
+	{ "b:" ONES, "a" },
+	{ "a:" ZEROS ",b:" ZEROS, "b" },	/* of that name, but another */
+	{ "b:" ZEROS ",a:" ONES, "a" },
+	{ "a:" ZEROS ",b:" ONES, NULL },
+	{ "c:" ONES ",b:" ONES ",a:" ZEROS, NULL },
+};
+
+START_TEST(reload_lacks)
+{
+	struct keyring *was = keyring_parse("a:" ZEROS ",b:" ONES, &err);
+	struct keyring *now = keyring_parse(reloads[_i].now, &err);
+
+	ck_assert_pstr_eq(keyring_lacks(now, was), reloads[_i].lacks);
+	keyring_free(was);
+	keyring_free(now);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -270,6 +293,7 @@ main(void)
 	int failed;
 
 	tcase_add_loop_test(tc, ring_refused, 0, N(bad_rings));
+	tcase_add_loop_test(tc, reload_lacks, 0, sizeof(reloads) / sizeof(reloads[0]));
 	tcase_add_test(tc, ring_ids);
 	tcase_add_test(tc, tampered);
 	tcase_add_test(tc, sealing);
