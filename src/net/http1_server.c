@@ -18,6 +18,7 @@
 
 #define LINGER_MS	3000
 #define EMFILE_MS	100
+#define PAUSE_TOLD_MS	10000	/* a log line at most that often */
 #define TICK_MS		100
 
 void
@@ -106,7 +107,12 @@ pause_accepting(struct http_server *s, int e)
 {
 	struct timeval tv = clock_tv(EMFILE_MS);
 
-	log_warn("http", "accepting pauses for %d ms error=%s", EMFILE_MS, strerror(e));
+	s->now = clock_ms();
+	if (s->now - s->pause_told >= PAUSE_TOLD_MS || s->pause_told == 0) {
+		s->pause_told = s->now;
+		log_warn("http", "accepting pauses for %d ms at a time error=%s", EMFILE_MS,
+		    strerror(e));
+	}
 	counter_up(CNT_ACCEPT_PAUSED);
 	s->paused = true;
 	listeners_update(s);
