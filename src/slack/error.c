@@ -132,9 +132,8 @@ explain_unknown(const struct slack_answer *a, struct buf *out)
 static void
 explain_wait(const struct slack_answer *a, enum slack_method m, struct buf *out)
 {
-	buf_fmt(out, "Slack asks to wait %d s before %s is called again in this workspace."
-	    " Nothing was done. Try again after that time.", a->wait_s,
-	    slack_method_name(m));
+	buf_fmt(out, "Too many calls: wait %d s before %s is called again here. Nothing was"
+	    " done. Try again after that time.", a->wait_s, slack_method_name(m));
 }
 
 void

@@ -354,6 +354,11 @@ class Pending(lib.Suite):
         page = install(d, "T0ACME0001")
         self.assertIn("slackmcpctl install approve T0ACME0001", page.text)
         d.stop()
+        # and the next start tells of it
+        d.start()
+        row, = [r for r in d.log_rows() if "wait for approval" in r.get("msg", "")]
+        self.assertRegex(str(row), r"count\W+1\b")
+        d.stop()
 
     def test_rotating_install_is_stored_and_used(self):
         slack = self.fake()
