@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "master/daemon.h"
 #include "shm/board.h"
 
 #include <errno.h>
@@ -117,6 +118,8 @@ run_child(struct master *m, struct child *c, int channel, pid_t master, char **a
 
 	leave_loop(m);
 	reset_signals();
+	if (m->daemon)
+		daemon_let_go();
 	keep_own(m, c, channel);
 	name_process(c);
 	board_use(m->region, c->row);

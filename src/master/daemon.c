@@ -2,6 +2,8 @@
 #include "config.h"
 #include "master/daemon.h"
 
+#include "base/log.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -61,16 +63,15 @@ daemon_leave(void)
 	return fds[1];
 }
 
-/* stderr may be the log's target: it stays what it was. */
-static void
-leave_terminal(void)
+void
+daemon_let_go(void)
 {
 	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	if (fd == -1)
 		return;
 	for (int i = 0; i < 3; i++)
-		if (i == 0 || isatty(i))
+		if (i == 0 || i != log_fd() || isatty(i))
 			dup2(fd, i);
 	if (fd > 2)
 		close(fd);
@@ -88,5 +89,5 @@ daemon_tell(int *fd, int status, const char *why)
 	close(*fd);
 	*fd = -1;
 	if (status == 0)
-		leave_terminal();
+		daemon_let_go();
 }

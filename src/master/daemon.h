@@ -7,6 +7,8 @@
  * returns the descriptor for daemon_tell, or -1. */
 int daemon_leave(void);
 /* Once; fd is closed and set to -1.  Also lets go of the terminal. */
+/* The caller's standard descriptors, but for the one that is the log. */
+void daemon_let_go(void);
 void daemon_tell(int *fd, int status, const char *why);
 
 #endif

@@ -251,6 +251,7 @@ master_run(const struct master_start *start)
 		return 1;
 	master_init(&m, start);
 	m.starter = start->foreground ? -1 : waits;
+	m.daemon = !start->foreground;
 	log_process("master");
 	m.base = event_base_new();
 	if (m.base == NULL)

@@ -68,6 +68,7 @@ struct master {
 	struct event *tick;
 	int pid_fd;
 	int starter;			/* pipe to the command that waits; -1 */
+	bool daemon;			/* nobody reads what the caller's descriptors get */
 
 	struct children children;
 	struct place places[SLOTS_MAX];

@@ -3,6 +3,7 @@
 wrong moment: signals during the start, a store that is held, reloads that change
 what a reload may change and what it may not."""
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -10,6 +11,7 @@ import sqlite3
 import stat
 import subprocess
 import threading
+import time
 import unittest
 
 import lib
@@ -240,6 +242,50 @@ class Start(Base):
         finally:
             held.close()
         self.assertEqual(self.pid_file(d), 0)
+
+    def test_daemon_lets_go_of_its_caller(self):
+        """x=$(slackmcpd) ends: no process keeps the caller's pipes."""
+        d = self.daemon(env={"LOG_TARGET": os.path.join(self.dir, "gone.log")})
+        done = d.run()
+        self.assertEqual((done.returncode, done.stdout), (0, ""), done.stderr)
+        pid = self.pid_file(d)
+        try:
+            for p in (pid, *lib.children(pid)):
+                self.assertEqual([lib.descriptors(p)[fd] for fd in (0, 1, 2)],
+                                 ["/dev/null"] * 3)
+        finally:
+            os.kill(pid, signal.SIGTERM)
+            lib.wait_until("it ends", lambda: not lib.alive(pid), 20)
+
+    def test_no_descriptor_is_free(self):
+        """Accepting pauses at the control socket and the master's listener."""
+        d = self.daemon(self.fake(), workers=1, env={"LOG_TARGET": os.path.join(
+            self.dir, "emfile.log")}).start()
+        soft, hard = resource.prlimit(d.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(d.pid, resource.RLIMIT_NOFILE,
+                         (max(lib.descriptors(d.pid)) + 1, hard))
+        held = []
+        for family, address in ((socket.AF_UNIX, d.socket),
+                                (socket.AF_INET, ("127.0.0.1", d.admin_port))) * 8:
+            held.append(socket.socket(family))
+            held[-1].connect(address)
+        spent = self.ticks(d.pid)
+        time.sleep(1)
+        self.assertLess(self.ticks(d.pid) - spent, 40, "it spins")
+        for s in held:
+            s.close()
+        resource.prlimit(d.pid, resource.RLIMIT_NOFILE, (soft, hard))
+        self.assertEqual(get(d, "/ready", port=d.admin_port).status, 200)
+        self.assertEqual(d.ctl("show", "info").returncode, 0)
+        with open(d.env["LOG_TARGET"], encoding="utf-8") as f:
+            self.assertLessEqual(f.read().count("accepting pauses"), 2)
+        d.stop()
+
+    def ticks(self, pid):
+        """Hundredths of a second that it worked."""
+        with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+            tail = f.read().rpartition(")")[2].split()
+        return int(tail[11]) + int(tail[12])
 
     def test_workers_that_are_never_ready(self):
         """The command that starts it does not wait for ever."""
