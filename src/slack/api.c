@@ -164,28 +164,44 @@ send_it(struct slack_call *c)
 	c->job = httpc_post(c->s->httpc, &ask, on_reply, c);
 }
 
+/* Has the operator taken the workspace away while the call waited? */
+static bool
+taken_away(const struct slack_call *c)
+{
+	const struct install *now;
+
+	if (c->in->state != INSTALL_LIVE || c->s->installs == NULL)
+		return false;
+	now = installs_find(c->s->installs, install_key(c->in));
+	return now != NULL && now->state != INSTALL_LIVE;
+}
+
 /* Can it be sent at all? */
-static enum slack_class
-useless(const struct slack_call *c)
+static bool
+useless(const struct slack_call *c, struct slack_answer *a)
 {
 	const struct install *in = c->in;
 
-	if (in->bot_token.len == 0)
-		return SLACK_REVOKED;
-	if (in->expires != 0 && clock_wall_ms() >= in->expires)
-		return SLACK_EXPIRED;
-	return SLACK_NONE;
+	if (taken_away(c)) {
+		a->class = SLACK_NOT_SEEN;
+		snprintf(a->code, sizeof(a->code), "team_not_found");
+	} else if (in->bot_token.len == 0) {
+		a->class = SLACK_REVOKED;
+	} else if (in->expires != 0 && clock_wall_ms() >= in->expires) {
+		a->class = SLACK_EXPIRED;
+	}
+	return a->class != SLACK_NONE;
 }
 
 /* The next step: whoever wakes looks first whether Slack said 429 meanwhile. */
 static void
 go_on(struct slack_call *c)
 {
-	struct slack_answer a = { .class = useless(c) };
+	struct slack_answer a = { .class = SLACK_NONE };
 	int64_t now = clock_ms(), at, again = now;
 
 	waiting(c, false);
-	if (a.class != SLACK_NONE) {
+	if (useless(c, &a)) {
 		end(c, &a);
 		return;
 	}

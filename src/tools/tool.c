@@ -92,6 +92,7 @@ tool_describe(const struct tool *t, bool headers, struct buf *out)
 	describe_args(t, headers, &w);
 	jsonw_key(&w, "annotations");
 	jsonw_open(&w, '{');
+	jsonw_put_text(&w, "title", t->title);	/* 2025-03-26 knows no other */
 	jsonw_put_bool(&w, "readOnlyHint", t->role == ROLE_READ);
 	jsonw_put_bool(&w, "destructiveHint", (t->hints & TOOL_DESTRUCTIVE) != 0);
 	jsonw_put_bool(&w, "idempotentHint", (t->hints & TOOL_IDEMPOTENT) != 0);

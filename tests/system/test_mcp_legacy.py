@@ -156,6 +156,7 @@ class Sessions(lib.Suite):
             self.assertNotIn("_meta", tool)
         post = next(t for t in tools if t["name"] == "slack_post_message")
         self.assertEqual(post["annotations"]["readOnlyHint"], False)
+        self.assertEqual(post["annotations"]["title"], post["title"])
         self.assertEqual(post["annotations"]["destructiveHint"], False)
         self.assertLess(len(json.dumps(tools)), 9000)   # under 3,000 tokens
 

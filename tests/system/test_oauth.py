@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
 """The OAuth install: its flow, its state, what it refuses, what it stores."""
+import concurrent.futures
 import http.client
 import os
 import re
@@ -336,6 +337,22 @@ class Pending(lib.Suite):
             d.ctl("install", "revoke", "T0BETA0001")
             lib.wait_until("it is gone", lambda: m.tool(
                 "slack_list_channels", team_id="T0BETA0001").error, 5)
+        d.stop()
+
+    def test_disable_ends_what_waits(self):
+        """A call that waits for its turn is not sent any more."""
+        slack = self.fake()
+        d = self.daemon(slack, env={"BUDGET_SCALE": "1"}).start()
+        install(d, "T0BETA0001")
+        while self.reaches(d, d.key) and len(slack.calls("conversations.list")) < 5:
+            pass
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            waits = pool.submit(self.reaches, d, d.key)
+            lib.wait_until("it waits", lambda: re.search(
+                r"wait for the budget\s+1\b", d.ctl("show", "info").stdout), 3)
+            d.ctl("install", "disable", "T0BETA0001")
+            self.assertFalse(waits.result())
+        self.assertEqual(len(slack.calls("conversations.list")), 5)
         d.stop()
 
     @staticmethod
