@@ -306,6 +306,20 @@ shown(const char *name, char out[48])
 	return out;
 }
 
+/* There is none like it: then all that there are. */
+static void
+name_all(const struct tool *t, const char *name, struct err *err)
+{
+	struct buf all = { 0 };
+	char word[48];
+
+	for (const struct tool_arg *a = t->args; a->name != NULL; a++)
+		buf_fmt(&all, "%s%s", all.len > 0 ? ", " : "", a->name);
+	err_set(err, ERR_INPUT, "%s takes no \"%s\". It takes %s.", t->name,
+	    shown(name, word), all.len > 0 ? all.p : "no arguments");
+	buf_wipe(&all);
+}
+
 static const struct tool_arg *
 find_arg(const struct tool *t, const char *name, struct err *err)
 {
@@ -317,9 +331,11 @@ find_arg(const struct tool *t, const char *name, struct err *err)
 			return a;
 		nearest_offer(&near, a->name);
 	}
-	err_set(err, ERR_INPUT, "%s takes no \"%s\"%s%s%s", t->name, shown(name, word),
-	    near.word != NULL ? "; is it \"" : ".", near.word != NULL ? near.word : "",
-	    near.word != NULL ? "\"?" : "");
+	if (near.word == NULL)
+		name_all(t, name, err);
+	else
+		err_set(err, ERR_INPUT, "%s takes no \"%s\"; is it \"%s\"?", t->name,
+		    shown(name, word), near.word);
 	return NULL;
 }
 

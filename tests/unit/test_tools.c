@@ -24,8 +24,8 @@ static const struct {
 	{ POST, "{\"channel_id\":\"C1\",\"text\":\"\"}", "text must not be empty" },
 	/* unknown, or twice */
 	{ LIST, "{\"limits\":3}", "is it \"limit\"?" },
-	{ LIST, "{\"xyzzy\":3}", "takes no \"xyzzy\"" },
-	{ "slack_list_workspaces", "{\"x\":1}", "takes no \"x\"" },
+	{ LIST, "{\"xyzzy\":3}", "takes no \"xyzzy\". It takes team_id, limit," },
+	{ "slack_list_workspaces", "{\"x\":1}", "takes no \"x\". It takes no arguments." },
 	{ POST, "{\"channel_id\":\"C1\",\"channel\":\"C1\",\"text\":\"x\"}", "given twice" },
 	/* types */
 	{ POST, "{\"channel_id\":\"C1\",\"text\":7}", "text must be of type string" },
