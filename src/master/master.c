@@ -7,7 +7,6 @@
 #include "base/mem.h"
 #include "master/daemon.h"
 #include "master/state.h"
-#include "net/tls.h"
 #include "shm/board.h"
 #include "shm/session.h"
 
@@ -200,8 +199,7 @@ set_up(struct master *m, struct err *err)
 	    status_open(m, err) == -1 || control_open(m, err) == -1 ||
 	    setup_keys(m, err) == -1)
 		return -1;
-	if ((m->ca = tls_ca_load(err)) == NULL)
-		log_warn("master", "no CA bundle, https calls will fail: %s", err->text);
+	setup_ca(m);
 	runas_keep_few();
 	return 0;
 }
@@ -222,7 +220,6 @@ tear_down(struct master *m)
 			event_free(m->signals[i]);
 	if (m->tick != NULL)
 		event_free(m->tick);
-	tls_ca_free(m->ca);
 	setup_wipe(m);
 	event_base_free(m->base);
 #ifdef __SANITIZE_ADDRESS__

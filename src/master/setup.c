@@ -6,6 +6,7 @@
 #include "base/crypto.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "net/tls.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -231,6 +232,22 @@ setup_keys(struct master *m, struct err *err)
 	return 0;
 }
 
+/* Parsed once for all workers of a generation. */
+void
+setup_ca(struct master *m)
+{
+	struct err err;
+	void *ca = tls_ca_load(&err);
+
+	if (ca == NULL) {
+		log_warn("master", "no CA bundle%s: %s", m->ca == NULL ?
+		    ", https calls will fail" : " any more, the old one stays", err.text);
+		return;
+	}
+	tls_ca_free(m->ca);
+	m->ca = ca;
+}
+
 void
 setup_wipe(struct master *m)
 {
@@ -245,5 +262,6 @@ setup_wipe(struct master *m)
 	listen_close(&m->admin_listen);
 	region_close(m->region);
 	keyring_free(m->keys);
+	tls_ca_free(m->ca);
 	conf_free(m->conf);
 }

@@ -128,6 +128,7 @@ int setup_pid_file(struct master *m, struct err *err);
 int setup_limits(struct master *m, struct err *err);
 int setup_keys(struct master *m, struct err *err);
 int setup_region(struct master *m, struct err *err);
+void setup_ca(struct master *m);		/* at a reload too */
 void setup_tune(struct master *m);		/* after a reload */
 void setup_wipe(struct master *m);
 

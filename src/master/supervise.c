@@ -229,6 +229,7 @@ supervise_reload(struct master *m, struct buf *said)
 		    (int)(said->len > 0 ? said->len - 1 : 0), said->len > 0 ? said->p : "");
 		return -1;
 	}
+	setup_ca(m);
 	setup_tune(m);
 	log_level((enum log_level)m->conf->log_level);
 	if (m->conf->workers > m->listen.slots) {

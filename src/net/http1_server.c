@@ -103,16 +103,21 @@ on_resume(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
+tell_pause(struct http_server *s, const char *why)
+{
+	s->now = clock_ms();
+	if (s->pause_told != 0 && s->now - s->pause_told < PAUSE_TOLD_MS)
+		return;
+	s->pause_told = s->now;
+	log_warn("http", "accepting pauses: %s connections=%zu", why, s->connections);
+}
+
+static void
 pause_accepting(struct http_server *s, int e)
 {
 	struct timeval tv = clock_tv(EMFILE_MS);
 
-	s->now = clock_ms();
-	if (s->now - s->pause_told >= PAUSE_TOLD_MS || s->pause_told == 0) {
-		s->pause_told = s->now;
-		log_warn("http", "accepting pauses for %d ms at a time error=%s", EMFILE_MS,
-		    strerror(e));
-	}
+	tell_pause(s, strerror(e));
 	counter_up(CNT_ACCEPT_PAUSED);
 	s->paused = true;
 	listeners_update(s);
@@ -161,6 +166,7 @@ on_accept(evutil_socket_t fd, short what, void *arg)
 	if (s->conf.max_connections > 0 &&
 	    s->connections >= (size_t)s->conf.max_connections) {
 		counter_up(CNT_CONNECTIONS_LIMIT);
+		tell_pause(s, "there are as many as MAX_CONNECTIONS allows");
 		s->at_limit = true;
 		listeners_update(s);
 		return;

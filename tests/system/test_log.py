@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import unittest
 
 import lib
@@ -128,6 +129,70 @@ class Log(lib.Suite):
             hit[i] = self.secrets.search(folder)
             os.unlink(os.path.join(folder, "f"))
         self.assertTrue(all(hit.values()), hit)
+
+
+# slackmcpd sees a /dev with the test's own socket as its log
+OWN_DEV = """set -e
+mkdir "$1/dev"
+mount -t tmpfs none "$1/dev"
+for node in null zero full random urandom; do cp -a /dev/$node "$1/dev/"; done
+: > "$1/dev/log"
+mount --bind "$1/log.sock" "$1/dev/log"
+mount --move "$1/dev" /dev
+shift
+exec "$@"
+"""
+
+
+@unittest.skipUnless(os.getuid() == 0, "needs root")
+class Syslog(lib.Suite):
+    def listen(self, path):
+        s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        s.bind(path)
+        os.chmod(path, 0o666)
+        s.settimeout(0.1)
+        return s
+
+    def lines(self, s):
+        got = []
+        try:
+            while True:
+                got.append(s.recv(65536).decode())
+        except TimeoutError:
+            return got
+
+    def test_lines(self):
+        """With priority and tag, from the master and from workers."""
+        d = self.daemon(self.fake(), env={"LOG_TARGET": "syslog",
+                                          "LOG_LEVEL": "info"})
+        s = self.listen(os.path.join(d.dir, "log.sock"))
+        if subprocess.run(["unshare", "-m", "sh", "-c", OWN_DEV, "sh", d.dir, "true"],
+                          check=False, capture_output=True).returncode:
+            self.skipTest("no mount namespaces here")
+        os.rmdir(os.path.join(d.dir, "dev"))
+        with open(d.log, "ab") as err:
+            d.proc = subprocess.Popen(
+                ["unshare", "-m", "sh", "-c", OWN_DEV, "sh", d.dir,
+                 lib.program("slackmcpd"), "-f"], env=d.environ(), cwd=d.dir,
+                stdin=subprocess.DEVNULL, stdout=err, stderr=err,
+                start_new_session=True)
+        d.wait_ready()
+        asked = get(d, "/nowhere").header("X-Request-Id")
+        got = []
+
+        def heard(text):
+            got.extend(self.lines(s))
+            return any(text in line for line in got)
+        lib.wait_until("the master's words", lambda: heard("serves on"), 10)
+        lib.wait_until("a worker's words", lambda: heard(asked), 10)
+        for line in got:
+            self.assertRegex(line, r"^<(2[4-9]|3[01])>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d "
+                             r"slackmcpd\[\d+\]: \S")
+            self.assertFalse(line.endswith("\n"))
+        self.assertEqual(d.logs(), "")
+        s.close()                       # syslogd is gone: nobody is stopped
+        self.assertEqual(get(d, "/health").status, 200)
+        d.stop()
 
 
 if __name__ == "__main__":

@@ -407,7 +407,7 @@ START_TEST(spool_is_emptied)
 	row.team_id = "T2";
 	ck_assert_int_eq(spool_install(folder, &row, &err), 0);
 	ck_assert_int_eq(prepare(), JOB_OK);	/* the daemon starts all the same */
-	ck_assert(region_spooled(h.region));
+	ck_assert(!region_spooled(h.region));
 	ck_assert_int_eq(count("installs"), 2);
 }
 END_TEST
