@@ -21,6 +21,10 @@ HELMET = {
     "X-DNS-Prefetch-Control": "off", "X-Download-Options": "noopen",
     "X-Frame-Options": "SAMEORIGIN", "X-Permitted-Cross-Domain-Policies": "none",
     "X-XSS-Protection": "0"}
+CSP = ("default-src 'self';base-uri 'self';font-src 'self' https: data:;"
+       "form-action 'self';frame-ancestors 'self';img-src 'self' data:;"
+       "object-src 'none';script-src 'self';script-src-attr 'none';"
+       "style-src 'self' https: 'unsafe-inline'")
 
 
 def status_of(out):
@@ -189,6 +193,8 @@ class Guards(lib.Suite):
                         self.assertIn(a.header(name), (value, "DENY"))
                     elif value:
                         self.assertEqual(a.header(name), value)
+                if a.header("Content-Type") != "text/html; charset=utf-8":
+                    self.assertEqual(a.header("Content-Security-Policy"), CSP)
                 self.assertIsNone(a.header("Strict-Transport-Security"))
                 self.assertNotIn("upgrade-insecure-requests",
                                  a.header("Content-Security-Policy"))

@@ -209,6 +209,19 @@ class Flow(lib.Suite):
         self.slack.faults.clear()
         self.assertEqual(install(self.d).status, 200)
 
+    def test_without_auth_test(self):
+        """What only auth.test says may be missing: the install is kept."""
+        for kind, more in (("error", {"error": "invalid_auth"}),
+                           ("status", {"status": 500, "times": 3})):
+            with self.subTest(kind):
+                self.d.ctl("install", "revoke", "T0ACME0001", check=False)
+                self.slack.faults.clear()
+                self.slack.fault("auth.test", kind, **more)
+                self.assertEqual(install(self.d, "T0ACME0001").status, 200)
+                with mcpclient.Legacy(self.d).begin() as m:
+                    self.assertTrue(m.tool("slack_list_channels",
+                                           team_id="T0ACME0001").ok)
+
     def test_both_names_of_loopback(self):
         """Asked as localhost it goes to 127.0.0.1 first: the cookie is there."""
         page = Browser(self.d).get(f"http://localhost:{self.d.port}/slack/install")
@@ -337,6 +350,42 @@ class Pending(lib.Suite):
             d.ctl("install", "revoke", "T0BETA0001")
             lib.wait_until("it is gone", lambda: m.tool(
                 "slack_list_channels", team_id="T0BETA0001").error, 5)
+        d.stop()
+
+    def test_organisations(self):
+        """An org's own install, and a workspace of an org that is let in."""
+        slack = self.fake()
+        d = self.daemon(slack, env={"INSTALL_ALLOW": "E0ORG00001"}).start()
+        acme = slack.world.teams["T0ACME0001"]
+        answer = {"ok": True, "app_id": "A0FAKEAPP", "token_type": "bot",
+                  "scope": lib.SCOPES, "bot_user_id": "U0ACME0001BOT",
+                  "access_token": acme.token, "authed_user": {"id": "U0ALICE"},
+                  "enterprise": {"id": "E0ORG00001", "name": "Org & <i>Co</i>"}}
+        acme.scopes |= set(lib.SCOPES.split(","))
+        slack.fault("oauth.v2.access", "body", body={
+            **answer, "team": None, "is_enterprise_install": True})
+        page = mcpclient.Browser(d).get("/slack/install")
+        self.assertEqual(page.status, 200, page)
+        for word in ("E0ORG00001", "Org &amp; &lt;i&gt;Co&lt;/i&gt;", "live"):
+            self.assertIn(word, page.text)
+        mcpclient.known(d, "E0ORG00001")
+        key = d.key_add("org", "--workspaces", "E0ORG00001")
+        other = d.key_add("other", "--workspaces", "T0ACME0001")
+        with mcpclient.Legacy(d, key).begin() as m:
+            self.assertIn("whole organisation", m.tool("slack_list_workspaces").text)
+            self.assertTrue(m.tool("slack_list_channels", limit=1).ok)
+        with mcpclient.Legacy(d, other).begin() as m:
+            self.assertTrue(m.tool("slack_list_channels", team_id="E0ORG00001").error)
+        slack.fault("oauth.v2.access", "body", body={
+            **answer, "team": {"id": "T0ACME0001", "name": "Acme"},
+            "is_enterprise_install": False})
+        self.assertIn("live", mcpclient.Browser(d).get("/slack/install").text)
+        # one of another org waits
+        slack.fault("oauth.v2.access", "body", body={
+            **answer, "team": {"id": "T0BETA0001", "name": "Beta"},
+            "enterprise": {"id": "E0OTHER001", "name": "Other"}})
+        self.assertIn("slackmcpctl install approve T0BETA0001",
+                      mcpclient.Browser(d).get("/slack/install").text)
         d.stop()
 
     def test_disable_ends_what_waits(self):
