@@ -109,7 +109,7 @@ START_TEST(schemas)
 		check_schema(v, headers, 0);
 		check_required(v);
 		ck_assert(json_object_object_get_ex(o, "annotations", &v));
-		ck_assert_int_eq(json_object_object_length(v), 4);
+		ck_assert_int_eq(json_object_object_length(v), 5);
 		json_object_put(o);
 	}
 }
