@@ -114,7 +114,7 @@ static const struct conf_row rows[] = {
 	{ "PORT", INT(port), .dflt = "8080", .min = 1, .max = 65535,
 	  .help = "port to serve on" },
 	{ "PROXY_PROTOCOL", BOOL(proxy_protocol), .dflt = "off",
-	  .help = "expect the PROXY protocol on every connection" },
+	  .help = "each connection begins with a trusted proxy's PROXY protocol header" },
 	{ "PUBLIC_BASE_URL", TEXT(public_base_url),
 	  .help = "the URL people and Slack see; unset: the origin of SLACK_REDIRECT_URI" },
 	{ "RATE_ADDRESS", RATE(rate_address), .dflt = "120/60",
@@ -174,7 +174,7 @@ static const struct conf_row rows[] = {
 	{ "TOKEN_KEYS", SECRET(token_keys),
 	  .help = "id:base64 keys that seal Slack's tokens, the first one seals; unset: token.keys in STATE_DIR" },
 	{ "TRUSTED_PROXIES", LIST(trusted_proxies),
-	  .help = "addresses whose X-Forwarded-For is believed" },
+	  .help = "addresses and networks of proxies; unset: loopback while HOST is, else none" },
 	{ "UPSTREAM_TIMEOUT", TIME(upstream_timeout), .dflt = "25", .min = 100, .max = HOUR,
 	  .help = "time for an answer of Slack" },
 	{ "WORKERS", INT(workers), .min = 1, .max = 64,
@@ -437,6 +437,7 @@ conf_free(struct conf *c)
 		conf_wipe(&rows[i], c);
 	free(c->base_origin);
 	free(c->base_path);
+	free(c->proxies.list);
 	free(c);
 }
 

@@ -2,6 +2,7 @@
 #ifndef BASE_CONF_H
 #define BASE_CONF_H
 
+#include "base/address.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/log.h"
@@ -84,6 +85,7 @@ struct conf {
 	char *base_path;		/* "" or "/prefix" */
 	bool base_https, base_loopback;
 	bool host_loopback;
+	struct networks proxies;	/* of trusted_proxies */
 
 	unsigned char source[128];	/* of each row: enum conf_source_kind */
 };

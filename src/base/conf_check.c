@@ -267,7 +267,6 @@ not_yet(struct conf_loading *l)
 		{ "TLS_PORT", c->tls_port != 0 },
 		{ "TLS_CERT", *c->tls_cert != '\0' },
 		{ "TLS_KEY", *c->tls_key != '\0' },
-		{ "PROXY_PROTOCOL", c->proxy_protocol },
 	};
 
 	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
@@ -275,9 +274,6 @@ not_yet(struct conf_loading *l)
 			conf_error(l->report, options[i].key, "it is not served by "
 			    "this version yet: remove it, and let a proxy in front "
 			    "speak TLS");
-	if (*c->trusted_proxies != '\0')
-		conf_warn(l->report, "TRUSTED_PROXIES", "this version does not read "
-		    "it yet: X-Forwarded-For is believed from nobody");
 }
 
 static void
@@ -354,6 +350,9 @@ relations(struct conf_loading *l)
 	    is_any(c->admin_host) || is_any(c->host)))
 		conf_error(l->report, "ADMIN_PORT", "it is the same as PORT: choose "
 		    "another, or off");
+	if (c->proxy_protocol && c->proxies.count == 0)
+		conf_error(l->report, "PROXY_PROTOCOL", "nobody may send it: name the "
+		    "proxies in TRUSTED_PROXIES");
 }
 
 /* Its lack is for the store to judge, which may hold a key.  Who has more to mend

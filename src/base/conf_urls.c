@@ -200,6 +200,41 @@ origins(struct conf_loading *l)
 	buf_wipe(&out);
 }
 
+static void
+one_proxy(struct conf_loading *l, const char *w, size_t len)
+{
+	struct networks *all = &l->c->proxies;
+	char quoted[CONF_QUOTED_SIZE], *word = mem_strn(w, len);
+	struct network n;
+	struct err err;
+
+	conf_quote(quoted, NULL, word);
+	free(word);
+	if (network_parse(&n, w, len, &err) == -1) {
+		conf_error(l->report, "TRUSTED_PROXIES", "%s %s", quoted, err.text);
+		return;
+	}
+	if (len > 2 && memcmp(w + len - 2, "/0", 2) == 0)
+		conf_warn(l->report, "TRUSTED_PROXIES", "%s trusts everybody: any client "
+		    "may say that it is another one", quoted);
+	all->list = mem_array(all->list, all->count + 1, sizeof(*all->list));
+	all->list[all->count++] = n;
+}
+
+static void
+proxies(struct conf_loading *l)
+{
+	struct conf *c = l->c;
+	const char *at, *w;
+	size_t len;
+
+	if (*c->trusted_proxies == '\0' && c->host_loopback)
+		conf_set_text(&c->trusted_proxies, "127.0.0.0/8,::1");
+	at = c->trusted_proxies;
+	while ((w = list_next(&at, &len)) != NULL)
+		one_proxy(l, w, len);
+}
+
 /* An address or name, "*" or "::"; no URL, no port, no brackets. */
 static void
 host(struct conf_loading *l, const char *key, const char *text)
@@ -235,6 +270,7 @@ conf_urls(struct conf_loading *l)
 	host(l, "HOST", c->host);
 	host(l, "ADMIN_HOST", c->admin_host);
 	c->host_loopback = loopback(c->host);
+	proxies(l);
 	base_and_redirect(l);
 	if (c->base_origin == NULL)
 		c->base_origin = mem_str("");

@@ -93,7 +93,7 @@ void
 http1_enter(struct http_conn *c, enum phase phase)
 {
 	static const enum wait waits[PHASE_COUNT] = {
-		[PHASE_IDLE] = WAIT_IDLE, [PHASE_HEAD] = WAIT_HEAD,
+		[PHASE_PROXY] = WAIT_FRESH, [PHASE_IDLE] = WAIT_IDLE, [PHASE_HEAD] = WAIT_HEAD,
 		[PHASE_BODY] = WAIT_BODY, [PHASE_WORK] = WAIT_NONE,
 		[PHASE_FLUSH] = WAIT_WRITE, [PHASE_SKIP] = WAIT_BODY,
 		[PHASE_LINGER] = WAIT_LINGER,
@@ -128,9 +128,8 @@ after_answer(struct http_conn *c)
 	}
 }
 
-/* Answers in the handler's place, for good. */
-static void
-refuse(struct http_conn *c, enum http_error e)
+void
+http1_refuse(struct http_conn *c, enum http_error e)
 {
 	if (c->r == NULL)
 		request_new(c, NULL, 0);
@@ -149,7 +148,7 @@ static void
 refuse_malformed(struct http_conn *c, enum http_error e)
 {
 	counter_up(CNT_HTTP_ERRORS);
-	refuse(c, e);
+	http1_refuse(c, e);
 }
 
 static void
@@ -337,7 +336,11 @@ void
 http1_read(struct http_conn *c)
 {
 	struct http_server *s = c->s;
-	ssize_t n = conn_read(&c->conn, s->chunk, sizeof(s->chunk));
+	ssize_t n;
+
+	if (c->phase == PHASE_PROXY && !http1_proxy_read(c))
+		return;
+	n = conn_read(&c->conn, s->chunk, sizeof(s->chunk));
 
 	if (n == -1)
 		c->dead = true;
@@ -431,9 +434,9 @@ http1_expire(struct http_conn *c, enum wait wait)
 	if (c->in_answered)
 		finish_answered(c);
 	else if (c->phase == PHASE_WORK)
-		refuse(c, HTTP_ERROR_UPSTREAM_TIME);
+		http1_refuse(c, HTTP_ERROR_UPSTREAM_TIME);
 	else if (c->phase == PHASE_HEAD || c->phase == PHASE_BODY)
-		refuse(c, HTTP_ERROR_TIMEOUT);
+		http1_refuse(c, HTTP_ERROR_TIMEOUT);
 	else
 		c->dead = true;
 	http1_settle(c);

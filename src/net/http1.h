@@ -2,6 +2,7 @@
 #ifndef NET_HTTP1_H
 #define NET_HTTP1_H
 
+#include "base/address.h"
 #include "base/buf.h"
 
 #include <event2/event.h>
@@ -35,6 +36,7 @@ struct http_conf {
 	int64_t header_ms, body_ms, request_ms, idle_ms;
 	size_t max_header, max_body;
 	int max_connections;		/* of this process */
+	const struct networks *proxies;	/* the PROXY protocol, from these alone; NULL: off */
 	bool hsts;			/* Strict-Transport-Security and upgrade-insecure-requests */
 };
 
@@ -65,7 +67,7 @@ struct http_req {
 	size_t nfields;
 	const char *body;		/* NUL-terminated */
 	size_t body_len;
-	char peer[48];			/* numeric address of the client */
+	char peer[ADDRESS_SIZE];	/* numeric address of the client, or of its last proxy */
 	int64_t began;			/* monotonic ms: first byte */
 	int status;			/* of the answer, once there is one */
 	size_t sent;			/* bytes of its body */

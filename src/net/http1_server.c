@@ -237,7 +237,7 @@ http_server_adopt(struct http_server *s, int fd, const char *peer)
 		tick_start(s);
 	TAILQ_INSERT_TAIL(&s->all, c, all);
 	counter_up(CNT_CONNECTIONS);
-	http1_enter(c, PHASE_IDLE);
+	http1_proxy_begin(c);
 	http1_settle(c);
 }
 
@@ -321,11 +321,11 @@ http_server_drain(struct http_server *s, int64_t idle_ms)
 		return;
 	for (c = TAILQ_FIRST(&s->all); c != NULL; c = next) {
 		next = TAILQ_NEXT(c, all);
-		if (c->phase != PHASE_IDLE)
+		if (c->phase > PHASE_IDLE)
 			continue;
 		/* A request that is here already is answered. */
 		http1_read(c);
-		if (c->phase == PHASE_IDLE)
+		if (c->phase <= PHASE_IDLE)
 			c->dead = true;
 		http1_settle(c);
 	}

@@ -10,12 +10,13 @@
 
 /* Shared by the files http1*.c only.
  *
- * Life of a connection: IDLE (nothing of a request yet) - HEAD - BODY - WORK (the
- * handler has it) - FLUSH (the client is slow to take the answer) - SKIP (what is
- * left of a body that nobody wants) - IDLE again, or LINGER: our side is shut and
- * what still comes is thrown away, so that the client gets to see the answer. */
-enum phase { PHASE_IDLE, PHASE_HEAD, PHASE_BODY, PHASE_WORK, PHASE_FLUSH, PHASE_SKIP,
-	PHASE_LINGER, PHASE_COUNT };
+ * Life of a connection: PROXY (where its header has to come first) - IDLE (nothing
+ * of a request yet) - HEAD - BODY - WORK (the handler has it) - FLUSH (the client
+ * is slow to take the answer) - SKIP (what is left of a body that nobody wants) -
+ * IDLE again, or LINGER: our side is shut and what still comes is thrown away, so
+ * that the client gets to see the answer. */
+enum phase { PHASE_PROXY, PHASE_IDLE, PHASE_HEAD, PHASE_BODY, PHASE_WORK, PHASE_FLUSH,
+	PHASE_SKIP, PHASE_LINGER, PHASE_COUNT };
 
 /* Deadlines: all in one list wait equally long, so each list is in order and a
  * tick looks only at its head.  WHOLE is a list of its own beside the others. */
@@ -73,7 +74,7 @@ struct http_server {
 	struct http_handler handler;
 	void *arg;
 	int64_t now;
-	int64_t pause_told;		/* 0: never */
+	int64_t pause_told, proxy_told;	/* when a refusal was logged last; 0: never */
 	struct http_conns all, whole, answered;
 	struct http_conns waiting[WAIT_COUNT];
 	int64_t limit[WAIT_COUNT];
@@ -95,9 +96,15 @@ void http1_enter(struct http_conn *c, enum phase phase);
 void http1_read(struct http_conn *c);
 /* The last thing that is done with a connection; it may be gone then. */
 void http1_settle(struct http_conn *c);
+/* Answers in the handler's place, for good. */
+void http1_refuse(struct http_conn *c, enum http_error e);
 void http1_drop(struct http_conn *c);
 void http1_expire(struct http_conn *c, enum wait wait);
 void http1_on_answered(evutil_socket_t fd, short what, void *arg);
+
+/* http1_proxy.c: the PROXY protocol */
+void http1_proxy_begin(struct http_conn *c);
+bool http1_proxy_read(struct http_conn *c);	/* true: it is through */
 
 /* http1_reply.c: answers */
 void http1_fixed(struct http_server *s);

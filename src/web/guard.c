@@ -38,9 +38,9 @@ guard_key_rate(struct visit *v)
 bool
 guard_address_rate(struct visit *v)
 {
-	char name[sizeof(v->req->peer) + 8];
+	char name[sizeof(v->client) + 8];
 
-	snprintf(name, sizeof(name), "addr:%s", v->req->peer);
+	snprintf(name, sizeof(name), "addr:%s", v->client);
 	return take(v, name, v->web->conf->rate_address);
 }
 

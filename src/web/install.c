@@ -35,7 +35,7 @@ move(struct visit *v, const char *team)
 {
 	struct buf url = { 0 }, seen = { 0 };
 	bool moves = http_query(v->req, MARKER, &seen) == -1 &&
-	    redirect_elsewhere(v->web->conf, http_field(v->req, "host"), &url);
+	    redirect_elsewhere(v->web->conf, v->host, &url);
 
 	if (moves) {
 		buf_str(&url, "?" MARKER "=1");

@@ -13,6 +13,11 @@ struct visit {
 	struct http_req *req;
 	const struct route *route;	/* of its path; the method may not be served */
 	struct policy *policy;		/* held; NULL before the key was good */
+	/* client.c: as trusted proxies say, else as the connection shows */
+	char client[ADDRESS_SIZE];
+	const char *host;		/* NULL: not told */
+	bool plain;			/* http towards a proxy */
+
 	bool sse;			/* the answer has to be a stream of one event */
 
 	/* what is under way, each NULL when it is not */

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "web/accept.h"
+#include "web/client.h"
 #include "web/guard.h"
 #include "web/page.h"
 #include "web/route.h"
@@ -95,6 +96,7 @@ on_head(struct http_req *req, void *arg)
 
 	req->data = v;
 	*v = (struct visit){ .web = w, .req = req, .method = "", .tool = "" };
+	client_learn(v);
 	v->route = route_find(w->conf, req->path);
 	if (v->route == NULL) {
 		if (asks && strcmp(req->path, "*") == 0)
@@ -109,6 +111,8 @@ on_head(struct http_req *req, void *arg)
 		options(v);
 		return;
 	}
+	if (!client_secure(v))
+		return;
 	if ((v->route->guards & GUARD_KEY) == 0 || guard_key(v, on_keys, false) == KEY_GOOD)
 		admit(v);
 }
@@ -168,7 +172,7 @@ tell(const struct http_req *req, const struct visit *v)
 		add_field(&line, "rpc", v->method);
 		add_field(&line, "tool", v->tool);
 	}
-	add_field(&line, "peer", req->peer);
+	add_field(&line, "peer", v != NULL ? v->client : req->peer);
 	log_at(quiet ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, "http", "%s", line.p);
 	buf_wipe(&line);
 }

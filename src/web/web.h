@@ -20,9 +20,10 @@ struct web {
 	struct mcp *mcp;
 	bool draining;			/* /ready says 503, no install begins */
 
-	/* its own: the refused origins that were logged last */
+	/* its own: what was logged last, refused origins first */
 	char refused[WEB_ORIGINS][URL_ORIGIN_SIZE];
 	unsigned nrefused;
+	int64_t told_forwarded, told_plain;	/* when each was logged last */
 };
 
 /* The handler to give to http_server_new, with a struct web as its arg. */

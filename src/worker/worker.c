@@ -279,6 +279,7 @@ open_http(struct worker *w)
 		.request_ms = c->request_timeout, .idle_ms = c->idle_timeout,
 		.max_header = (size_t)c->max_header, .max_body = (size_t)c->max_body,
 		.max_connections = (c->max_connections + c->workers - 1) / c->workers,
+		.proxies = c->proxy_protocol ? &c->proxies : NULL,
 		.hsts = c->base_https && !c->base_loopback };
 
 	w->box = (struct toolbox){ .slack = &w->slack };

@@ -101,6 +101,7 @@ on_done(struct http_req *req, void *arg)
 	peer.done++;
 	peer.last_status = req->status;
 	snprintf(peer.last_path, sizeof(peer.last_path), "%s", req->path);
+	snprintf(peer.last_peer, sizeof(peer.last_peer), "%s", req->peer);
 	free(req->data);
 }
 

@@ -25,7 +25,7 @@ struct peer_test {
 	struct event *later;
 	struct http_req *late;		/* of /later: answered in the next turn */
 	int last_status;
-	char last_path[64], last_value[256];
+	char last_path[64], last_value[256], last_peer[ADDRESS_SIZE];
 };
 extern struct peer_test peer;
 extern const struct http_handler handler;

@@ -144,7 +144,10 @@ static const struct {
 	{ "STORE=sqlite:x.db", "STORE: the path behind sqlite: is relative" },
 	{ "TLS_PORT=8443", "TLS_PORT: it is not served by this version yet" },
 	{ "TLS_CERT=/c.pem", "TLS_CERT: it is not served" }, { "TLS_KEY=/k.pem", "TLS_KEY: it is not" },
-	{ "PROXY_PROTOCOL=on", "PROXY_PROTOCOL: it is not served" }, { "PROXY_PROTOCOL=maybe", "on or off" },
+	{ "PROXY_PROTOCOL=maybe", "on or off" },
+	{ "TRUSTED_PROXIES=10.0.0.0/8,haproxy", "TRUSTED_PROXIES: \"haproxy\" is no address" },
+	{ "TRUSTED_PROXIES=10.0.0.1/8", "has bits behind its prefix: write 10.0.0.0/8" },
+	{ "TRUSTED_PROXIES=::1/129", "has no good prefix length: write 0 to 128" },
 	{ "TOKEN_KEYS=a:AAAA", "TOKEN_KEYS: key \"a\" is not the base64 of 32 bytes" },
 	{ "ALLOWED_ORIGINS=*", "ALLOWED_ORIGINS: \"*\" would let" },
 	{ "ALLOWED_ORIGINS=https://a,https://b/c", "\"https://b/c\" is no origin" },
@@ -305,7 +308,9 @@ static const struct {
 	{ "rate_key", "10/5", "10/5" }, { "rate_key", "0", "0" }, { "rate_key", "7", "7/7" },
 	{ "admin_port", "off", "off" }, { "admin_port", "9000", "9000" },
 	{ "budget_scale", "0.5", "0.5" }, { "budget_scale", "0", "0" },
-	{ "proxy_protocol", "no", "off" }, { "host", "localhost", "localhost" },
+	{ "proxy_protocol", "no", "off" }, { "proxy_protocol", "on", "on" },
+	{ "trusted_proxies", "10.0.0.0/8, ::1", "10.0.0.0/8,::1" },
+ { "host", "localhost", "localhost" },
 	{ "host", "::", "::" }, { "host", "*", "*" }, { "host", "fe80::1%eth0", "fe80::1%eth0" },
 	{ "allowed_origins", " https://A.example/ ,app://x,https://a.example:443, null",
 	  "https://a.example,app://x,null" },
@@ -538,6 +543,32 @@ END_TEST
 
 static const struct {
 	const char *env[8];
+	const char *trusted;		/* NULL: an error */
+	unsigned warnings;
+} proxies[] = {
+	{ { ID, SECRET, REDIRECT, KEY, "HOST=0.0.0.0", "PROXY_PROTOCOL=on" }, NULL, 0 },
+	{ { ID, SECRET, REDIRECT, KEY, "HOST=0.0.0.0" }, "", 0 },
+	{ { ID, SECRET, REDIRECT, KEY }, "127.0.0.0/8,::1", 0 },
+	{ { ID, SECRET, REDIRECT, KEY, "PROXY_PROTOCOL=on" }, "127.0.0.0/8,::1", 0 },
+	{ { ID, SECRET, REDIRECT, KEY, "TRUSTED_PROXIES=192.0.2.1" }, "192.0.2.1", 0 },
+	{ { ID, SECRET, REDIRECT, KEY, "TRUSTED_PROXIES=0.0.0.0/0" }, "0.0.0.0/0", 1 },
+	{ { ID, SECRET, REDIRECT, KEY, "TRUSTED_PROXIES=::/0" }, "::/0", 1 },
+};
+
+START_TEST(trusted_proxies)
+{
+	load(proxies[_i].env);
+	ck_assert_int_eq(c != NULL, proxies[_i].trusted != NULL);
+	ck_assert_uint_eq(report.nwarnings, proxies[_i].warnings);
+	if (c != NULL)
+		ck_assert_str_eq(c->trusted_proxies, proxies[_i].trusted);
+	else
+		HAS(errors(), "PROXY_PROTOCOL: nobody may send it");
+}
+END_TEST
+
+static const struct {
+	const char *env[8];
 	const char *base, *redirect, *origin, *path;
 	bool https, loopback;
 	const char *warning;
@@ -645,6 +676,7 @@ main(void)
 	tcase_add_loop_test(tc, file_lines, 0, N(lines));
 	tcase_add_test(tc, node_env_file);
 	tcase_add_test(tc, environment_wiped);
+	tcase_add_loop_test(tc, trusted_proxies, 0, N(proxies));
 	tcase_add_loop_test(tc, base_url, 0, N(urls));
 	tcase_add_test(tc, modes);
 	tcase_add_test(tc, folders);

@@ -224,6 +224,76 @@ START_TEST(address_rate)
 }
 END_TEST
 
+static struct network proxy;
+
+static void
+trust(const char *text)
+{
+	struct err err;
+
+	ck_assert_int_eq(network_parse(&proxy, text, strlen(text), &err), 0);
+	h.conf.proxies = (struct networks){ &proxy, 1 };
+}
+
+/* One bucket each when their proxy is trusted, else one for all of them. */
+START_TEST(address_rate_behind_a_proxy)
+{
+	char from[64];
+	int refused = 0;
+
+	h.conf.rate_address = (struct rate){ 1, 2 };
+	trust(_i == 0 ? "192.0.2.2" : "192.0.2.0/24");
+	for (int i = 0; i < 20; i++) {
+		snprintf(from, sizeof(from), "X-Forwarded-For: 198.51.100.%d\r\n", i % 10);
+		ask("GET", "/", from, NULL);
+		refused += status() == 429;
+	}
+	ck_assert_int_eq(refused, _i == 0 ? 18 : 0);
+	ask("GET", "/", "X-Forwarded-For: 198.51.100.1\r\n", NULL);
+	ck_assert_int_eq(status(), 429);
+}
+END_TEST
+
+#define PLAIN	"X-Forwarded-Proto: http\r\n"
+
+static const struct {
+	const char *trusted, *method, *target, *headers, *body;
+	int status;
+	const char *location;
+} plains[] = {
+	{ "192.0.2.1", "GET", "/", PLAIN, NULL, 308, "https://mcp.test/p/" },
+	{ "192.0.2.1", "GET", "/slack/install?team=T1", PLAIN, NULL, 308,
+	  "https://mcp.test/p/slack/install?team=T1" },
+	{ "192.0.2.1", "GET", "/p/slack/install", PLAIN, NULL, 308,
+	  "https://mcp.test/p/slack/install" },
+	{ "192.0.2.1", "HEAD", "/slack/oauth/callback?code=1", PLAIN, NULL, 308,
+	  "https://mcp.test/cb?code=1" },
+	{ "192.0.2.1", "POST", "/mcp", PLAIN GOOD, INIT, 403, "" },
+	{ "192.0.2.1", "DELETE", "/mcp", PLAIN GOOD, NULL, 403, "" },
+	{ "192.0.2.1", "GET", "/health", PLAIN, NULL, 503, "" },
+	{ "192.0.2.1", "OPTIONS", "/mcp", PLAIN, NULL, 204, "" },
+	{ "192.0.2.1", "POST", "/mcp", "X-Forwarded-Proto: https\r\n" GOOD, INIT, 200, "" },
+	{ "192.0.2.1", "POST", "/mcp", GOOD, INIT, 200, "" },
+	{ "192.0.2.2", "POST", "/mcp", PLAIN GOOD, INIT, 200, "" },
+	{ "192.0.2.2", "GET", "/", PLAIN, NULL, 200, "" },
+};
+
+START_TEST(plain_http)
+{
+	static char base[] = "https://mcp.test/p", path[] = "/p", cb[] = "https://mcp.test/cb";
+
+	h.conf.public_base_url = base;
+	h.conf.base_path = path;
+	h.conf.slack_redirect_uri = cb;
+	h.conf.base_https = true;
+	trust(plains[_i].trusted);
+	ask(plains[_i].method, plains[_i].target, plains[_i].headers, plains[_i].body);
+	ck_assert_msg(status() == plains[_i].status, "%s", h.got.p);
+	ck_assert_str_eq(answer_field("Location"), plains[_i].location);
+	ck_assert(plains[_i].status != 403 || has("\"https_required\""));
+}
+END_TEST
+
 #define POST_OF(key)	"POST /mcp HTTP/1.1\r\nHost: a\r\nConnection: close\r\n" JSON \
 	"Authorization: Bearer " key "\r\n"
 
@@ -303,6 +373,8 @@ main(void)
 	tcase_add_test(c, prefix);
 	tcase_add_loop_test(c, key_rate, 0, 2);
 	tcase_add_test(c, address_rate);
+	tcase_add_loop_test(c, address_rate_behind_a_proxy, 0, 2);
+	tcase_add_loop_test(c, plain_http, 0, COUNT(plains));
 	tcase_add_loop_test(c, unknown_key, 0, 3);
 	tcase_add_test(c, unknown_key_gone);
 	tcase_add_test(c, no_keys_yet);

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+#include "web/client.h"
+
+#include "base/clock.h"
+#include "base/counter.h"
+#include "base/log.h"
+#include "web/handlers.h"
+#include "web/page.h"
+#include "web/redirect.h"
+#include "web/route.h"
+
+#include <string.h>
+#include <strings.h>
+
+#define HOPS_MAX	32	/* that we follow; whoever is behind them stays unknown */
+#define TELL_MS		60000
+#define BLANKS		" \t"
+
+/* Once a minute: an operator has to see it, an attacker must not fill the log. */
+static bool
+due(int64_t *told)
+{
+	int64_t now = clock_ms();
+
+	if (*told != 0 && now - *told < TELL_MS)
+		return false;
+	*told = now;
+	return true;
+}
+
+/* Walks the words of all fields of that name from the last one back. */
+struct backwards {
+	const struct http_req *req;
+	const char *name;
+	size_t field;			/* this one and those behind it are read */
+	const char *value, *end;	/* of the field that is being read */
+};
+
+static const char *
+word_before(struct backwards *b, size_t *len)
+{
+	const char *p, *end;
+
+	while (b->value == NULL) {
+		if (b->field == 0)
+			return NULL;
+		b->field--;
+		if (strcmp(b->req->fields[b->field].name, b->name) != 0)
+			continue;
+		b->value = b->req->fields[b->field].value;
+		b->end = b->value + strlen(b->value);
+	}
+	for (p = end = b->end; p > b->value && p[-1] != ','; p--)
+		;
+	if (p == b->value)
+		b->value = NULL;
+	else
+		b->end = p - 1;
+	while (p < end && strchr(BLANKS, *p) != NULL)
+		p++;
+	while (end > p && strchr(BLANKS, end[-1]) != NULL)
+		end--;
+	*len = (size_t)(end - p);
+	return p;
+}
+
+static struct backwards
+backwards(const struct http_req *req, const char *name)
+{
+	return (struct backwards){ .req = req, .name = name, .field = req->nfields };
+}
+
+/* "192.0.2.7", "2001:db8::7", "192.0.2.7:4711", "[2001:db8::7]:4711" */
+static int
+parse_hop(struct address *a, const char *p, size_t len)
+{
+	const char *end;
+
+	if (len > 0 && *p == '[') {
+		end = memchr(p, ']', len);
+		if (end == NULL || (end + 1 < p + len && end[1] != ':'))
+			return -1;
+		return address_parse(a, p + 1, (size_t)(end - p - 1));
+	}
+	end = memchr(p, ':', len);
+	if (end != NULL && memchr(end + 1, ':', len - (size_t)(end + 1 - p)) == NULL)
+		len = (size_t)(end - p);
+	return address_parse(a, p, len);
+}
+
+/* Each trusted hop tells of the one before it; the first that is not trusted is
+ * the client. */
+static void
+follow(struct visit *v, struct address *at)
+{
+	struct backwards b = backwards(v->req, "x-forwarded-for");
+	struct address hop;
+	const char *p;
+	size_t len;
+
+	for (int hops = 0; hops < HOPS_MAX; hops++) {
+		p = word_before(&b, &len);
+		if (p == NULL || parse_hop(&hop, p, len) == -1)
+			return;
+		*at = hop;
+		if (!networks_have(&v->web->conf->proxies, at))
+			return;
+	}
+}
+
+static void
+distrust(struct visit *v)
+{
+	if (http_field(v->req, "x-forwarded-for") == NULL)
+		return;
+	counter_up(CNT_FORWARDED_IGNORED);
+	if (due(&v->web->told_forwarded))
+		log_warn("web", "X-Forwarded-For was ignored; if this is a proxy of yours, add "
+		    "it to TRUSTED_PROXIES; told once a minute peer=%s", v->req->peer);
+}
+
+void
+client_learn(struct visit *v)
+{
+	struct backwards b = backwards(v->req, "x-forwarded-proto");
+	struct address at;
+	const char *p;
+	size_t len;
+
+	memcpy(v->client, v->req->peer, sizeof(v->client));
+	v->host = http_field(v->req, "host");
+	if (address_parse(&at, v->client, strlen(v->client)) == -1 ||
+	    !networks_have(&v->web->conf->proxies, &at)) {
+		distrust(v);
+		return;
+	}
+	follow(v, &at);
+	address_text(&at, v->client);
+	p = word_before(&b, &len);
+	v->plain = p != NULL && len == 4 && strncasecmp(p, "http", 4) == 0;
+	if (http_field_count(v->req, "x-forwarded-host") == 1)
+		v->host = http_field(v->req, "x-forwarded-host");
+}
+
+static void
+send_there(struct visit *v)
+{
+	struct buf url = { 0 };
+
+	if (strcmp(v->route->path, CALLBACK_PATH) == 0)
+		redirect_uri(v->web->conf, &url);
+	else
+		page_url(v->web->conf, v->route->path, &url);
+	if (v->req->query[0] != '\0')
+		buf_fmt(&url, "?%s", v->req->query);
+	http_add(v->req, "Location", url.p);
+	http_add(v->req, "Cache-Control", "no-store");
+	http_reply(v->req, 308, NULL, NULL, 0);
+	buf_wipe(&url);
+}
+
+bool
+client_secure(struct visit *v)
+{
+	bool page = (v->route->guards & ROUTE_PAGE) != 0;
+
+	if (!v->plain || !v->web->conf->base_https ||
+	    (!page && (v->route->guards & GUARD_KEY) == 0))
+		return true;
+	counter_up(CNT_PLAIN_REFUSED);
+	if (due(&v->web->told_plain))
+		log_warn("web", "a proxy took a request over plain http under an https "
+		    "address: let it redirect to https; told once a minute path=%s proxy=%s",
+		    v->route->path, v->req->peer);
+	if (page)
+		send_there(v);
+	else
+		visit_refuse(v, HTTP_ERROR_PLAIN, NULL);
+	return false;
+}

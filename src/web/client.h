@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef WEB_CLIENT_H
+#define WEB_CLIENT_H
+
+#include "web/visit.h"
+
+/* Whose request it is, and how it came to the outermost proxy that we trust: the
+ * one reading of X-Forwarded-For, -Proto and -Host.  They are believed from
+ * TRUSTED_PROXIES alone; what anybody else says is counted and told of. */
+void client_learn(struct visit *v);
+
+/* A proxy took this over plain http although the public address is https: pages
+ * are sent there, what brings a key is refused.  false: answered. */
+bool client_secure(struct visit *v);
+
+#endif
