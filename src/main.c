@@ -8,6 +8,7 @@
 #include "job/job.h"
 #include "master/master.h"
 #include "net/libraries.h"
+#include "net/tls.h"
 #include "store/libraries.h"
 #include "web/web.h"
 #include "worker/worker.h"
@@ -217,6 +218,23 @@ run(const struct command_line *cl, const struct conf_input *in, struct conf *con
 	    master_run(&start);
 }
 
+/* -t: what the files hold that a start would read. */
+static int
+check_files(const struct conf *conf)
+{
+	struct err err;
+	void *tls;
+
+	if (conf->tls_port == 0)
+		return 0;
+	if ((tls = tls_server_load(conf->tls_cert, conf->tls_key, &err)) == NULL) {
+		fprintf(stderr, "slackmcpd: %s\n", err.text);
+		return EX_CONFIG;
+	}
+	tls_server_free(tls);
+	return 0;
+}
+
 static int
 act(const struct command_line *cl, struct conf_env *env)
 {
@@ -224,6 +242,7 @@ act(const struct command_line *cl, struct conf_env *env)
 		.noptions = cl->noptions, .manifest_only = cl->mode == MANIFEST,
 		.store_only = cl->mode == JOB };
 	struct conf *conf = load(&in);
+	int status = 0;
 
 	if (conf == NULL)
 		return EX_CONFIG;
@@ -233,10 +252,10 @@ act(const struct command_line *cl, struct conf_env *env)
 		return run(cl, &in, conf);
 	if (cl->mode == SHOW)
 		conf_each(conf, show_option, NULL);
-	else
+	else if ((status = check_files(conf)) == 0)
 		printf("slackmcpd: the configuration is good\n");
 	conf_free(conf);
-	return 0;
+	return status;
 }
 
 int

@@ -255,27 +255,6 @@ store(struct conf_loading *l)
 		    "write the whole path, since the daemon works in /");
 }
 
-/* Options that have their place and no part yet must not be silent. */
-static void
-not_yet(struct conf_loading *l)
-{
-	const struct conf *c = l->c;
-	const struct {
-		const char *key;
-		bool asked;
-	} options[] = {
-		{ "TLS_PORT", c->tls_port != 0 },
-		{ "TLS_CERT", *c->tls_cert != '\0' },
-		{ "TLS_KEY", *c->tls_key != '\0' },
-	};
-
-	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
-		if (options[i].asked)
-			conf_error(l->report, options[i].key, "it is not served by "
-			    "this version yet: remove it, and let a proxy in front "
-			    "speak TLS");
-}
-
 static void
 accounts(struct conf_loading *l)
 {
@@ -335,6 +314,25 @@ is_any(const char *host)
 }
 
 static void
+tls(struct conf_loading *l)
+{
+	const struct conf *c = l->c;
+	const bool cert = *c->tls_cert != '\0', key = *c->tls_key != '\0';
+
+	if (c->tls_port == 0 && (cert || key))
+		conf_warn(l->report, cert ? "TLS_CERT" : "TLS_KEY", "it is not used: "
+		    "TLS_PORT is off");
+	if (c->tls_port == 0)
+		return;
+	if (!cert || !key)
+		conf_error(l->report, "TLS_PORT", "it needs TLS_CERT and TLS_KEY, and %s "
+		    "not set: name the PEM files of the certificate chain and of its "
+		    "key", cert ? "TLS_KEY is" : key ? "TLS_CERT is" : "both are");
+	if (c->tls_port == c->port)
+		conf_error(l->report, "TLS_PORT", "it is the same as PORT: choose another");
+}
+
+static void
 relations(struct conf_loading *l)
 {
 	const struct conf *c = l->c;
@@ -346,10 +344,11 @@ relations(struct conf_loading *l)
 		conf_warn(l->report, "UPSTREAM_TIMEOUT", "it is not shorter than "
 		    "REQUEST_TIMEOUT: a slow Slack then ends the request without "
 		    "its reason");
-	if (c->admin_port == c->port && (strcmp(c->admin_host, c->host) == 0 ||
+	if (c->admin_port != 0 && (c->admin_port == c->port ||
+	    c->admin_port == c->tls_port) && (strcmp(c->admin_host, c->host) == 0 ||
 	    is_any(c->admin_host) || is_any(c->host)))
-		conf_error(l->report, "ADMIN_PORT", "it is the same as PORT: choose "
-		    "another, or off");
+		conf_error(l->report, "ADMIN_PORT", "it is the same as %s: choose "
+		    "another, or off", c->admin_port == c->port ? "PORT" : "TLS_PORT");
 	if (c->proxy_protocol && c->proxies.count == 0)
 		conf_error(l->report, "PROXY_PROTOCOL", "nobody may send it: name the "
 		    "proxies in TRUSTED_PROXIES");
@@ -383,9 +382,9 @@ static const struct {
 	{ install_allow, DAEMON },
 	{ token_keys, DAEMON | STORE_JOB },
 	{ store, DAEMON | STORE_JOB },
-	{ not_yet, DAEMON },
 	{ accounts, DAEMON | STORE_JOB },
 	{ names, DAEMON | STORE_JOB },
+	{ tls, DAEMON },
 	{ relations, DAEMON },
 	{ no_api_key, DAEMON },		/* the last: it looks at what was found */
 };

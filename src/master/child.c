@@ -16,7 +16,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#define FDS_MAX	(SLOTS_MAX * LISTEN_ADDRESSES + 8)
+#define FDS_MAX	(SLOTS_MAX * 2 * LISTEN_ADDRESSES + 8)
 
 static int
 by_number(const void *a, const void *b)
@@ -109,7 +109,8 @@ run_child(struct master *m, struct child *c, int channel, pid_t master, char **a
 		.keys_are_new = m->keys_are_new, .ca = m->ca,
 		.listeners = m->listen.fds,
 		.nlisteners = m->listen.slots * m->listen.addresses,
-		.addresses = m->listen.addresses, .slot = c->slot, .row = c->row,
+		.addresses = m->listen.addresses, .plain = m->listen.own,
+		.tls = m->tls, .slot = c->slot, .row = c->row,
 		.generation = c->generation, .channel = channel,
 		.region_fresh = m->region_fresh, .argv = argv,
 	};

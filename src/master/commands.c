@@ -87,6 +87,8 @@ show_info(struct master *m, const struct request *req, struct buf *out)
 	put_number(t, "workers configured", m->workers);
 	put_number(t, "workers ready", board_ready(m->region));
 	put_number(t, "sessions", (int64_t)session_count(m->region));
+	if (m->tls != NULL)
+		put_number(t, "certificate days left", certificate_days(m));
 	for (int i = 0; i < GAUGE_COUNT; i++)
 		put_number(t, gauges[i], board_gauge_sum(m->region, (enum board_gauge)i));
 	for (int i = 0; i < CNT_COUNT; i++)

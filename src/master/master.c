@@ -91,6 +91,8 @@ master_up(struct master *m)
 	daemon_tell(&m->starter, 0, "");
 	log_info("master", "slackmcpd %s serves on %s workers=%d", PACKAGE_VERSION,
 	    m->listen.shown[0], m->workers);
+	if (m->tls != NULL)
+		log_info("master", "serves https on %s", m->listen.shown[m->listen.own]);
 	log_info("master", "health %s/health", m->conf->public_base_url);
 	log_info("master", "install %s/slack/install", m->conf->public_base_url);
 	log_info("master", "mcp %s/mcp", m->conf->public_base_url);
@@ -151,6 +153,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	board_stamp();
 	supervise_tick(m);
 	job_tick(m);
+	certificate_tick(m);
 	if (now - m->pruned >= PRUNE_MS) {
 		m->pruned = now;
 		session_prune(m->region);
@@ -196,7 +199,8 @@ set_up(struct master *m, struct err *err)
 	    setup_region(m, err) == -1 || use_board(m, err) == -1)
 		return -1;
 	if (listen_open(&m->listen, c->host, c->port, c->workers, "HOST", "PORT", err) == -1 ||
-	    status_open(m, err) == -1 || control_open(m, err) == -1 ||
+	    certificate_open(m, err) == -1 || status_open(m, err) == -1 ||
+	    control_open(m, err) == -1 ||
 	    setup_keys(m, err) == -1)
 		return -1;
 	setup_ca(m);

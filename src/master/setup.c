@@ -263,5 +263,6 @@ setup_wipe(struct master *m)
 	region_close(m->region);
 	keyring_free(m->keys);
 	tls_ca_free(m->ca);
+	tls_server_free(m->tls);
 	conf_free(m->conf);
 }

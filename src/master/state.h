@@ -61,6 +61,8 @@ struct master {
 	struct keyring *keys;
 	bool keys_are_new;
 	void *ca;
+	void *tls;			/* of TLS_CERT and TLS_KEY; NULL: no TLS */
+	int64_t tls_told;		/* when its end was last looked at */
 	struct listen_set listen, admin_listen;
 	struct http_server *http;
 	struct control *control;
@@ -131,6 +133,14 @@ int setup_region(struct master *m, struct err *err);
 void setup_ca(struct master *m);		/* at a reload too */
 void setup_tune(struct master *m);		/* after a reload */
 void setup_wipe(struct master *m);
+
+/* certificate.c */
+int certificate_open(struct master *m, struct err *err);	/* and its sockets */
+/* What conf names (NULL: no TLS), and that it takes the place of what is served. */
+int certificate_read(const struct conf *conf, void **tls, struct err *err);
+void certificate_use(struct master *m, void *tls);
+int64_t certificate_days(const struct master *m);	/* left; below 0: expired */
+void certificate_tick(struct master *m);	/* warns once a day */
 
 /* master.c */
 void master_stop(struct master *m);		/* TERM, or the command; twice: now */

@@ -6,6 +6,7 @@
 #include "base/counter.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "net/tls.h"
 #include "shm/board.h"
 
 #include <inttypes.h>
@@ -150,6 +151,7 @@ needs_restart(const struct conf *was, const struct conf *now, struct buf *said)
 	const struct { const char *name; bool differs; } rows[] = {
 		{ "HOST", strcmp(was->host, now->host) != 0 },
 		{ "PORT", was->port != now->port },
+		{ "TLS_PORT", was->tls_port != now->tls_port },
 		{ "ADMIN_HOST", strcmp(was->admin_host, now->admin_host) != 0 },
 		{ "ADMIN_PORT", was->admin_port != now->admin_port },
 		{ "CONTROL_SOCKET", strcmp(was->control_socket, now->control_socket) != 0 },
@@ -182,6 +184,7 @@ take_conf(struct master *m, struct buf *said)
 	struct conf_report report = { 0 };
 	struct conf *now = conf_load(m->start->input, &report), *was = m->conf;
 	struct err err;
+	void *tls;
 
 	buf_add(said, report.errors.p, report.errors.len);
 	buf_add(said, report.warnings.p, report.warnings.len);
@@ -194,12 +197,15 @@ take_conf(struct master *m, struct buf *said)
 	/* the preparing job, which is yet to succeed, stores this one */
 	if (m->keys_are_new && now->token_keys.len == 0)
 		secret_copy(&now->token_keys, &was->token_keys);
-	if (setup_limits(m, &err) == -1 || setup_keys(m, &err) == -1) {
+	if (certificate_read(now, &tls, &err) == -1 || setup_limits(m, &err) == -1 ||
+	    setup_keys(m, &err) == -1) {
+		tls_server_free(tls);
 		buf_fmt(said, "%s\n", err.text);
 		m->conf = was;
 		conf_free(now);
 		return -1;
 	}
+	certificate_use(m, tls);
 	conf_free(was);
 	return 0;
 }

@@ -46,6 +46,8 @@ void
 conn_close(struct conn *c)
 {
 	conn_watch(c, 0);
+	if (c->transport->close != NULL)
+		c->transport->close(c);
 	buf_wipe(&c->in);
 	buf_wipe(&c->out);
 	if (c->fd != -1)
@@ -56,6 +58,8 @@ conn_close(struct conn *c)
 void
 conn_watch(struct conn *c, short what)
 {
+	if (c->wants_write && (what & EV_READ) != 0)
+		what |= EV_WRITE;
 	if (what == c->watched)
 		return;
 	if (c->watched != 0)

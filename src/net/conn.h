@@ -12,12 +12,13 @@
 
 /* A stream socket on one plain struct event.  What is written goes out at once;
  * only what the kernel does not take is kept, and only then EV_WRITE is watched.
- * TLS and the PROXY protocol are other rows of functions for the same type. */
+ * TLS (conn_tls.c) is another row of functions for the same type. */
 struct conn;
 struct conn_transport {
 	ssize_t (*read)(struct conn *c, void *p, size_t len);	/* as read(2) */
 	ssize_t (*write)(struct conn *c, const struct iovec *parts, int n);
 	void (*shutdown)(struct conn *c);	/* nothing more will be written */
+	void (*close)(struct conn *c);		/* NULL: nothing to give back */
 };
 extern const struct conn_transport conn_plain;
 
@@ -26,14 +27,19 @@ struct conn {
 	int fd;
 	short watched;
 	bool broken;			/* nothing more will get through */
+	bool wants_write;		/* reading has to write first */
+	bool mistaken;			/* no TLS came where it is spoken: plain now */
 	struct event event;
 	struct buf in;			/* read, and not used yet */
 	struct buf out;			/* from out_at on: not written yet */
 	size_t out_at;
+	void *tls;			/* SSL */
 };
 
 void conn_open(struct conn *c, struct event_base *base, int fd,
     event_callback_fn on_event, void *arg);
+/* Before anything is read: the other side is to begin TLS; server is net/tls.h's. */
+void conn_accept_tls(struct conn *c, void *server);
 void conn_close(struct conn *c);
 
 /* EV_READ, EV_WRITE; 0: nothing.  EV_CLOSED: that the other side leaves while
@@ -41,7 +47,10 @@ void conn_close(struct conn *c);
 void conn_watch(struct conn *c, short what);
 bool conn_left(struct conn *c, short what);
 
-ssize_t conn_read(struct conn *c, void *p, size_t len);	/* 0: not now; -1: the end */
+/* 0: not now; -1: the end.  p has room for CONN_READ_MIN: a whole record of TLS, so
+ * that nothing is left where epoll does not see it. */
+#define CONN_READ_MIN	(16 * 1024)
+ssize_t conn_read(struct conn *c, void *p, size_t len);
 /* Changes parts.  What cannot be written now is kept for conn_flush(). */
 void conn_send(struct conn *c, struct iovec *parts, int n);
 void conn_flush(struct conn *c);

@@ -218,6 +218,11 @@ head_step(struct http_conn *c, const char *p, size_t len)
 	enum http_error e;
 	ssize_t n;
 
+	if (c->conn.mistaken) {
+		c->began = c->s->now;
+		refuse_malformed(c, HTTP_ERROR_HTTPS);
+		return len;
+	}
 	if (c->phase == PHASE_IDLE) {
 		/* RFC 9112, 2.2: old clients send one after a body. */
 		if (!c->blank && len >= 2 && p[0] == '\r' && p[1] == '\n') {

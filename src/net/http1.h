@@ -38,6 +38,7 @@ struct http_conf {
 	int max_connections;		/* of this process */
 	const struct networks *proxies;	/* the PROXY protocol, from these alone; NULL: off */
 	bool hsts;			/* Strict-Transport-Security and upgrade-insecure-requests */
+	void *tls;			/* tls_server_load()'s, for http_server_listen_tls() */
 };
 
 struct http_handler {
@@ -83,8 +84,12 @@ void http_server_free(struct http_server *s);
 /* Accepts on this listening socket (not owned) while it is on.  On EMFILE and
  * at max_connections accepting pauses and comes back by itself. */
 void http_server_listen(struct http_server *s, int fd, bool on);
+/* The same for TLS; turned off by http_server_listen().  The handshake has the time
+ * that a header has; what is no TLS is told so in plain http. */
+void http_server_listen_tls(struct http_server *s, int fd);
 /* A connection made elsewhere (tests: one end of a socketpair). */
 void http_server_adopt(struct http_server *s, int fd, const char *peer);
+void http_server_adopt_tls(struct http_server *s, int fd, const char *peer);
 
 /* Drain: answers with Connection: close from now on, idle connections are closed
  * once they were idle for idle_ms (0: at once).  http_server_idle is true when

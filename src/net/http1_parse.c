@@ -10,6 +10,8 @@
 #define HOST	4u		/* a name or an IPv4 address */
 #define HEX	8u
 
+#define TLS_HANDSHAKE	0x16
+
 static const unsigned char class[256] = {
 	['0' ... '9'] = TOKEN | TARGET | HOST | HEX,
 	['A' ... 'F'] = TOKEN | TARGET | HOST | HEX, ['G' ... 'Z'] = TOKEN | TARGET | HOST,
@@ -58,7 +60,8 @@ http1_scan(struct http1_scan *s, const char *p, size_t len, size_t max,
 {
 	/* TLS, say, is not waited for until its line ends. */
 	if (len > 0 && !is(p[0], TOKEN))
-		return bad(e, HTTP_ERROR_MALFORMED);
+		return bad(e, p[0] == TLS_HANDSHAKE ? HTTP_ERROR_NO_TLS :
+		    HTTP_ERROR_MALFORMED);
 	for (;;) {
 		size_t limit = s->line == 0 && max > HTTP1_LINE_MAX ?
 		    HTTP1_LINE_MAX : max;

@@ -151,6 +151,27 @@ peer_text(const struct sockaddr_storage *sa, char out[48])
 		snprintf(out, 48, "unix");
 }
 
+static void
+adopt(struct http_server *s, int fd, const char *peer, bool tls)
+{
+	struct http_conn *c = mem_new(sizeof(*c));
+
+	evutil_make_socket_nonblocking(fd);
+	c->s = s;
+	c->fresh = true;
+	conn_open(&c->conn, s->base, fd, http1_on_event, c);
+	if (tls)
+		conn_accept_tls(&c->conn, s->conf.tls);
+	snprintf(c->peer, sizeof(c->peer), "%s", peer);
+	s->now = clock_ms();
+	if (s->connections++ == 0)
+		tick_start(s);
+	TAILQ_INSERT_TAIL(&s->all, c, all);
+	counter_up(CNT_CONNECTIONS);
+	http1_proxy_begin(c);
+	http1_settle(c);
+}
+
 /* One connection a call: the others may want some. */
 static void
 on_accept(evutil_socket_t fd, short what, void *arg)
@@ -174,7 +195,7 @@ on_accept(evutil_socket_t fd, short what, void *arg)
 	client = accept4(fd, (struct sockaddr *)&sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (client != -1) {
 		peer_text(&sa, peer);
-		http_server_adopt(s, client, peer);
+		adopt(s, client, peer, l->tls);
 	} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
 	    errno == ENOMEM) {
 		pause_accepting(s, errno);
@@ -200,20 +221,14 @@ listener_find(struct http_server *s, int fd)
 	return NULL;
 }
 
-void
-http_server_listen(struct http_server *s, int fd, bool on)
+static void
+listener_new(struct http_server *s, int fd, bool tls)
 {
-	struct listener *l = listener_find(s, fd);
+	struct listener *l = mem_new(sizeof(*l));
 
-	if (on == (l != NULL))
-		return;
-	if (!on) {
-		listener_free(l);
-		return;
-	}
-	l = mem_new(sizeof(*l));
 	l->s = s;
 	l->fd = fd;
+	l->tls = tls;
 	l->event = event_new(s->base, fd, EV_READ | EV_PERSIST, on_accept, l);
 	if (l->event == NULL)
 		fatal("http: no event for descriptor %d", fd);
@@ -223,22 +238,33 @@ http_server_listen(struct http_server *s, int fd, bool on)
 }
 
 void
+http_server_listen(struct http_server *s, int fd, bool on)
+{
+	struct listener *l = listener_find(s, fd);
+
+	if (on && l == NULL)
+		listener_new(s, fd, false);
+	else if (!on && l != NULL)
+		listener_free(l);
+}
+
+void
+http_server_listen_tls(struct http_server *s, int fd)
+{
+	if (listener_find(s, fd) == NULL)
+		listener_new(s, fd, true);
+}
+
+void
 http_server_adopt(struct http_server *s, int fd, const char *peer)
 {
-	struct http_conn *c = mem_new(sizeof(*c));
+	adopt(s, fd, peer, false);
+}
 
-	evutil_make_socket_nonblocking(fd);
-	c->s = s;
-	c->fresh = true;
-	conn_open(&c->conn, s->base, fd, http1_on_event, c);
-	snprintf(c->peer, sizeof(c->peer), "%s", peer);
-	s->now = clock_ms();
-	if (s->connections++ == 0)
-		tick_start(s);
-	TAILQ_INSERT_TAIL(&s->all, c, all);
-	counter_up(CNT_CONNECTIONS);
-	http1_proxy_begin(c);
-	http1_settle(c);
+void
+http_server_adopt_tls(struct http_server *s, int fd, const char *peer)
+{
+	adopt(s, fd, peer, true);
 }
 
 static int64_t

@@ -65,6 +65,7 @@ struct listener {
 	LIST_ENTRY(listener) next;
 	struct http_server *s;
 	int fd;
+	bool tls;
 	struct event *event;
 };
 
@@ -87,7 +88,7 @@ struct http_server {
 	struct buf head;		/* scratch for the head of an answer */
 	time_t date_at;
 	char date[40];
-	char chunk[16 * 1024];		/* scratch for what is read */
+	char chunk[CONN_READ_MIN];	/* scratch for what is read */
 };
 
 /* http1.c: the life of requests */

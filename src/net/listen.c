@@ -250,7 +250,7 @@ listen_open(struct listen_set *l, const char *host, int port, int slots,
 			    "addresses of %s=%s", host_option, host);
 	if (rc == -1)
 		return -1;
-	l->addresses = p.n;
+	l->addresses = l->own = p.n;
 	l->slots = slots;
 	l->fds = mem_array(NULL, (size_t)slots * (size_t)p.n, sizeof(*l->fds));
 	for (int i = 0; i < slots * p.n; i++)
@@ -272,6 +272,27 @@ listen_close(struct listen_set *l)
 			close(l->fds[i]);
 	free(l->fds);
 	*l = (struct listen_set){ 0 };
+}
+
+void
+listen_join(struct listen_set *l, struct listen_set *more)
+{
+	int both = l->addresses + more->addresses;
+	int *fds = mem_array(NULL, (size_t)(l->slots * both), sizeof(*fds));
+
+	for (int slot = 0; slot < l->slots; slot++) {
+		memcpy(fds + slot * both, l->fds + slot * l->addresses,
+		    sizeof(*fds) * (size_t)l->addresses);
+		memcpy(fds + slot * both + l->addresses, more->fds +
+		    slot * more->addresses, sizeof(*fds) * (size_t)more->addresses);
+	}
+	memcpy(l->shown[l->addresses], more->shown[0],
+	    sizeof(l->shown[0]) * (size_t)more->addresses);
+	free(l->fds);
+	free(more->fds);
+	l->fds = fds;
+	l->addresses = both;
+	*more = (struct listen_set){ 0 };
 }
 
 /* Removes a socket that nobody serves any more. */

@@ -9,10 +9,11 @@
 #define LISTEN_ADDRESSES	4
 
 struct listen_set {
-	int addresses;			/* of the host */
+	int addresses;			/* of a slot */
+	int own;			/* of them its own; the others came by a join */
 	int slots;
 	int *fds;			/* slot * addresses + address */
-	char shown[LISTEN_ADDRESSES][64];	/* "127.0.0.1:8080", for log and errors */
+	char shown[2 * LISTEN_ADDRESSES][64];	/* "127.0.0.1:8080", for log and errors */
 };
 
 /* First a probe bind without SO_REUSEPORT (else a second daemon would share the
@@ -22,6 +23,8 @@ struct listen_set {
 int listen_open(struct listen_set *l, const char *host, int port, int slots,
     const char *host_option, const char *port_option, struct err *err);
 void listen_close(struct listen_set *l);
+/* The sockets of more go behind those of l, slot by slot; more is empty then. */
+void listen_join(struct listen_set *l, struct listen_set *more);
 
 /* A stream socket of the file system with that mode (and group, or -1): removes
  * a dead one first, refuses a live one. */

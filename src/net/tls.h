@@ -4,9 +4,20 @@
 
 #include "base/err.h"
 
+#include <stdint.h>
+
 /* The system's CA bundle, parsed once (25 to 40 ms) by the master before it
  * forks and shared with the workers' curl: an X509_STORE. */
 void *tls_ca_load(struct err *err);
 void tls_ca_free(void *ca);
+
+/* What a server needs: an SSL_CTX with the certificate chain TLS_CERT and its key
+ * TLS_KEY.  Made by the master before it forks, so that every worker knows the
+ * tickets of every other.  The key is nothing for others than its owner and
+ * group; err says which of the two files is wrong, and how. */
+void *tls_server_load(const char *cert, const char *key, struct err *err);
+void tls_server_free(void *server);
+/* From when to when the certificate is good, as time(2) counts. */
+void tls_server_dates(const void *server, int64_t *begins, int64_t *ends);
 
 #endif

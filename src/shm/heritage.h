@@ -16,6 +16,8 @@ struct heritage {
 	void *ca;			/* X509_STORE of net/tls.h */
 	const int *listeners;		/* one per slot and address: slot * addresses + a */
 	int nlisteners, addresses;
+	int plain;			/* of a slot's addresses; the others speak TLS */
+	void *tls;			/* tls_server_load()'s; NULL: no TLS */
 	int slot;			/* -1: a job */
 	int row;			/* of the board */
 	unsigned generation;

@@ -75,7 +75,10 @@ accept_on(struct worker *w, int slot, bool on)
 		if (w->accepting[i] == on)
 			continue;
 		w->accepting[i] = on;
-		http_server_listen(w->http, w->h->listeners[i], on);
+		if (on && a >= w->h->plain)
+			http_server_listen_tls(w->http, w->h->listeners[i]);
+		else
+			http_server_listen(w->http, w->h->listeners[i], on);
 	}
 }
 
@@ -280,7 +283,7 @@ open_http(struct worker *w)
 		.max_header = (size_t)c->max_header, .max_body = (size_t)c->max_body,
 		.max_connections = (c->max_connections + c->workers - 1) / c->workers,
 		.proxies = c->proxy_protocol ? &c->proxies : NULL,
-		.hsts = c->base_https && !c->base_loopback };
+		.hsts = c->base_https && !c->base_loopback, .tls = w->h->tls };
 
 	w->box = (struct toolbox){ .slack = &w->slack };
 	w->mcp = mcp_new(c, w->h->region, &w->box);
