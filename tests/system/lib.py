@@ -169,6 +169,7 @@ class Daemon:
         os.chmod(self.asan, 0o777)
         self.port, self.admin_port = free_port(), free_port()
         self.base = f"http://127.0.0.1:{self.port}"
+        self.tls = self.tls_port = None     # an ssl.SSLContext of its clients
         self.run_dir = os.path.join(self.dir, "run")
         self.state_dir = os.path.join(self.dir, "state")
         self.socket = os.path.join(self.run_dir, "control.sock")

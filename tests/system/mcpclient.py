@@ -45,11 +45,19 @@ def keep(daemon, answer, hide=()):
     daemon.suite.said(head.encode() + answer.body)
 
 
+def connection(daemon, port=None, timeout=40):
+    """Over https when the daemon is reached so (daemon.tls)."""
+    if daemon.tls and port is None:
+        return http.client.HTTPSConnection(
+            "127.0.0.1", daemon.tls_port, timeout=timeout, context=daemon.tls)
+    return http.client.HTTPConnection("127.0.0.1", port or daemon.port,
+                                      timeout=timeout)
+
+
 def ask(daemon, method, path, body=None, headers=(), timeout=40, port=None,
         fail=True, conn=None):
     """One request; on a connection of its own unless conn is given."""
-    c = conn or http.client.HTTPConnection("127.0.0.1", port or daemon.port,
-                                           timeout=timeout)
+    c = conn or connection(daemon, port, timeout)
     try:
         c.request(method, path, body, dict(headers))
         r = c.getresponse()
@@ -121,8 +129,7 @@ class Client:
         again = self.conn is not None
         while True:
             if self.conn is None:
-                self.conn = http.client.HTTPConnection(
-                    "127.0.0.1", self.daemon.port, timeout=timeout)
+                self.conn = connection(self.daemon, timeout=timeout)
             try:
                 a = ask(self.daemon, "POST", "/mcp", body, h, conn=self.conn)
                 break
@@ -264,7 +271,11 @@ class Browser:
                        if host == u.hostname and u.path.startswith(path)]
             if cookies:
                 h["Cookie"] = "; ".join(cookies)
-            c = http.client.HTTPConnection(u.hostname, u.port, timeout=60)
+            if u.scheme == "https":
+                c = http.client.HTTPSConnection(u.hostname, u.port, timeout=60,
+                                                context=self.daemon.tls)
+            else:
+                c = http.client.HTTPConnection(u.hostname, u.port, timeout=60)
             c.request("GET", u.path + ("?" + u.query if u.query else ""),
                       headers=h)
             r = c.getresponse()
@@ -272,7 +283,7 @@ class Browser:
             c.close()
             a.url = u.geturl()
             self.seen.append(a)
-            if u.port == self.daemon.port:
+            if u.port in (self.daemon.port, self.daemon.tls_port):
                 keep(self.daemon, a)
                 self.take(u, a)
             if not (follow and a.status in (301, 302, 303, 307, 308)):
