@@ -7,6 +7,7 @@ import itertools
 import json
 import re
 import socket
+import ssl
 import urllib.parse
 
 LEGACY = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
@@ -43,6 +44,17 @@ class Answer:
 def keep(daemon, answer, hide=()):
     head = "".join(f"{k}: {v}\n" for k, v in answer.headers if k not in hide)
     daemon.suite.said(head.encode() + answer.body)
+
+
+def trusting(*certs, version=None):
+    """A client's context that knows these."""
+    ctx = ssl.create_default_context()
+    for cert in certs:
+        ctx.load_verify_locations(cert)
+    if version:
+        ctx.set_ciphers("DEFAULT@SECLEVEL=0")
+        ctx.minimum_version = ctx.maximum_version = version
+    return ctx
 
 
 def connection(daemon, port=None, timeout=40):

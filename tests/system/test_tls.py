@@ -13,7 +13,7 @@ import time
 
 import lib
 import mcpclient
-from mcpclient import Legacy, Modern, get, raw
+from mcpclient import Legacy, Modern, get, raw, trusting
 
 
 def certificate(folder, name, days=90, ago=0):
@@ -28,17 +28,6 @@ def certificate(folder, name, days=90, ago=0):
         check=True, capture_output=True, timeout=60)
     os.chmod(key, 0o600)
     return cert, key
-
-
-def trusting(*certs, version=None):
-    """A client's context that knows these."""
-    ctx = ssl.create_default_context()
-    for cert in certs:
-        ctx.load_verify_locations(cert)
-    if version:
-        ctx.set_ciphers("DEFAULT@SECLEVEL=0")
-        ctx.minimum_version = ctx.maximum_version = version
-    return ctx
 
 
 class Case(lib.Suite):
