@@ -204,7 +204,8 @@ class Levels(lib.Suite):
             self.assertRegex(done.stdout + done.stderr, "(?i)permitted|allowed|may")
         self.assertEqual(get(d, "/ready").status, 200)
         done = self.as_user(d, 4321, 4321, "show", "info")
-        self.assertNotEqual(done.returncode, 0)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("CONTROL_GROUP", done.stderr)
         d.stop()
 
     def test_stop(self):
