@@ -146,6 +146,7 @@ class Lists(ToolSuite):
         self.assertNotIn("CAHIDDEN01", text)
         form = self.calls("conversations.list")[0]["form"]
         self.assertIn("public_channel", form["types"])
+        self.assertEqual(form["team_id"], "T0ACME0001")     # for org tokens
         self.assertEqual(self.calls()[0]["type"],
                          "application/x-www-form-urlencoded")
         self.assertEqual(self.calls()[0]["http"], "POST")
@@ -739,6 +740,9 @@ class Scopes(lib.Suite):
                 self.assertTrue(t.error, t)
                 self.assertIn(scope, t.text)
                 self.assertIn("/slack/install", t.text)
+            # it is known from the install: Slack is not asked
+            self.assertEqual(slack.calls("chat.postMessage") +
+                             slack.calls("conversations.history"), [])
         d.stop()
 
     def test_revoked(self):
@@ -804,6 +808,28 @@ class Caps(ToolSuite):
         self.assertGreaterEqual(sum(t.ok for t in got), 4, got)
         for t in refused:
             self.assertRegex(t.text, "under way")
+        lib.wait_until("nothing leaked", lambda: self.lists(limit=1).ok, 5)
+
+
+class CapOfAll(ToolSuite):
+    ENV = {"MAX_CALLS": "3", "WORKERS": "2"}
+
+    def test_the_daemon_has_a_limit(self):
+        self.slack.fault("conversations.list", "slow", seconds=2, times=3)
+        keys = [self.d.key_add(f"of-all-{i}", "--workspaces", "T0ACME0001")
+                for i in range(6)]
+
+        def one(key):
+            with Legacy(self.d, key).begin() as c:
+                return c.tool("slack_list_channels", limit=1)
+        with concurrent.futures.ThreadPoolExecutor(6) as pool:
+            runs = [pool.submit(one, k) for k in keys[:3]]
+            self.assertEqual(len(self.slack.wait_calls(
+                "conversations.list", 3, self.since)), 3)
+            for k in keys[3:]:
+                self.bad(one(k), "(?i)again in a few seconds")
+            for r in runs:
+                self.good(r.result())
         lib.wait_until("nothing leaked", lambda: self.lists(limit=1).ok, 5)
 
 
