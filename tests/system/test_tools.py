@@ -833,6 +833,44 @@ class CapOfAll(ToolSuite):
         lib.wait_until("nothing leaked", lambda: self.lists(limit=1).ok, 5)
 
 
+class Turns(ToolSuite):
+    """Under the planned rates: one post a second and channel, three at once."""
+    ENV = {"BUDGET_SCALE": "1"}
+
+    def test_posts_wait_for_their_turn(self):
+        for i in range(4):
+            self.good(self.post(f"turn {i}", "CABULK0004"))
+        times = [c["time"] for c in self.calls("chat.postMessage")]
+        self.assertGreaterEqual(times[3] - times[0], 0.9)
+        began = self.slack.mark()
+        self.good(self.post("elsewhere", "CABULK0006"))     # its own turn
+        self.assertLess(self.slack.calls(since=began)[0]["time"] - times[3], 0.9)
+
+    def test_client_leaves_before_its_turn(self):
+        """Nothing was sent, so an equal call may post."""
+        for i in range(3):
+            self.good(self.post(f"fills {i}", "CABULK0008"))
+        c = Legacy(self.d, self.key).begin()
+        body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call",
+                           "params": {"name": "slack_post_message", "arguments": {
+                               "channel_id": "CABULK0008", "text": "not its turn",
+                               "idempotency_key": "turn"}}})
+        c.conn.request("POST", "/mcp", body, c.heads({
+            "Authorization": f"Bearer {self.key}",
+            "Content-Type": "application/json"}))
+        info = r"wait for the budget\s+%d\b"
+        lib.wait_until("it waits", lambda: re.search(
+            info % 1, self.d.ctl("show", "info").stdout), 5)
+        c.close()
+        lib.wait_until("it is gone", lambda: re.search(
+            info % 0, self.d.ctl("show", "info").stdout), 5)
+        self.assertEqual(self.in_channel("CABULK0008", "not its turn"), 0)
+        t = lib.wait_until("an equal call posts", lambda: (x := self.post(
+            "not its turn", "CABULK0008", idempotency_key="turn")).ok and x, 5)
+        self.assertNotRegex(t.text, "(?i)earlier")
+        self.assertEqual(self.in_channel("CABULK0008", "not its turn"), 1)
+
+
 class RateLimited(ToolSuite):
     def test_429_is_waited_for(self):
         self.slack.fault("conversations.list", "ratelimited", retry_after=1)
