@@ -480,6 +480,16 @@ class Posts(ToolSuite):
                              text="once", idempotency_key="i-1"))
         self.assertEqual(self.in_channel("CARANDOM01", "once"), 3)
 
+    def test_sql_is_only_text(self):
+        for i, key in enumerate(("';DROP/**/TABLE/**/posts;--", "'OR'1'='1", "%", "\\",
+                                 "\"x\"")):
+            first = self.post(f"sql {i}", idempotency_key=key)
+            self.good(first)
+            self.assertEqual(self.post(f"sql {i}", idempotency_key=key).ts(),
+                             first.ts())
+        self.bad(self.lists(team_id="' OR '1'='1"))
+        self.assertEqual(self.c.tool("slack_list_workspaces").ok, True)
+
     def test_repeat_in_a_legacy_session(self):
         """Same session, id, tool and arguments: the same call."""
         args = {"channel_id": "CARANDOM01", "text": "twice sent"}
