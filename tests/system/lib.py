@@ -405,9 +405,17 @@ class Suite(unittest.TestCase):
         problems += [f"{name} stands in {path}"
                      for path, name in cls.secrets.search(
                          cls.dir, skip=cls.may_hold_secrets)]
+        texts = Secrets()
+        for text in cls.private:
+            texts.add(f"text {text!r}", text)
+        problems += [f"{name} stands in {path}"
+                     for path, name in texts.search(cls.dir)
+                     if path.endswith(".log")]
         cls.clear()
         if problems:
             raise AssertionError("\n".join(problems))
 
+    # text of messages: answers have it, no log may
+    private = ()
     # files of the suite's folder that hold a secret on purpose
     may_hold_secrets = ("token.keys", "token.keys.away", "secret.conf")

@@ -16,6 +16,8 @@ from mcpclient import Legacy, Modern
 class ToolSuite(lib.Suite):
     """One workspace, one narrow key, both clients."""
     ENV = {}
+    private = ("heliotrope", "who is for lunch?", "Grüße aus", "an answer",
+               "before the kill", "twice sent", "plan.pdf")
 
     @classmethod
     def begin(cls):
