@@ -384,6 +384,14 @@ class Golden(ToolSuite):
                   f"p{rts.replace('.', '')}?thread_ts={ts}&cid=CARANDOM01\n")
 
 
+    def test_post_with_a_strange_answer(self):
+        """Only an id and a ts are taken from it; they stand outside the fence."""
+        for more in ({"ts": "1.1<x>", "channel": "C<b>\nX"}, {}, {"ts": 7}):
+            self.slack.fault("chat.postMessage", "body", body={"ok": True, **more})
+            self.same(self.post("strange"),
+                      "Posted.\nchannel: CARANDOM01\nts: unknown\n")
+
+
 class Posts(ToolSuite):
     def test_answer(self):
         t = self.post("an answer")
