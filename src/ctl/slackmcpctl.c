@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#define WAIT_S		60	/* the daemon has shorter deadlines of its own */
 #define ANSWER_MAX	(16 * 1024 * 1024)
 
 static int
@@ -44,6 +46,7 @@ default_socket(char *out, size_t len)
 static int
 dial(const char *path)
 {
+	const struct timeval wait = { .tv_sec = WAIT_S };
 	struct sockaddr_un to = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -52,6 +55,10 @@ dial(const char *path)
 		return -1;
 	}
 	memcpy(to.sun_path, path, strlen(path) + 1);
+	if (fd != -1) {
+		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
+		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait));
+	}
 	if (fd != -1 && connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0)
 		return fd;
 	fprintf(stderr, "slackmcpctl: %s: %s%s\n", path, strerror(errno),
@@ -97,7 +104,20 @@ ask(int fd, const struct buf *line, struct buf *answer)
 			break;
 		answer->len += (size_t)n;
 	}
-	return n == 0 && sent == line->len ? 0 : -1;
+	return n == 0 && sent == line->len && answer->len > 0 ? 0 : -1;
+}
+
+static void
+complain(const char *path, int e, const struct buf *answer)
+{
+	if (e == EAGAIN)
+		fprintf(stderr, "slackmcpctl: %s: no answer in %d s; see the log\n", path,
+		    WAIT_S);
+	else if (answer->len > 0)
+		fprintf(stderr, "slackmcpctl: %s: the answer is cut off\n", path);
+	else
+		fprintf(stderr, "slackmcpctl: %s: closed without an answer (root, the "
+		    "daemon's user or CONTROL_GROUP may ask; 32 at one time)\n", path);
 }
 
 static int
@@ -129,6 +149,7 @@ main(int argc, char **argv)
 	char path[512];
 	int c, fd, json = 0, status = 1;
 
+	signal(SIGPIPE, SIG_IGN);
 	default_socket(path, sizeof(path));
 	while ((c = getopt_long(argc, argv, "+s:jhV", options, NULL)) != -1) {
 		if (c == 's')
@@ -147,8 +168,9 @@ main(int argc, char **argv)
 	if (line.over)
 		fprintf(stderr, "slackmcpctl: the command is longer than 4096 bytes\n");
 	else if ((fd = dial(path)) != -1) {
+		errno = 0;
 		if (ask(fd, &line, &answer) == -1)
-			fprintf(stderr, "slackmcpctl: %s: %s\n", path, strerror(errno));
+			complain(path, errno, &answer);
 		else
 			status = show(&answer);
 		close(fd);

@@ -129,7 +129,7 @@ region_conf(const struct master *m, struct region_conf *rc, char *path, size_t l
 		.max_sessions_per_key = c->max_sessions_per_key,
 		.session_ttl_ms = c->session_ttl_ms, .session_max_ms = c->session_max_ms,
 		/* fixed: a restart with other WORKERS keeps the sessions */
-		.rows = SLOTS_MAX * 2 + 8 };
+		.rows = SLOTS_MAX * GENERATIONS_MAX + 8 };
 }
 
 int

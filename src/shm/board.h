@@ -19,7 +19,7 @@ enum board_state {
 };
 
 #define BOARD_GAUGES(X) \
-	X(CONNECTIONS, "connections") \
+	X(CONNECTIONS, "connections open") \
 	X(REQUESTS, "requests in work") \
 	X(CALLS, "tool calls") \
 	X(SLACK, "requests at Slack") \

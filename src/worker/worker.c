@@ -40,7 +40,8 @@ drain(struct worker *w, int64_t ms, int64_t idle_ms)
 	if (w->drain_until != 0) {
 		if (until < w->drain_until) {
 			w->drain_until = until;
-			http_server_drain(w->http, idle_ms);
+			if (w->http != NULL)
+				http_server_drain(w->http, idle_ms);
 		}
 		return;
 	}
@@ -53,17 +54,27 @@ drain(struct worker *w, int64_t ms, int64_t idle_ms)
 }
 
 /* What finishes without a listener (DESIGN 5) is waited for beyond the deadline:
- * each has its own. */
+ * each has its own.  So has what it leaves to the store. */
 static bool
 has_ended(struct worker *w)
 {
 	struct board_row row;
+	int64_t now = clock_ms();
 
-	if (w->drain_until == 0 || !board_get(w->h->region, w->h->row, &row))
+	if (w->drain_until == 0)
 		return false;
-	if (row.gauges[GAUGE_DETACHED] > 0)
+	if (w->http != NULL && !http_server_idle(w->http)) {
+		if (now < w->drain_until)
+			return false;
+		http_server_free(w->http);	/* nobody listens from here on */
+		w->http = NULL;
+	}
+	if (!board_get(w->h->region, w->h->row, &row) || row.gauges[GAUGE_DETACHED] > 0)
 		return false;
-	return http_server_idle(w->http) || clock_ms() >= w->drain_until;
+	if (w->settled == 0)
+		w->settled = now;
+	return row.gauges[GAUGE_STORE] == 0 ||
+	    now - w->settled >= w->h->conf->store_timeout;
 }
 
 static void
@@ -109,8 +120,8 @@ tell_ready(struct worker *w)
 static void
 tell_gauges(struct worker *w)
 {
-	size_t connections = http_server_connections(w->http);
-	size_t requests = http_server_requests(w->http);
+	size_t connections = w->http != NULL ? http_server_connections(w->http) : 0;
+	size_t requests = w->http != NULL ? http_server_requests(w->http) : 0;
 
 	board_gauge(GAUGE_CONNECTIONS, (int64_t)connections - (int64_t)w->connections);
 	board_gauge(GAUGE_REQUESTS, (int64_t)requests - (int64_t)w->requests);

@@ -244,7 +244,12 @@ class Daemon:
             if self.proc and self.proc.poll() is not None:
                 raise AssertionError(
                     f"ended with {self.proc.returncode}:\n{self.tail()}")
-            return get(self, "/ready", timeout=5, fail=False).status == 200
+            if get(self, "/ready", timeout=5, fail=False).status != 200:
+                return False
+            # one worker is enough for that; tests count on all
+            health = get(self, "/health", timeout=5, fail=False, port=self.admin_port)
+            return health.status != 200 or (
+                (w := health.json["workers"])["ready"] == w["configured"])
         try:
             wait_until("/ready answers 200", ready, seconds)
         except AssertionError as e:
@@ -406,9 +411,17 @@ class Suite(unittest.TestCase):
         problems += [f"{name} stands in {path}"
                      for path, name in cls.secrets.search(
                          cls.dir, skip=cls.may_hold_secrets)]
+        texts = Secrets()
+        for text in cls.private:
+            texts.add(f"text {text!r}", text)
+        problems += [f"{name} stands in {path}"
+                     for path, name in texts.search(cls.dir)
+                     if path.endswith(".log")]
         cls.clear()
         if problems:
             raise AssertionError("\n".join(problems))
 
+    # text of messages: answers have it, no log may
+    private = ()
     # files of the suite's folder that hold a secret on purpose
     may_hold_secrets = ("token.keys", "token.keys.away", "secret.conf")

@@ -178,11 +178,11 @@ class Control(lib.Suite):
 
 @unittest.skipUnless(os.getuid() == 0, "needs root")
 class Levels(lib.Suite):
-    def as_user(self, d, uid, gid, *args):
+    def as_user(self, d, uid, gid, *args, more=()):
         return subprocess.run(
             [lib.program("slackmcpctl"), "-s", d.socket, *args],
             capture_output=True, text=True, timeout=30, check=False, user=uid,
-            group=gid, extra_groups=[], env={"PATH": "/usr/bin:/bin"})
+            group=gid, extra_groups=list(more), env={"PATH": "/usr/bin:/bin"})
 
     def test_group_only_shows(self):
         d = self.daemon(self.fake(), env={"CONTROL_GROUP": "daemon"}).start()
@@ -192,6 +192,11 @@ class Levels(lib.Suite):
         self.assertEqual((stat.S_IMODE(st.st_mode), st.st_gid), (0o660, gid))
         done = self.as_user(d, 4321, gid, "show", "info")
         self.assertEqual(done.returncode, 0, done.stderr)
+        # a member by a further group; nobody's NSS is asked
+        done = self.as_user(d, 4321, 4321, "show", "info", more=(4322, gid))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        done = self.as_user(d, 4321, 4321, "stop", more=(gid,))
+        self.assertEqual(done.returncode, 1, done.stderr)
         for args in (("stop",), ("reload",), ("key", "add", "x"),
                      ("install", "revoke", "T0ACME0001"), ("key", "revoke", "x")):
             done = self.as_user(d, 4321, gid, *args)
@@ -199,7 +204,8 @@ class Levels(lib.Suite):
             self.assertRegex(done.stdout + done.stderr, "(?i)permitted|allowed|may")
         self.assertEqual(get(d, "/ready").status, 200)
         done = self.as_user(d, 4321, 4321, "show", "info")
-        self.assertNotEqual(done.returncode, 0)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("CONTROL_GROUP", done.stderr)
         d.stop()
 
     def test_stop(self):

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import threading
 import time
 import unittest
@@ -303,6 +304,39 @@ class Kill(lib.Suite):
                 "Authorization": f"Bearer {d.key}",
                 "Content-Type": "application/json"}))
             self.assertTrue(slack.wait_calls("chat.postMessage", 1))
+
+    def test_term_waits_for_what_must_finish(self):
+        """A post and an OAuth code that Slack has got outlive DRAIN_TIMEOUT: the
+        client hears nothing any more, the store knows."""
+        slack = self.fake()
+        d = self.daemon(slack, env={"DRAIN_TIMEOUT": "500ms"}).start()
+        mcpclient.install(d)
+        for method in ("chat.postMessage", "oauth.v2.access"):
+            slack.fault(method, "slow", seconds=4)
+        since = slack.mark()
+
+        def post():
+            with Legacy(d).begin() as c:
+                c.tool("slack_post_message", channel_id="CAGENERAL1", text="last")
+
+        def install():
+            mcpclient.install(d, "T0BETA0001")
+
+        threading.excepthook = lambda *_: None
+        threads = [threading.Thread(target=t) for t in (post, install)]
+        for t in threads:
+            t.start()
+        self.assertTrue(slack.wait_calls("chat.postMessage", 1, since))
+        self.assertTrue(slack.wait_calls("oauth.v2.access", 1, since))
+        d.stop()
+        for t in threads:
+            t.join()
+        db = sqlite3.connect(os.path.join(d.state_dir, "slackmcpd.db"))
+        self.assertEqual(db.execute("SELECT state FROM posts").fetchall(),
+                         [("posted",)])
+        self.assertEqual(db.execute("SELECT COUNT(*) FROM installs").fetchall(),
+                         [(2,)])
+        db.close()
 
     def test_second_term_ends_now(self):
         slack = self.fake()

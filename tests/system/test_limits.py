@@ -289,6 +289,23 @@ class Deadlines(lib.Suite):
         self.assertEqual(status, 408)
         self.assertLess(took, 6 * lib.SLOW)
 
+    def test_slow_ones_hold_nobody(self):
+        """Slowloris: 200 that never end, and others are served."""
+        slow = []
+        try:
+            for _ in range(200):
+                s = socket.create_connection(("127.0.0.1", self.d.port), 20)
+                s.sendall(b"POST /mcp HTTP/1.1\r\nHost: x\r\nContent-Le")
+                slow.append(s)
+            for _ in range(20):
+                self.assertEqual(get(self.d, "/health", timeout=5).status, 200)
+            for s in slow:      # and all are told, and closed
+                s.settimeout(10 * lib.SLOW)
+                self.assertEqual(status_of(s.recv(100)), 408)
+        finally:
+            for s in slow:
+                s.close()
+
     def test_idle(self):
         with socket.create_connection(("127.0.0.1", self.d.port), 20) as s:
             s.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")

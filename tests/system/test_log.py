@@ -17,7 +17,8 @@ class Log(lib.Suite):
     def test_json_lines(self):
         d = self.daemon(self.fake()).start()
         mcpclient.install(d)
-        with Legacy(d).begin() as c:
+        key = d.key_add("log-agent", "--workspaces", "T0ACME0001")
+        with Legacy(d, key).begin() as c:
             a = c.tool("slack_list_channels", limit=2).answer
             request_id = a.header("X-Request-Id")
             session = c.session
@@ -34,7 +35,7 @@ class Log(lib.Suite):
         self.assertTrue(mine, "the request id is in no line")
         line = next(r for r in mine if "/mcp" in json.dumps(r))
         text = json.dumps(line)
-        for word in ("POST", "200"):
+        for word in ("POST", "200", "ms=", "log-agent", "tools/call"):
             self.assertIn(word, text)
         self.assertIn(session[:8], text)
         self.assertNotIn(session, d.logs())

@@ -87,6 +87,23 @@ class Matrix(lib.Suite):
             t = c.tool("slack_list_channels", **args)
             self.judge(row, "slack_list_channels", args, t, since, team)
 
+    def test_lists_show_what_is_granted(self):
+        """Page for page, of every kind, nothing but the key's channels."""
+        for c in (self.legacy["narrow"], self.modern["narrow"]):
+            seen, cursor = set(), None
+            while True:
+                t = c.tool("slack_list_channels", limit=20, exclude_archived=False,
+                           types="public_channel,private_channel,im",
+                           **({"cursor": cursor} if cursor else {}))
+                self.assertTrue(t.ok, t)
+                seen |= set(re.findall(r"\b[CGD]A[A-Z0-9]{8}\b", t.text))
+                self.assertNotIn("random", t.text)
+                found = re.search(r"cursor=(\S+)", t.text)
+                if not found:
+                    break
+                cursor = found.group(1)
+            self.assertEqual(seen, {"CAGENERAL1"})
+
     def test_channels(self):
         for row, channel, tool, era in itertools.product(
                 KEYS, CHANNELS, ("slack_get_channel_history",

@@ -5,6 +5,7 @@ import glob
 import json
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -160,6 +161,15 @@ class Problems(lib.Suite):
         for scope in ("chat:write", "channels:history", "channels:read"):
             self.assertIn(scope, scopes)
 
+    def test_the_examples_placeholders_are_named(self):
+        example = os.path.join(lib.HERE, "../../etc/slackmcpd.env.example")
+        d = self.daemon(env={n: None for n in FIVE})
+        done = d.run("-t", "-c", example)
+        self.assertEqual(done.returncode, 78)
+        for name in FIVE:
+            if name != "SLACK_SCOPES":
+                self.assertIn(name, done.stderr)
+
     def test_usage(self):
         d = self.daemon()
         done = d.run("--nonsense")
@@ -169,7 +179,7 @@ class Problems(lib.Suite):
 class Start(lib.Suite):
     """What a running daemon is."""
 
-    def drop_to_nobody(self, d):
+    def drop_to_nobody(self, d, **more):
         """Runs it as an ordinary user, with the five variables alone."""
         os.makedirs(os.path.join(d.dir, "home"), exist_ok=True)
         os.makedirs(os.path.join(d.dir, "xdg"), exist_ok=True)
@@ -186,7 +196,7 @@ class Start(lib.Suite):
                  "-o", f"admin_port={d.admin_port}"],
                 env=env, cwd="/", stdin=subprocess.DEVNULL, stdout=err,
                 stderr=err, start_new_session=True, user=NOBODY, group=NOBODY,
-                extra_groups=[])
+                extra_groups=[], **more)
 
     @unittest.skipUnless(os.getuid() == 0, "needs root")
     def test_five_variables_as_an_ordinary_user(self):
@@ -196,6 +206,46 @@ class Start(lib.Suite):
         d.wait_ready()
         self.assertTrue(os.path.isdir(os.path.join(d.dir, "home/.local/state")))
         d.stop()
+
+    @unittest.skipUnless(os.getuid() == 0, "needs root")
+    def test_too_few_descriptors(self):
+        d = self.daemon(env={"RUN_DIR": None, "STATE_DIR": None,
+                             "CONTROL_SOCKET": None})
+        limit = (200, 200)
+        d.proc = self.drop_to_nobody(d, preexec_fn=lambda: resource.setrlimit(
+            resource.RLIMIT_NOFILE, limit))
+        self.assertEqual(d.wait(60), 78, d.tail())
+        self.assertIn("MAX_CONNECTIONS", d.logs())
+        d.stop(78)
+
+    def test_host(self):
+        six = os.path.exists("/proc/net/if_inet6") and \
+            "00000000000000000000000000000001" in open(
+                "/proc/net/if_inet6", encoding="ascii").read()
+        for host, addresses in (
+                ("localhost", ("127.0.0.1", "::1")), ("127.0.0.1", ("127.0.0.1",)),
+                ("0.0.0.0", ("127.0.0.1",)), ("*", ("127.0.0.1", "::1")),
+                ("::", ("::1",)), ("::1", ("::1",))):
+            if not six and ":" in host:
+                continue
+            with self.subTest(host):
+                d = self.daemon(env={"HOST": host})
+                d.spawn("-f")
+                for a in addresses:
+                    if ":" in a and not six:
+                        continue
+
+                    def answers(a=a):
+                        if d.proc.poll() is not None:
+                            raise AssertionError(d.tail())
+                        try:
+                            with socket.create_connection((a, d.port), 5) as s:
+                                s.sendall(b"GET /ready HTTP/1.0\r\n\r\n")
+                                return s.recv(12).endswith(b" 200")
+                        except OSError:
+                            return False
+                    lib.wait_until(f"{a} answers", answers, 30)
+                d.stop()
 
     def test_foreground_prints_where_it_is(self):
         d = self.daemon().start()

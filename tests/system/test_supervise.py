@@ -3,6 +3,7 @@
 wrong moment: signals during the start, a store that is held, reloads that change
 what a reload may change and what it may not."""
 import os
+import pwd
 import resource
 import shutil
 import signal
@@ -227,6 +228,55 @@ class Start(Base):
         lib.wait_until("/ready is 200", lambda: get(
             d, "/ready", fail=False).status == 200, 60)
         d.stop()
+
+    @unittest.skipUnless(ROOT, "needs root")
+    def test_the_disk_is_full(self):
+        """Serves degraded, and comes up by itself when there is room."""
+        d = self.daemon()
+        os.makedirs(d.state_dir)
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size=2m,mode=700,uid={NOBODY},"
+                           f"gid={NOBODY}", "none", d.state_dir], check=False,
+                          capture_output=True).returncode:
+            self.skipTest("mount is not allowed here")
+        if pwd.getpwnam("nobody").pw_uid != NOBODY or "slackmcpd" in [
+                u.pw_name for u in pwd.getpwall()]:
+            d.env["RUN_USER"] = "nobody"
+        ballast = os.path.join(d.state_dir, "ballast")
+        try:
+            with open(ballast, "wb", buffering=0) as f:
+                try:
+                    while f.write(b"x" * 4096):
+                        pass
+                except OSError:
+                    pass
+            d.start(ready=False)
+            lib.wait_until("it serves degraded", lambda: (a := get(
+                d, "/health", fail=False)).status == 200 and
+                a.json["status"] == "degraded", 30)
+            self.assertEqual(get(d, "/ready", fail=False).status, 503)
+            os.unlink(ballast)
+            lib.wait_until("/ready is 200", lambda: get(
+                d, "/ready", fail=False).status == 200, 60)
+            d.stop()
+        finally:
+            d.give_up()
+            subprocess.run(["umount", d.state_dir], check=True)
+
+    def test_rollback_and_migrate(self):
+        d = self.used()
+        done = d.run("--rollback")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("migration 0", done.stdout)
+        copies = [f for f in os.listdir(d.state_dir) if ".before-" in f]
+        self.assertEqual(len(copies), 1)
+        self.assertEqual(stat.S_IMODE(os.stat(os.path.join(
+            d.state_dir, copies[0])).st_mode), 0o600)
+        done = d.run("--rollback")
+        self.assertNotEqual(done.returncode, 0)
+        done = d.run("--migrate")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stdout, "migration [1-9]")
+        d.start().stop()
 
     def test_term_during_the_start(self):
         d = self.used(env={"STORE_TIMEOUT": "30"})

@@ -16,6 +16,8 @@ from mcpclient import Legacy, Modern
 class ToolSuite(lib.Suite):
     """One workspace, one narrow key, both clients."""
     ENV = {}
+    private = ("heliotrope", "who is for lunch?", "Grüße aus", "an answer",
+               "before the kill", "twice sent", "plan.pdf")
 
     @classmethod
     def begin(cls):
@@ -146,6 +148,7 @@ class Lists(ToolSuite):
         self.assertNotIn("CAHIDDEN01", text)
         form = self.calls("conversations.list")[0]["form"]
         self.assertIn("public_channel", form["types"])
+        self.assertEqual(form["team_id"], "T0ACME0001")     # for org tokens
         self.assertEqual(self.calls()[0]["type"],
                          "application/x-www-form-urlencoded")
         self.assertEqual(self.calls()[0]["http"], "POST")
@@ -381,6 +384,14 @@ class Golden(ToolSuite):
                   f"p{rts.replace('.', '')}?thread_ts={ts}&cid=CARANDOM01\n")
 
 
+    def test_post_with_a_strange_answer(self):
+        """Only an id and a ts are taken from it; they stand outside the fence."""
+        for more in ({"ts": "1.1<x>", "channel": "C<b>\nX"}, {}, {"ts": 7}):
+            self.slack.fault("chat.postMessage", "body", body={"ok": True, **more})
+            self.same(self.post("strange"),
+                      "Posted.\nchannel: CARANDOM01\nts: unknown\n")
+
+
 class Posts(ToolSuite):
     def test_answer(self):
         t = self.post("an answer")
@@ -478,6 +489,16 @@ class Posts(ToolSuite):
             self.good(o.tool("slack_post_message", channel_id="CARANDOM01",
                              text="once", idempotency_key="i-1"))
         self.assertEqual(self.in_channel("CARANDOM01", "once"), 3)
+
+    def test_sql_is_only_text(self):
+        for i, key in enumerate(("';DROP/**/TABLE/**/posts;--", "'OR'1'='1", "%", "\\",
+                                 "\"x\"")):
+            first = self.post(f"sql {i}", idempotency_key=key)
+            self.good(first)
+            self.assertEqual(self.post(f"sql {i}", idempotency_key=key).ts(),
+                             first.ts())
+        self.bad(self.lists(team_id="' OR '1'='1"))
+        self.assertEqual(self.c.tool("slack_list_workspaces").ok, True)
 
     def test_repeat_in_a_legacy_session(self):
         """Same session, id, tool and arguments: the same call."""
@@ -739,6 +760,9 @@ class Scopes(lib.Suite):
                 self.assertTrue(t.error, t)
                 self.assertIn(scope, t.text)
                 self.assertIn("/slack/install", t.text)
+            # it is known from the install: Slack is not asked
+            self.assertEqual(slack.calls("chat.postMessage") +
+                             slack.calls("conversations.history"), [])
         d.stop()
 
     def test_revoked(self):
@@ -805,6 +829,66 @@ class Caps(ToolSuite):
         for t in refused:
             self.assertRegex(t.text, "under way")
         lib.wait_until("nothing leaked", lambda: self.lists(limit=1).ok, 5)
+
+
+class CapOfAll(ToolSuite):
+    ENV = {"MAX_CALLS": "3", "WORKERS": "2"}
+
+    def test_the_daemon_has_a_limit(self):
+        self.slack.fault("conversations.list", "slow", seconds=2, times=3)
+        keys = [self.d.key_add(f"of-all-{i}", "--workspaces", "T0ACME0001")
+                for i in range(6)]
+
+        def one(key):
+            with Legacy(self.d, key).begin() as c:
+                return c.tool("slack_list_channels", limit=1)
+        with concurrent.futures.ThreadPoolExecutor(6) as pool:
+            runs = [pool.submit(one, k) for k in keys[:3]]
+            self.assertEqual(len(self.slack.wait_calls(
+                "conversations.list", 3, self.since)), 3)
+            for k in keys[3:]:
+                self.bad(one(k), "(?i)again in a few seconds")
+            for r in runs:
+                self.good(r.result())
+        lib.wait_until("nothing leaked", lambda: self.lists(limit=1).ok, 5)
+
+
+class Turns(ToolSuite):
+    """Under the planned rates: one post a second and channel, three at once."""
+    ENV = {"BUDGET_SCALE": "1"}
+
+    def test_posts_wait_for_their_turn(self):
+        for i in range(4):
+            self.good(self.post(f"turn {i}", "CABULK0004"))
+        times = [c["time"] for c in self.calls("chat.postMessage")]
+        self.assertGreaterEqual(times[3] - times[0], 0.9)
+        began = self.slack.mark()
+        self.good(self.post("elsewhere", "CABULK0006"))     # its own turn
+        self.assertLess(self.slack.calls(since=began)[0]["time"] - times[3], 0.9)
+
+    def test_client_leaves_before_its_turn(self):
+        """Nothing was sent, so an equal call may post."""
+        for i in range(3):
+            self.good(self.post(f"fills {i}", "CABULK0008"))
+        c = Legacy(self.d, self.key).begin()
+        body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call",
+                           "params": {"name": "slack_post_message", "arguments": {
+                               "channel_id": "CABULK0008", "text": "not its turn",
+                               "idempotency_key": "turn"}}})
+        c.conn.request("POST", "/mcp", body, c.heads({
+            "Authorization": f"Bearer {self.key}",
+            "Content-Type": "application/json"}))
+        info = r"wait for the budget\s+%d\b"
+        lib.wait_until("it waits", lambda: re.search(
+            info % 1, self.d.ctl("show", "info").stdout), 5)
+        c.close()
+        lib.wait_until("it is gone", lambda: re.search(
+            info % 0, self.d.ctl("show", "info").stdout), 5)
+        self.assertEqual(self.in_channel("CABULK0008", "not its turn"), 0)
+        t = lib.wait_until("an equal call posts", lambda: (x := self.post(
+            "not its turn", "CABULK0008", idempotency_key="turn")).ok and x, 5)
+        self.assertNotRegex(t.text, "(?i)earlier")
+        self.assertEqual(self.in_channel("CABULK0008", "not its turn"), 1)
 
 
 class RateLimited(ToolSuite):

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+#include "tools/work.h"
+
+#include "base/clock.h"
+#include "base/crypto.h"
+#include "base/mem.h"
+
+#include <check.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LIST	"slack_list_channels"
+#define READ	"slack_get_channel_history"
+
+/* A call just as far as a cursor looks at it. */
+static struct {
+	struct slack slack;
+	struct toolbox box;
+	struct policy policy;
+	struct install install;
+	struct keyring *keys;
+} t;
+
+static void
+setup(void)
+{
+	struct err err;
+
+	memset(&t, 0, sizeof(t));
+	t.keys = keyring_parse("k1:MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=", &err);
+	ck_assert_ptr_nonnull(t.keys);
+	t.slack.keys = t.keys;
+	t.box.slack = &t.slack;
+}
+
+static void
+teardown(void)
+{
+	keyring_free(t.keys);
+}
+
+static struct call *
+new_call(const char *principal, const char *team, const char *tool, const char *args)
+{
+	static char none[] = "";
+	struct call *call = mem_new(sizeof(*call));
+
+	snprintf(t.policy.principal, sizeof(t.policy.principal), "%s", principal);
+	t.install = (struct install){ .team_id = (char *)team, .enterprise_id = none };
+	call->box = &t.box;
+	call->policy = &t.policy;
+	call->install = &t.install;
+	call->tool = tool_find(tool, strlen(tool));
+	call->args = json_tokener_parse(args);
+	ck_assert(call->tool != NULL && call->args != NULL);
+	return call;
+}
+
+static void
+drop(struct call *call)
+{
+	json_object_put(call->args);
+	free(call->cursor);
+	free(call);
+}
+
+/* The cursor of the line that tells how to go on. */
+static char *
+given(struct call *call, const char *cursor, size_t skip)
+{
+	struct buf line = { 0 };
+	char *at, *out;
+
+	call_more(call, cursor, skip, &line);
+	at = strstr(line.p, "cursor=");
+	ck_assert_msg(at != NULL, "%s", line.p);
+	at += strlen("cursor=");
+	out = mem_strn(at, strcspn(at, "\n"));
+	buf_wipe(&line);
+	return out;
+}
+
+static int
+take(struct call *call, const char *cursor)
+{
+	struct buf refused = { 0 };
+	int rc;
+
+	json_object_object_add(call->args, "cursor", json_object_new_string(cursor));
+	rc = cursor_take(call, &refused);
+	ck_assert_int_eq(refused.len > 0, rc == -1);
+	if (rc == -1)
+		ck_assert_ptr_nonnull(strstr(refused.p, "start again without a cursor"));
+	buf_wipe(&refused);
+	return rc;
+}
+
+static const struct {
+	const char *principal, *team, *tool, *args;
+	int rc;
+} rows[] = {
+	{ "k_two", "T1", LIST, "{\"types\":\"im\",\"limit\":5}", -1 },
+	{ "k_one", "T2", LIST, "{\"types\":\"im\",\"limit\":5}", -1 },
+	{ "k_one", "T1", READ, "{\"types\":\"im\",\"limit\":5}", -1 },
+	{ "k_one", "T1", LIST, "{\"types\":\"mpim\",\"limit\":5}", -1 },
+	{ "k_one", "T1", LIST, "{\"limit\":5}", -1 },
+	/* a page's own arguments may differ */
+	{ "k_one", "T1", LIST, "{\"types\":\"im\",\"limit\":5}", 0 },
+	{ "k_one", "T1", LIST, "{\"types\":\"im\",\"limit\":7,\"team_id\":\"T1\"}", 0 },
+};
+
+START_TEST(bound)
+{
+	struct call *call = new_call("k_one", "T1", LIST, "{\"types\":\"im\",\"limit\":5}");
+	char *cursor = given(call, "dGVhbTpDMQ==", 3);
+
+	drop(call);
+	call = new_call(rows[_i].principal, rows[_i].team, rows[_i].tool, rows[_i].args);
+	ck_assert_int_eq(take(call, cursor), rows[_i].rc);
+	if (rows[_i].rc == 0) {
+		ck_assert_str_eq(call_at(call), "dGVhbTpDMQ==");
+		ck_assert_uint_eq(call_skip(call), 3);
+		ck_assert_int_eq(call_number(call, "limit"), 5);
+	}
+	drop(call);
+	free(cursor);
+}
+END_TEST
+
+/* What was sealed for this call, but says something else. */
+static const struct {
+	int64_t until;		/* from now on */
+	const char *rest;
+	int rc;
+} sealed[] = {
+	{ -1000, " 0 0 c", -1 },
+	{ 60000, " 0 0 c", 0 },
+	{ 60000, "", -1 },
+	{ 60000, " x 0 c", -1 },
+	{ 60000, " 0 0", -1 },
+};
+
+START_TEST(times)
+{
+	struct call *call = new_call("k_one", "T1", LIST, "{}");
+	struct buf plain = { 0 }, cursor = { 0 };
+	unsigned char digest[SHA256_SIZE];
+	char hex[SHA256_SIZE * 2 + 1], aad[256];
+
+	call_digest(call, digest);
+	crypto_hex(hex, digest, sizeof(digest));
+	snprintf(aad, sizeof(aad), "cursor|k_one|" LIST "|T1|%s", hex);
+	buf_fmt(&plain, "%" PRId64 "%s", clock_wall_ms() + sealed[_i].until,
+	    sealed[_i].rest);
+	keyring_wrap(t.keys, aad, plain.p, plain.len, &cursor);
+	ck_assert_int_eq(take(call, cursor.p), sealed[_i].rc);
+	drop(call);
+	buf_wipe(&plain);
+	buf_wipe(&cursor);
+}
+END_TEST
+
+START_TEST(junk)
+{
+	static const char *const texts[] = { "x", "dGVhbTpDMQ==", "AmsxAAAA", "' OR 1=1" };
+	struct call *call = new_call("k_one", "T1", LIST, "{}");
+	char *cursor = given(call, "c", 0);
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		ck_assert_int_eq(take(call, texts[i]), -1);
+	for (size_t i = 0; cursor[i] != '\0'; i++) {
+		char c = cursor[i];
+
+		cursor[i] = c == 'A' ? 'B' : 'A';
+		ck_assert_int_eq(take(call, cursor), -1);
+		cursor[i] = c;
+	}
+	ck_assert_int_eq(take(call, cursor), 0);
+	drop(call);
+	free(cursor);
+}
+END_TEST
+
+START_TEST(leads_to_itself)
+{
+	struct call *call = new_call("k_one", "T1", LIST, "{}");
+	struct buf out = { 0 };
+
+	call->cursor = mem_str("again");
+	call_more(call, "again", 0, &out);
+	ck_assert_ptr_null(strstr(out.p, "cursor="));
+	buf_reset(&out);
+	call_more(call, "again", 4, &out);	/* the rest of the same page */
+	ck_assert_ptr_nonnull(strstr(out.p, "cursor="));
+	buf_wipe(&out);
+	drop(call);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("cursor");
+	TCase *tc = tcase_create("cursor");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_loop_test(tc, bound, 0, sizeof(rows) / sizeof(rows[0]));
+	tcase_add_loop_test(tc, times, 0, sizeof(sealed) / sizeof(sealed[0]));
+	tcase_add_test(tc, junk);
+	tcase_add_test(tc, leads_to_itself);
+	suite_add_tcase(suite, tc);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed != 0;
+}

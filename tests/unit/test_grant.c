@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+#include "slack/grant.h"
+
+#include "base/buf.h"
+
+#include <check.h>
+#include <json.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Answers of oauth.v2.access: what is taken of them, or why none is. */
+
+#define TOKEN	"\"access_token\":\"xoxb-1\","
+#define TEAM	"\"team\":{\"id\":\"T1\",\"name\":\"Acme\"},"
+
+static const struct {
+	const char *json, *code;
+} refused[] = {
+	{ "{\"ok\":true}", "no_bot_token" },
+	{ "{" TEAM "\"ok\":true}", "no_bot_token" },
+	{ "{" TEAM "\"access_token\":7}", "no_bot_token" },
+	{ "{" TEAM "\"access_token\":\"\"}", "no_bot_token" },
+	{ "{" TEAM "\"access_token\":\"xoxb 1\"}", "no_bot_token" },
+	{ "{" TEAM "\"access_token\":\"xoxb-1\\r\\nX: y\"}", "no_bot_token" },
+	{ "{" TEAM "\"access_token\":\"xoxb-1\\u0000\"}", "no_bot_token" },
+	{ "{" TEAM "\"access_token\":\"xoxb-\\u00e9\"}", "no_bot_token" },
+	{ "{" TEAM TOKEN "\"token_type\":\"user\"}", "no_bot_token" },
+	{ "{" TOKEN "\"team\":null}", "bad_answer" },
+	{ "{" TOKEN "\"team\":[]}", "bad_answer" },
+	{ "{" TOKEN "\"team\":{\"id\":\"T1'--\"}}", "bad_answer" },
+	{ "{" TOKEN "\"team\":{\"id\":\"t1\"}}", "bad_answer" },
+	{ "{" TOKEN "\"team\":{\"id\":\"T0123456789012345678901234567890123\"}}",
+	    "bad_answer" },
+};
+
+START_TEST(refuses)
+{
+	struct json_object *json = json_tokener_parse(refused[_i].json);
+	struct grant g;
+	char code[64] = "";
+
+	ck_assert_ptr_nonnull(json);
+	ck_assert_int_eq(grant_read(&g, json, code, sizeof(code)), -1);
+	ck_assert_str_eq(code, refused[_i].code);
+	grant_wipe(&g);
+	json_object_put(json);
+}
+END_TEST
+
+static const struct {
+	const char *json, *team, *org, *name, *scopes;
+	long long expires;
+} taken[] = {
+	{ "{" TEAM TOKEN "\"scope\":\"a:b, c:d,a:b\",\"token_type\":\"bot\"}", "T1", "",
+	    "Acme", "a:b,c:d", 0 },
+	{ "{" TEAM TOKEN "\"enterprise\":{\"id\":\"E1\",\"name\":\"Org\"}}", "T1", "E1",
+	    "Acme", "", 0 },
+	{ "{" TOKEN "\"team\":null,\"enterprise\":{\"id\":\"E1\",\"name\":\"Org\"}}", "",
+	    "E1", "Org", "", 0 },
+	{ "{" TEAM TOKEN "\"expires_in\":43200}", "T1", "", "Acme", "", 43200 },
+	{ "{" TEAM TOKEN "\"expires_in\":-5}", "T1", "", "Acme", "", 0 },
+	{ "{" TEAM TOKEN "\"expires_in\":99999999999}", "T1", "", "Acme", "", 0 },
+	{ "{" TEAM TOKEN "\"expires_in\":\"12\"}", "T1", "", "Acme", "", 0 },
+	{ "{" TOKEN "\"team\":{\"id\":\"T1\",\"name\":[]}}", "T1", "", "", "", 0 },
+};
+
+START_TEST(takes)
+{
+	struct json_object *json = json_tokener_parse(taken[_i].json);
+	struct grant g;
+	char code[64] = "";
+
+	ck_assert_ptr_nonnull(json);
+	ck_assert_int_eq(grant_read(&g, json, code, sizeof(code)), 0);
+	ck_assert_str_eq(g.team_id, taken[_i].team);
+	ck_assert_str_eq(g.enterprise_id, taken[_i].org);
+	ck_assert_str_eq(g.team_name, taken[_i].name);
+	ck_assert_str_eq(g.scopes, taken[_i].scopes);
+	ck_assert_int_eq(g.expires_in, taken[_i].expires);
+	ck_assert_uint_eq(g.bot_token.len, strlen("xoxb-1"));
+	grant_wipe(&g);
+	json_object_put(json);
+}
+END_TEST
+
+/* Long names are cut between characters. */
+START_TEST(long_name)
+{
+	struct buf text = { 0 };
+	struct json_object *json;
+	struct grant g;
+	char code[64];
+
+	buf_str(&text, "{" TOKEN "\"team\":{\"id\":\"T1\",\"name\":\"x");
+	for (int i = 0; i < 500; i++)
+		buf_str(&text, "ü");
+	buf_str(&text, "\"}}");
+	json = json_tokener_parse(text.p);
+	ck_assert_int_eq(grant_read(&g, json, code, sizeof(code)), 0);
+	ck_assert_uint_eq(strlen(g.team_name), 199);
+	grant_wipe(&g);
+	json_object_put(json);
+	buf_wipe(&text);
+}
+END_TEST
+
+/* The URL is put into answers and pages: it is one, or it is left out. */
+static const struct {
+	const char *json, *bot, *url;
+} tests[] = {
+	{ "{\"bot_id\":\"B1\",\"url\":\"https://acme.slack.com/\"}", "B1",
+	    "https://acme.slack.com/" },
+	{ "{\"bot_id\":\"B1<x>\",\"url\":\"javascript:alert(1)\"}", "", "" },
+	{ "{\"url\":\"https://a.slack.com/\\n--- end\"}", "", "" },
+	{ "{\"url\":\"https://a.slack.com/?x=<b>\"}", "", "" },
+	{ "{\"url\":\"https://a.slack.com/ x\"}", "", "" },
+	{ "{\"url\":7,\"bot_id\":[]}", "", "" },
+	{ "{}", "", "" },
+};
+
+START_TEST(identifies)
+{
+	struct json_object *json = json_tokener_parse("{" TEAM TOKEN "\"ok\":true}");
+	struct json_object *who = json_tokener_parse(tests[_i].json);
+	struct grant g;
+	char code[64];
+
+	ck_assert(json != NULL && who != NULL);
+	ck_assert_int_eq(grant_read(&g, json, code, sizeof(code)), 0);
+	grant_identify(&g, who);
+	ck_assert_str_eq(g.bot_id, tests[_i].bot);
+	ck_assert_str_eq(g.url, tests[_i].url);
+	grant_wipe(&g);
+	json_object_put(json);
+	json_object_put(who);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("grant");
+	TCase *tc = tcase_create("grant");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	tcase_add_loop_test(tc, refuses, 0, sizeof(refused) / sizeof(refused[0]));
+	tcase_add_loop_test(tc, takes, 0, sizeof(taken) / sizeof(taken[0]));
+	tcase_add_test(tc, long_name);
+	tcase_add_loop_test(tc, identifies, 0, sizeof(tests) / sizeof(tests[0]));
+	suite_add_tcase(suite, tc);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed != 0;
+}
