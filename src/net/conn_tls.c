@@ -108,6 +108,11 @@ tls_write(struct conn *c, const struct iovec *parts, int n)
 	size_t done = 0, len;
 	int rc;
 
+	/* what is said before the handshake, nobody could read */
+	if (SSL_in_before(c->tls)) {
+		errno = ECONNRESET;
+		return -1;
+	}
 	while ((len = gather(parts, n, done, record)) > 0) {
 		ERR_clear_error();
 		rc = SSL_write(c->tls, record, (int)len);

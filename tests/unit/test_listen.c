@@ -140,6 +140,28 @@ START_TEST(hosts)
 }
 END_TEST
 
+START_TEST(joined)
+{
+	struct listen_set more;
+	int own, first, second;
+
+	ck_assert_msg(open_at("localhost", 0, 3) == 0, "%s", err.text);
+	own = l.addresses;
+	first = port_of(l.fds[0]);
+	ck_assert_int_eq(listen_open(&more, "127.0.0.1", 0, 3, "HOST", "TLS_PORT", &err), 0);
+	second = port_of(more.fds[0]);
+	listen_join(&l, &more);
+	ck_assert_ptr_null(more.fds);
+	listen_close(&more);		/* nothing is left in it */
+	ck_assert_int_eq(l.own, own);
+	ck_assert_int_eq(l.addresses, own + 1);
+	ck_assert_int_eq(l.slots, 3);
+	for (int i = 0; i < 3 * (own + 1); i++)
+		ck_assert_int_eq(port_of(l.fds[i]), i % (own + 1) < own ? first : second);
+	ck_assert_int_eq(strncmp(l.shown[own], "127.0.0.1:", 10), 0);
+}
+END_TEST
+
 /* "::" is for both families. */
 START_TEST(dual)
 {
@@ -207,6 +229,7 @@ main(void)
 	tcase_add_test(tc, taken);
 	tcase_add_loop_test(tc, refused, 0, 4);
 	tcase_add_loop_test(tc, hosts, 0, 7);
+	tcase_add_test(tc, joined);
 	tcase_add_test(tc, dual);
 	tcase_add_test(tc, unix_socket);
 	suite_add_tcase(s, tc);

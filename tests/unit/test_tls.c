@@ -73,6 +73,22 @@ write_pair(const char *cert_name, const char *key_name, bool locked)
 	EVP_PKEY_free(key);
 }
 
+/* A chain that is longer than what a small socket takes at once. */
+static void
+write_long(const char *name)
+{
+	FILE *from, *to = fopen(path(name), "w");
+	X509 *cert;
+
+	must((from = fopen(path("good.pem"), "r")) != NULL && to != NULL);
+	must((cert = PEM_read_X509(from, NULL, NULL, NULL)) != NULL);
+	for (int i = 0; i < 60; i++)
+		PEM_write_X509(to, cert);
+	X509_free(cert);
+	fclose(from);
+	fclose(to);
+}
+
 static void
 write_text(const char *name, const char *text)
 {
@@ -90,6 +106,7 @@ make_files(void)
 	snprintf(dir, sizeof(dir), "/tmp/test_tls.XXXXXX");
 	must(mkdtemp(dir) != NULL);
 	write_pair("good.pem", "good.key", false);
+	write_long("long.pem");
 	write_pair("other.pem", "other.key", false);
 	write_pair("locked.pem", "locked.key", true);
 	write_text("text", "no PEM\n");
@@ -102,8 +119,8 @@ make_files(void)
 static void
 remove_files(void)
 {
-	static const char *const names[] = { "good.pem", "good.key", "other.pem", "other.key",
-		"locked.pem", "locked.key", "text", "open.pem", "open.key", "group.pem",
+	static const char *const names[] = { "good.pem", "good.key", "long.pem", "other.pem",
+		"other.key", "locked.pem", "locked.key", "text", "open.pem", "open.key", "group.pem",
 		"group.key" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -181,6 +198,8 @@ keep_ticket(SSL *ssl, SSL_SESSION *s)
 	return 1;
 }
 
+static int room;			/* of the server's socket; 0: the usual */
+
 static void
 secure_open(struct secure *c, int version)
 {
@@ -188,6 +207,8 @@ secure_open(struct secure *c, int version)
 
 	*c = (struct secure){ 0 };
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+	if (room != 0)
+		setsockopt(fds[1], SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
 	evutil_make_socket_nonblocking(fds[0]);
 	c->wire.fd = fds[0];
 	http_server_adopt_tls(peer.s, fds[1], "192.0.2.7");
@@ -590,6 +611,63 @@ START_TEST(resumed)
 }
 END_TEST
 
+/* The server's part of the handshake has to wait for room, too. */
+START_TEST(handshake_without_room)
+{
+	struct http_conf conf = plain_conf;
+	struct secure c;
+	struct err err;
+
+	conf.tls = tls_server_load(path("long.pem"), path("good.key"), &err);
+	ck_assert_msg(conf.tls != NULL, "%s", err.text);
+	peer_restart(&conf);
+	room = 4096;
+	secure_open(&c, BOTH);
+	room = 0;
+	SSL_do_handshake(c.ssl);
+	push(&c, SIZE_MAX);
+	for (int i = 0; i < 50; i++)
+		turn();
+	ck_assert(shake(&c));
+	say(&c, "GET /big HTTP/1.1\r\n" H "\r\n");
+	hear(&c, BIG);
+	secure_close(&c);
+	peer_restart(&plain_conf);
+	tls_server_free(conf.tls);
+}
+END_TEST
+
+/* Its header comes in front of all else. */
+START_TEST(behind_the_proxy_protocol)
+{
+	static const char line[] = "PROXY TCP4 198.51.100.9 192.0.2.1 1 2\r\n";
+	struct http_conf conf = plain_conf;
+	struct network net;
+	struct networks nets = { &net, 1 };
+	struct secure c;
+	struct err err;
+
+	ck_assert_int_eq(network_parse(&net, "192.0.2.7", 9, &err), 0);
+	conf.proxies = &nets;
+	secure_start(&conf);
+	secure_open(&c, BOTH);
+	for (size_t i = 0; i < sizeof(line) - 1; i++)
+		client_send(&c.wire, line + i, 1);
+	ck_assert(shake(&c));
+	say(&c, GET "\r\n");
+	hear(&c, 1);
+	ck_assert_str_eq(peer.last_peer, "198.51.100.9");
+	secure_close(&c);
+	/* and without it nothing is said */
+	secure_open(&c, BOTH);
+	ck_assert(!shake(&c));
+	ck_assert(wait_closed(&c.wire));
+	ck_assert_int_eq(peer.heads, 1);
+	secure_close(&c);
+	peer_restart(&plain_conf);
+}
+END_TEST
+
 START_TEST(key_update)
 {
 	struct secure c;
@@ -623,6 +701,8 @@ add(TCase *tc)
 	tcase_add_loop_test(tc, big_answer, 0, 2);
 	tcase_add_loop_test(tc, big_body, 0, 2);
 	tcase_add_loop_test(tc, resumed, 0, 2);
+	tcase_add_loop_test(tc, handshake_without_room, 0, 2);
+	tcase_add_loop_test(tc, behind_the_proxy_protocol, 0, 2);
 	tcase_add_test(tc, key_update);
 }
 
