@@ -117,6 +117,7 @@ run_child(struct master *m, struct child *c, int channel, pid_t master, char **a
 	struct err err;
 	int status;
 
+	m->notify = (struct notify){ 0 };	/* the master alone speaks */
 	leave_loop(m);
 	reset_signals();
 	if (m->daemon)

@@ -51,6 +51,8 @@ master_stop(struct master *m)
 	    (long long)m->conf->drain_timeout);
 	m->stopping = true;
 	daemon_tell(&m->starter, 1, "it was stopped while it started");
+	notify_tell(&m->notify, "STOPPING=1\nSTATUS=workers drain for at most %lld ms",
+	    (long long)m->conf->drain_timeout);
 	supervise_facts(m);
 	supervise_drain(m, m->conf->drain_timeout);
 	listen_close(&m->listen);
@@ -70,6 +72,7 @@ master_fail(struct master *m, int status, const char *why)
 	if (m->up)
 		return;
 	m->status = status;
+	notify_tell(&m->notify, "STATUS=%.*s", (int)strcspn(why, "\n"), why);
 	daemon_tell(&m->starter, status, why);
 	if (m->start->foreground && log_fd() != STDERR_FILENO)
 		fprintf(stderr, "slackmcpd: %.*s\n", (int)len, why);
@@ -82,9 +85,35 @@ master_fail(struct master *m, int status, const char *why)
 		event_base_loopbreak(m->base);
 }
 
+static void
+tell_ready(struct master *m, const char *more)
+{
+	m->reloading = false;
+	notify_tell(&m->notify, "READY=1\nSTATUS=serves on %s workers=%d%s",
+	    m->listen.shown[0], m->workers, more);
+}
+
+void
+master_reloads(struct master *m)
+{
+	if (!m->up)		/* still starting, to the one who waits for it */
+		return;
+	m->reloading = true;
+	notify_tell(&m->notify, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)clock_us());
+}
+
+void
+master_stays(struct master *m)
+{
+	if (m->up)
+		tell_ready(m, "; a reload was refused, see the log");
+}
+
 void
 master_up(struct master *m)
 {
+	if (!m->up || (m->reloading && !m->reload_waits))
+		tell_ready(m, "");
 	if (m->up)
 		return;
 	m->up = true;
@@ -151,6 +180,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	board_stamp();
+	notify_watchdog(&m->notify, now);
 	supervise_tick(m);
 	job_tick(m);
 	certificate_tick(m);
@@ -254,6 +284,7 @@ master_run(const struct master_start *start)
 	m.starter = start->foreground ? -1 : waits;
 	m.daemon = !start->foreground;
 	log_process("master");
+	notify_take(&m.notify);
 	m.base = event_base_new();
 	if (m.base == NULL)
 		fatal("event_base_new");

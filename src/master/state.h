@@ -10,6 +10,7 @@
 #include "master/runas.h"
 #include "net/channel.h"
 #include "net/listen.h"
+#include "net/notify.h"
 
 #include <event2/event.h>
 #include <sys/queue.h>
@@ -71,6 +72,7 @@ struct master {
 	int pid_fd;
 	int starter;			/* pipe to the command that waits; -1 */
 	bool daemon;			/* nobody reads what the caller's descriptors get */
+	struct notify notify;
 
 	struct children children;
 	struct place places[SLOTS_MAX];
@@ -79,6 +81,7 @@ struct master {
 	bool running;			/* workers are wanted */
 	bool up;			/* all were READY once */
 	bool reload_waits;
+	bool reloading;			/* the service manager was told so */
 	bool stopping;
 	int status;			/* exit status */
 	int64_t started, pruned, prune_job, spool_job, prepare_job;
@@ -145,7 +148,9 @@ void certificate_tick(struct master *m);	/* warns once a day */
 /* master.c */
 void master_stop(struct master *m);		/* TERM, or the command; twice: now */
 void master_fail(struct master *m, int status, const char *why);
-void master_up(struct master *m);		/* all workers are READY */
+void master_up(struct master *m);		/* all workers are READY, again too */
+void master_reloads(struct master *m);		/* a reload begins */
+void master_stays(struct master *m);		/* a reload was refused */
 void master_gone(struct master *m);		/* the last worker of a stop has ended */
 
 #endif

@@ -222,6 +222,7 @@ supervise_reload(struct master *m, struct buf *said)
 		buf_str(said, "starting: the reload waits until the store is prepared\n");
 		return 0;
 	}
+	master_reloads(m);
 	if (generations(m) >= GENERATIONS_MAX) {
 		m->reload_waits = true;
 		buf_fmt(said, "%d generations live: the reload waits until the oldest has "
@@ -233,6 +234,7 @@ supervise_reload(struct master *m, struct buf *said)
 	if (take_conf(m, said) == -1) {
 		log_error("supervise", "reload refused, the old configuration stays: %.*s",
 		    (int)(said->len > 0 ? said->len - 1 : 0), said->len > 0 ? said->p : "");
+		master_stays(m);
 		return -1;
 	}
 	setup_ca(m);
