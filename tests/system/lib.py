@@ -58,7 +58,7 @@ def free_port():
 def program(name):
     """The installed program that is tested."""
     root = os.environ["SLACKMCP_ROOT"]
-    found = glob.glob(f"{root}/**/{name}", recursive=True)
+    found = glob.glob(f"{root}/**/*bin/{name}", recursive=True)
     found = [f for f in found if os.access(f, os.X_OK) and os.path.isfile(f)]
     assert found, f"no {name} under {root}"
     return found[0]
@@ -78,6 +78,14 @@ def proc_stat(pid):
 
 def pids():
     return [int(p) for p in os.listdir("/proc") if p.isdigit()]
+
+
+def installed(path):
+    """The installed file whose path ends like this."""
+    root = os.environ["SLACKMCP_ROOT"]
+    found = glob.glob(f"{root}/**/{path}", recursive=True)
+    assert found, f"no {path} under {root}"
+    return found[0]
 
 
 def alive(pid):

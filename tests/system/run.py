@@ -109,6 +109,7 @@ def main():
         os.chmod(tmp, 0o755)
         if a.root is None:
             installed(a.build, tmp)
+            os.environ["SLACKMCP_BUILD"] = os.path.abspath(a.build)
         os.environ["SLACKMCP_ROOT"] = os.path.abspath(a.root or tmp)
         with concurrent.futures.ThreadPoolExecutor(a.jobs) as pool:
             runs = [pool.submit(child, s, n, a.limit) for s, n in suites.items()]
