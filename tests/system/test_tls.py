@@ -154,6 +154,34 @@ class Serves(Case):
                     status, _ = self.talk(s, "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
                     self.assertEqual(status, 200)
 
+    def test_no_renegotiation(self):
+        done = subprocess.run(
+            ["openssl", "s_client", "-connect", f"127.0.0.1:{self.d.tls_port}",
+             "-tls1_2", "-CAfile", self.cert[0]], input=b"R\n",
+            capture_output=True, timeout=20 * lib.SLOW, check=False)
+        said = done.stdout + done.stderr
+        self.assertIn(b"Verify return code: 0", said)
+        self.assertIn(b"RENEGOTIATING", said)
+        self.assertIn(b"no renegotiation", said)
+
+    def test_many_at_once(self):
+        """More handshakes than a worker does in a turn, and as many requests."""
+        failed = []
+
+        def work():
+            try:
+                with Legacy(self.d).begin() as c:
+                    c.strict = True
+                    failed.extend(i for i in range(10) if not c.ping())
+            except (OSError, AssertionError) as e:
+                failed.append(repr(e))
+        threads = [threading.Thread(target=work) for _ in range(40)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        self.assertEqual(failed, [])
+
     def worker_of(self, req):
         return lib.wait_until(f"the log's line of {req}", lambda: next(
             (r["name"] for r in self.d.log_rows() if r.get("req") == req), None))
