@@ -31,9 +31,10 @@ def certificate(folder, name, days=90, ago=0):
 
 
 class Case(lib.Suite):
-    def tls_daemon(self, pair, fake=None, **env):
+    @classmethod
+    def tls_daemon(cls, pair, fake=None, **env):
         port = lib.free_port()
-        d = self.daemon(fake, workers=int(env.pop("WORKERS", 2)), env={
+        d = cls.daemon(fake, workers=int(env.pop("WORKERS", 2)), env={
             "TLS_PORT": str(port), "TLS_CERT": pair[0], "TLS_KEY": pair[1], **env})
         d.tls_port = port
         return d
@@ -130,8 +131,7 @@ class Serves(Case):
     def begin(cls):
         cls.cert = certificate(cls.dir, "first")
         cls.ctx = trusting(cls.cert[0])
-        cls.d = cls.tls_daemon(cls, cls.cert, cls.fake(), WORKERS="3",
-                               HEADER_TIMEOUT="1", IDLE_TIMEOUT="30")
+        cls.d = cls.tls_daemon(cls.cert, cls.fake(), WORKERS="3")
         d = cls.d
         d.env["PUBLIC_BASE_URL"] = f"https://localhost:{d.tls_port}"
         d.env["SLACK_REDIRECT_URI"] = d.env["PUBLIC_BASE_URL"] + "/slack/oauth/callback"
@@ -224,20 +224,6 @@ class Serves(Case):
         said = raw(self.d, hello.read())
         self.assertTrue(said.startswith(b"HTTP/1.1 400 "), said)
         self.assertIn(b"tls_not_spoken", said)
-
-    def test_slow_handshake_is_cut(self):
-        hello = ssl.MemoryBIO()
-        o = trusting(self.cert[0]).wrap_bio(ssl.MemoryBIO(), hello, server_hostname="localhost")
-        with self.assertRaises(ssl.SSLWantReadError):
-            o.do_handshake()
-        hello = hello.read()
-        for data in (b"", hello[:3], hello[:-1]):
-            began = time.monotonic()
-            said = raw(self.d, data, port=self.d.tls_port)
-            took = time.monotonic() - began
-            self.assertEqual(said, b"")
-            self.assertGreater(took, 0.8)
-            self.assertLess(took, 5 * lib.SLOW)
 
     def test_half_close_and_goodbye(self):
         with self.secure(self.d, self.ctx) as s:
@@ -411,6 +397,22 @@ class Reload(Case):
         a = d.ctl("reload", check=False)
         self.assertNotEqual(a.returncode, 0)
         self.assertIn("TLS_PORT: cannot change by a reload", a.stdout + a.stderr)
+
+    def test_slow_handshake_is_cut(self):
+        pair = self.pair("slow")
+        d = self.tls_daemon(pair, HEADER_TIMEOUT="1").start()
+        hello = ssl.MemoryBIO()
+        o = trusting(pair[0]).wrap_bio(ssl.MemoryBIO(), hello, server_hostname="localhost")
+        with self.assertRaises(ssl.SSLWantReadError):
+            o.do_handshake()
+        hello = hello.read()
+        for data in (b"", hello[:3], hello[:-1]):
+            began = time.monotonic()
+            said = raw(d, data, port=d.tls_port)
+            took = time.monotonic() - began
+            self.assertEqual(said, b"")
+            self.assertGreater(took, 0.8)
+            self.assertLess(took, 5 * lib.SLOW)
 
     def test_hsts(self):
         pair = self.pair("hsts")
