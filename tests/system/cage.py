@@ -41,17 +41,22 @@ def allowed(unit):
     return calls
 
 
-def command(unit, calls, writable, argv):
+def command(unit, calls, folder, writable, argv):
     """What to run for argv in there; root only.  The program's PID is that of
-    the command."""
+    the command.  folder is ours and holds the writable ones."""
     caps = ",".join("+" + c[4:].lower() for c in
                     settings(unit)["CapabilityBoundingSet"][0].split())
-    mounts = "".join(f"mount --bind '{w}' '{w}'\n" for w in writable)
+    root = os.path.join(folder, "cage")
+    os.makedirs(root, exist_ok=True)
+    # the folder may be on another mount than /
     script = f"""set -e
-mount --make-rprivate /
-{mounts}
-mount -o remount,bind,ro /
-exec setpriv --bounding-set=-all,{caps} {sys.executable} "$@" """
+mount --rbind / '{root}'
+for f in '{folder}' {' '.join(f"'{w}'" for w in writable)}; do
+	mount --bind '{root}'"$f" '{root}'"$f"
+done
+mount -o remount,bind,ro '{root}{folder}'
+mount -o remount,bind,ro '{root}'
+exec chroot '{root}' setpriv --bounding-set=-all,{caps} {sys.executable} "$@" """
     return ["unshare", "-m", "sh", "-c", script, "cage", os.path.abspath(__file__),
             calls, *argv]
 
