@@ -87,13 +87,15 @@ void http_server_listen(struct http_server *s, int fd, bool on);
 /* The same for TLS; turned off by http_server_listen().  The handshake has the time
  * that a header has; what is no TLS is told so in plain http. */
 void http_server_listen_tls(struct http_server *s, int fd);
+/* Accepts all that wait there now: the socket is about to be closed for good. */
+void http_server_sweep(struct http_server *s, int fd);
 /* A connection made elsewhere (tests: one end of a socketpair). */
 void http_server_adopt(struct http_server *s, int fd, const char *peer);
 void http_server_adopt_tls(struct http_server *s, int fd, const char *peer);
 
 /* Drain: answers with Connection: close from now on, idle connections are closed
- * once they were idle for idle_ms (0: at once).  http_server_idle is true when
- * no connection is left. */
+ * once they were idle for idle_ms (0: at once, but for those that had no request
+ * yet: theirs is on its way).  http_server_idle is true when no connection is left. */
 void http_server_drain(struct http_server *s, int64_t idle_ms);
 bool http_server_idle(const struct http_server *s);
 size_t http_server_connections(const struct http_server *s);

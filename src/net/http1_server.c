@@ -20,6 +20,7 @@
 #define EMFILE_MS	100
 #define PAUSE_TOLD_MS	10000	/* a log line at most that often */
 #define TICK_MS		100
+#define FRESH_MS	1000	/* for the first request of a connection, in a drain */
 
 void
 http1_wait(struct http_conn *c, enum wait wait)
@@ -172,27 +173,25 @@ adopt(struct http_server *s, int fd, const char *peer, bool tls)
 	http1_settle(c);
 }
 
-/* One connection a call: the others may want some. */
-static void
-on_accept(evutil_socket_t fd, short what, void *arg)
+/* One connection, if there is one and room for it. */
+static bool
+take_one(struct listener *l)
 {
-	struct listener *l = arg;
 	struct http_server *s = l->s;
 	struct sockaddr_storage sa = { 0 };
 	socklen_t len = sizeof(sa);
 	char peer[48];
 	int client;
 
-	(void)what;
 	if (s->conf.max_connections > 0 &&
 	    s->connections >= (size_t)s->conf.max_connections) {
 		counter_up(CNT_CONNECTIONS_LIMIT);
 		tell_pause(s, "there are as many as MAX_CONNECTIONS allows");
 		s->at_limit = true;
 		listeners_update(s);
-		return;
+		return false;
 	}
-	client = accept4(fd, (struct sockaddr *)&sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	client = accept4(l->fd, (struct sockaddr *)&sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (client != -1) {
 		peer_text(&sa, peer);
 		adopt(s, client, peer, l->tls);
@@ -200,6 +199,16 @@ on_accept(evutil_socket_t fd, short what, void *arg)
 	    errno == ENOMEM) {
 		pause_accepting(s, errno);
 	}
+	return client != -1;
+}
+
+/* One a call: the others may want some. */
+static void
+on_accept(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	take_one(arg);
 }
 
 static void
@@ -253,6 +262,16 @@ http_server_listen_tls(struct http_server *s, int fd)
 {
 	if (listener_find(s, fd) == NULL)
 		listener_new(s, fd, true);
+}
+
+void
+http_server_sweep(struct http_server *s, int fd)
+{
+	struct listener *l = listener_find(s, fd);
+
+	if (l != NULL)
+		while (take_one(l))
+			;
 }
 
 void
@@ -340,7 +359,7 @@ http_server_drain(struct http_server *s, int64_t idle_ms)
 	s->draining = true;
 	s->now = clock_ms();
 	s->limit[WAIT_IDLE] = least(s->conf.idle_ms, idle_ms);
-	s->limit[WAIT_FRESH] = least(s->conf.header_ms, idle_ms);
+	s->limit[WAIT_FRESH] = least(s->conf.header_ms, idle_ms > 0 ? idle_ms : FRESH_MS);
 	if (s->connections > 0)
 		tick_start(s);
 	if (idle_ms > 0)
@@ -351,7 +370,7 @@ http_server_drain(struct http_server *s, int64_t idle_ms)
 			continue;
 		/* A request that is here already is answered. */
 		http1_read(c);
-		if (c->phase <= PHASE_IDLE)
+		if (c->phase <= PHASE_IDLE && !c->fresh)
 			c->dead = true;
 		http1_settle(c);
 	}

@@ -22,13 +22,38 @@
 #define TAKEOVER_MS	1000		/* a slot with an older stamp is served by others */
 
 static void
-close_listeners(struct worker *w)
+accept_on(struct worker *w, int slot, bool on)
 {
-	for (int i = 0; i < w->h->nlisteners; i++) {
-		if (w->accepting[i])
-			http_server_listen(w->http, w->h->listeners[i], false);
-		w->accepting[i] = false;
-		close(w->h->listeners[i]);
+	for (int a = 0; a < w->h->addresses; a++) {
+		int i = slot * w->h->addresses + a;
+
+		if (w->accepting[i] == on)
+			continue;
+		w->accepting[i] = on;
+		if (on && a >= w->h->plain)
+			http_server_listen_tls(w->http, w->h->listeners[i]);
+		else
+			http_server_listen(w->http, w->h->listeners[i], on);
+	}
+}
+
+/* last: nobody accepts behind us, so what waits there would be reset.  Whoever of
+ * the workers closes a socket last has taken it all. */
+static void
+close_listeners(struct worker *w, bool last)
+{
+	for (int slot = 0; slot < w->h->nlisteners / w->h->addresses; slot++) {
+		if (last)
+			accept_on(w, slot, true);
+		for (int a = 0; a < w->h->addresses; a++) {
+			int fd = w->h->listeners[slot * w->h->addresses + a];
+
+			if (last)
+				http_server_sweep(w->http, fd);
+			http_server_listen(w->http, fd, false);
+			w->accepting[slot * w->h->addresses + a] = false;
+			close(fd);
+		}
 	}
 }
 
@@ -48,7 +73,7 @@ drain(struct worker *w, int64_t ms, int64_t idle_ms)
 	w->drain_until = until;
 	w->web.draining = true;
 	board_state(BOARD_DRAINING);
-	close_listeners(w);
+	close_listeners(w, idle_ms == 0);
 	http_server_drain(w->http, idle_ms);
 	log_debug("worker", "drains ms=%lld", (long long)ms);
 }
@@ -75,22 +100,6 @@ has_ended(struct worker *w)
 		w->settled = now;
 	return row.gauges[GAUGE_STORE] == 0 ||
 	    now - w->settled >= w->h->conf->store_timeout;
-}
-
-static void
-accept_on(struct worker *w, int slot, bool on)
-{
-	for (int a = 0; a < w->h->addresses; a++) {
-		int i = slot * w->h->addresses + a;
-
-		if (w->accepting[i] == on)
-			continue;
-		w->accepting[i] = on;
-		if (on && a >= w->h->plain)
-			http_server_listen_tls(w->http, w->h->listeners[i]);
-		else
-			http_server_listen(w->http, w->h->listeners[i], on);
-	}
 }
 
 /* Its own socket, and those of slots that nobody serves just now. */
