@@ -3,12 +3,14 @@
 send one.  All other lines pass as they are, answers are handed on as they come."""
 import selectors
 import socket
+import ssl
 import threading
 
 
 class Proxy:
-    def __init__(self, upstream, key):
-        self.upstream = upstream
+    def __init__(self, upstream, key, tls=None):
+        """upstream: a port, https when there is a context for it."""
+        self.upstream, self.tls = upstream, tls
         self.line = f"Authorization: Bearer {key}\r\n".encode()
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
@@ -37,9 +39,13 @@ class Proxy:
             lines = [x for x in lines
                      if not x.lower().startswith(b"connection:")]
             head = b"\r\n".join([first, *lines, b"Connection: close"])
-            with socket.create_connection(("127.0.0.1", self.upstream)) as up:
+            with self.connect() as up:
                 up.sendall(head + b"\r\n" + self.line + b"\r\n" + body)
                 pump(client, up)
+
+    def connect(self):
+        s = socket.create_connection(("127.0.0.1", self.upstream))
+        return self.tls.wrap_socket(s, server_hostname="localhost") if self.tls else s
 
     def close(self):
         self.listener.close()
@@ -52,10 +58,19 @@ def pump(client, up):
         sel.register(up, selectors.EVENT_READ, client)
         while True:
             for key, _ in sel.select(60):
-                try:
-                    chunk = key.fileobj.recv(65536)
-                    if not chunk:
-                        return
-                    key.data.sendall(chunk)
-                except OSError:
+                if not hand_on(key.fileobj, key.data):
                     return
+
+
+def hand_on(source, to):
+    """What is there; False at the end."""
+    try:
+        while True:
+            chunk = source.recv(65536)
+            if not chunk:
+                return False
+            to.sendall(chunk)
+            if not (isinstance(source, ssl.SSLSocket) and source.pending()):
+                return True
+    except OSError:
+        return False

@@ -112,6 +112,7 @@ class Client:
     def __init__(self, daemon, key=None):
         self.daemon = daemon
         self.key = daemon.key if key is None else key
+        self.path = getattr(daemon, "prefix", "") + "/mcp"
         self.ids = itertools.count(1)
         self.conn = None
         self.strict = False     # True: a kept connection must not die
@@ -143,7 +144,7 @@ class Client:
             if self.conn is None:
                 self.conn = connection(self.daemon, timeout=timeout)
             try:
-                a = ask(self.daemon, "POST", "/mcp", body, h, conn=self.conn)
+                a = ask(self.daemon, "POST", self.path, body, h, conn=self.conn)
                 break
             except (OSError, http.client.HTTPException):
                 self.close()
@@ -210,7 +211,7 @@ class Legacy(Client):
         return a.status == 200 and a.json.get("result") == {}
 
     def delete(self):
-        return ask(self.daemon, "DELETE", "/mcp", headers=self.heads(
+        return ask(self.daemon, "DELETE", self.path, headers=self.heads(
             {"Authorization": f"Bearer {self.key}"}))
 
     def tool(self, name, id=None, headers=(), **args):
@@ -319,7 +320,7 @@ def install(daemon, team=None):
     world = daemon.fake.world
     if team:
         world.authorize_team = team
-    page = Browser(daemon).get("/slack/install")
+    page = Browser(daemon).get(daemon.base + "/slack/install")
     if page.status == 200 and "install approve" not in page.text:
         known(daemon, world.authorize_team)
     return page

@@ -21,8 +21,14 @@ class Clients(lib.Suite):
         cls.slack = cls.fake()
         cls.d = cls.daemon(cls.slack).start()
         mcpclient.install(cls.d)
+        cls.agent()
+
+    @classmethod
+    def agent(cls, base=None, **more):
+        """Whom they are and where they go; more: of their environment."""
         cls.key = cls.d.key_add("agent", "--workspaces", "T0ACME0001",
                                 "--role", "write")
+        cls.url, cls.more = (base or cls.d.base) + "/mcp", more
 
     def visit(self, era, how, key=None, status=0):
         """What the client saw: event -> list of rows."""
@@ -32,9 +38,9 @@ class Clients(lib.Suite):
         done = subprocess.run(
             [node, os.path.join(CLIENTS, era + ".mjs"),
              os.path.join(os.path.abspath(MODULES), "clients"),
-             self.d.base + "/mcp", key or self.key, how, "CAGENERAL1", text],
+             self.url, key or self.key, how, "CAGENERAL1", text],
             stdin=subprocess.DEVNULL, capture_output=True, text=True,
-            timeout=60 * lib.SLOW, check=False)
+            timeout=60 * lib.SLOW, check=False, env={**os.environ, **self.more})
         self.assertEqual(done.returncode, status, done.stdout + done.stderr)
         seen = {}
         for line in done.stdout.splitlines():
