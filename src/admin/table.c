@@ -103,12 +103,10 @@ rows_text(const struct table *t, struct buf *out)
 	for (size_t c = 0; c < t->columns; c++)
 		put_padded(out, t->names[c], wide[c], c + 1 == t->columns);
 	buf_char(out, '\n');
-	for (size_t i = 0; i < t->n; i++) {
-		size_t c = i % t->columns;
-
-		put_padded(out, t->cells[i], wide[c], c + 1 == t->columns);
-		if (c + 1 == t->columns)
-			buf_char(out, '\n');
+	for (size_t i = 0; i < t->n; i += t->columns) {
+		for (size_t c = 0; c < t->columns; c++)
+			put_padded(out, t->cells[i + c], wide[c], c + 1 == t->columns);
+		buf_char(out, '\n');
 	}
 }
 

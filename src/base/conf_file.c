@@ -292,7 +292,7 @@ conf_file_load(struct conf_loading *l)
 	const char *file = l->in->file != NULL ? l->in->file : DEFAULT_FILE;
 	struct lines lines = { .l = l };
 	struct buf b = { 0 };
-	struct stat st;
+	struct stat st = { 0 };
 	struct err err;
 
 	if (l->in->file == NULL && access(file, F_OK) == -1 && errno == ENOENT)

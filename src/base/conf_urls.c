@@ -66,7 +66,7 @@ static bool
 redirect(struct conf_loading *l, struct url *u)
 {
 	const char *text = l->c->slack_redirect_uri;
-	size_t len = strlen(u->path), tail = sizeof(CALLBACK) - 1;
+	size_t len, tail = sizeof(CALLBACK) - 1;
 
 	if (*text == '\0')
 		return false;

@@ -210,7 +210,7 @@ remember(struct scan *s, size_t first, struct span key)
 static int
 member(struct scan *s, size_t first)
 {
-	struct span key;
+	struct span key = { 0 };
 
 	blanks(s);
 	if (!at(s, '"'))

@@ -84,13 +84,14 @@ static void
 on_seen(void *arg, const struct answer *a, const struct err *err)
 {
 	struct post *p = arg;
-	const struct value *row = a != NULL ? a->cells : NULL;
+	const struct value *row;
 	enum post_word word = POST_OPEN;
 
 	if (err != NULL) {
 		p->done(p->arg, POST_OPEN, "", err);
 		return;
 	}
+	row = a->cells;
 	if (a->rows == 0) {		/* retired or pruned in between */
 		again(p);
 		return;

@@ -90,7 +90,7 @@ strip(struct buf *b, const char *mark)
 	size_t n = strlen(mark);
 	char *at;
 
-	while (b->len >= n && (at = memmem(b->p, b->len, mark, n)) != NULL) {
+	while (b->p != NULL && b->len >= n && (at = memmem(b->p, b->len, mark, n)) != NULL) {
 		memmove(at, at + n, b->len - (size_t)(at - b->p) - n);
 		b->len -= n;
 		b->p[b->len] = '\0';

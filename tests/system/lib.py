@@ -232,6 +232,7 @@ class Daemon:
         self.spawn("-f", *args)
         if ready:
             self.wait_ready()
+            self.wait_all_workers()
         return self
 
     def run(self, *args, seconds=60):
@@ -262,6 +263,15 @@ class Daemon:
             wait_until("/ready answers 200", ready, seconds)
         except AssertionError as e:
             raise AssertionError(f"{e}\n{self.tail()}") from None
+
+    def wait_all_workers(self, seconds=20):
+        """/ready wants one worker only; the others may come a little later."""
+        from mcpclient import get
+
+        def all_there():
+            w = get(self, "/health", timeout=5).json["workers"]
+            return w["ready"] == w["configured"]
+        wait_until("all workers are ready", all_there, seconds)
 
     @property
     def pid(self):

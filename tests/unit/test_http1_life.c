@@ -82,16 +82,16 @@ START_TEST(slow_reader_is_dropped)
 	struct http_conf conf = plain_conf;
 	uint64_t before = counter_get(CNT_TIMEOUTS);
 	struct client c;
-	int64_t end = clock_ms() + 5000;
+	int64_t began = clock_ms(), end = began + 5000;
 
 	conf.request_ms = 80;
 	peer_restart(&conf);
 	client_open(&c);
 	client_say(&c, "GET /big HTTP/1.1\r\n" H "\r\n");
 	ck_assert_int_eq(peer.done, 1);
-	ck_assert_uint_eq(http_server_connections(peer.s), 1);
 	while (http_server_connections(peer.s) == 1 && clock_ms() < end)
 		event_base_loop(peer.base, EVLOOP_ONCE);
+	ck_assert_int_ge(clock_ms() - began, 80);
 	ck_assert_uint_eq(http_server_connections(peer.s), 0);
 	ck_assert_uint_eq(counter_get(CNT_TIMEOUTS), before + 1);
 	client_close(&c);
