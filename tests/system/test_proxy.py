@@ -2,11 +2,8 @@
 """Behind nginx and HAProxy: what contrib/ has for them, bare ones, the PROXY
 protocol, whose word on addresses counts."""
 import http.client
-import json
-import os
 import socket
 import threading
-import time
 import unittest
 
 import front
@@ -329,6 +326,58 @@ class ProxyProtocol(lib.Suite):
         self.assertTrue(self.raw(line + get_it).startswith(b"HTTP/1.1 200 "))
         told = [r for r in self.d.log_rows() if "PROXY_PROTOCOL" in r.get("msg", "")]
         self.assertTrue(1 <= len(told) <= int(self.d.env["WORKERS"]) * 2, told)
+
+
+class TlsBehindIt(lib.Suite):
+    """The daemon's own TLS, the PROXY protocol in front of it."""
+
+    @classmethod
+    def begin(cls):
+        cls.slack = cls.fake()
+        cls.cert, key, both = front.certificate(cls.dir)
+        cls.fronts = {how: front.Front(cls, tls=True) for how in ("passed", "anew")}
+        tls_port = lib.free_port()
+        cls.d = cls.daemon(cls.slack, env={
+            **cls.fronts["passed"].urls(), "PROXY_PROTOCOL": "on",
+            "TRUSTED_PROXIES": "127.0.0.1", "RATE_ADDRESS": "1/2",
+            "TLS_PORT": str(tls_port), "TLS_CERT": cls.cert, "TLS_KEY": key})
+        cls.d.start(ready=False)
+        cls.d.tls_port = tls_port
+        for how, (mode, bind, server) in {
+                "passed": ("tcp", "", "send-proxy"),
+                "anew": ("http", f"ssl crt {both}", "send-proxy-v2 ssl verify required "
+                         f"verifyhost localhost ca-file {cls.cert}")}.items():
+            f = cls.fronts[how].before(cls.d)
+            f.haproxy("global\n\tlog stdout format raw local0\n"
+                      f"defaults\n\tmode {mode}\n\ttimeout connect 5s\n"
+                      "\ttimeout client 60s\n\ttimeout server 60s\n"
+                      f"listen a\n\tbind 127.0.0.1:{f.port} {bind}\n"
+                      f"\tserver n1 127.0.0.1:{tls_port} {server}\n")
+            lib.wait_until("it serves", lambda f=f: get(
+                f, "/ready", fail=False).status == 200, 40)
+
+    def test_clients(self):
+        for n, f in enumerate(self.fronts.values()):
+            for i in range(1, 11):
+                address = f"127.3.{n}.{i}"
+                got = [from_address(f, address).status for _ in range(3)]
+                self.assertEqual(got, [200, 200, 429], address)
+                lib.wait_until("all are logged", lambda a=address: peers(
+                    self.d).count(a) == 3)
+
+    def test_mcp(self):
+        for f in self.fronts.values():
+            for era in Legacy, Modern:
+                with era(f).begin() as m:
+                    self.assertTrue(m.tool("slack_list_workspaces").ok)
+
+    def test_without_it(self):
+        """TLS at once is ended at once."""
+        before = counter(self.d, "proxy_refused")
+        with socket.create_connection(("127.0.0.1", self.d.tls_port), 20) as s:
+            with self.assertRaises(OSError):
+                mcpclient.trusting(self.cert).wrap_socket(s, server_hostname="localhost")
+        self.assertEqual(counter(self.d, "proxy_refused"), before + 1)
 
 
 class Load:

@@ -363,6 +363,35 @@ until_connections(size_t n)
 	ck_assert_uint_eq(http_server_connections(peer.s), n);
 }
 
+/* The last one to close a socket answers who waits there. */
+START_TEST(swept_before_it_closes)
+{
+	struct sockaddr_in sa;
+	struct client c[3];
+	int fd = listener(&sa);
+
+	for (int i = 0; i < 3; i++)
+		client_connect(&c[i], &sa);
+	http_server_sweep(peer.s, fd);		/* not ours */
+	ck_assert_uint_eq(http_server_connections(peer.s), 0);
+	http_server_listen(peer.s, fd, true);
+	http_server_sweep(peer.s, fd);
+	http_server_listen(peer.s, fd, false);
+	close(fd);
+	http_server_drain(peer.s, 0);
+	for (int i = 0; i < 2; i++) {
+		client_say(&c[i], GET "\r\n");
+		wait_answers(&c[i], 1);
+		ck_assert_ptr_nonnull(strstr(c[i].in.p, " 200 OK\r\n"));
+		client_close(&c[i]);
+	}
+	/* who says nothing is not waited for long */
+	ck_assert(wait_closed(&c[2]));
+	client_close(&c[2]);
+	until_connections(0);
+}
+END_TEST
+
 START_TEST(too_many_connections)
 {
 	struct http_conf conf = plain_conf;
@@ -445,6 +474,7 @@ add(TCase *tc)
 	tcase_add_test(tc, long_pipeline);
 	tcase_add_test(tc, drain);
 	tcase_add_test(tc, drain_gives_idle_ones_time);
+	tcase_add_test(tc, swept_before_it_closes);
 	tcase_add_test(tc, too_many_connections);
 	tcase_add_test(tc, no_descriptors);
 }
