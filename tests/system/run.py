@@ -122,7 +122,7 @@ def main():
                 print(f"system {suite[5:]}: {good} ok, {bad} bad{more}, "
                       f"{seconds:.1f} s", flush=True)
                 for line in text.splitlines():
-                    if line.startswith("skipped: "):
+                    if line.startswith(("skipped: ", "note: ")):
                         print(line)
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
