@@ -3,6 +3,7 @@
 
 #include "admin/jobs.h"
 #include "base/conf.h"
+#include "base/crypto.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "job/job.h"
@@ -263,7 +264,10 @@ main(int argc, char **argv)
 {
 	struct command_line cl = { .mode = RUN };
 	struct conf_env *env;
-	int status = parse(&cl, argc, argv);
+	int status;
+
+	crypto_start();
+	status = parse(&cl, argc, argv);
 
 	if (status == -1) {
 		env = conf_env_take(environ);

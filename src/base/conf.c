@@ -36,6 +36,10 @@ static const char *const format_words[] = {
 	NULL
 };
 
+static const char *const migrate_words[] = {
+	[MIGRATE_BY_HAND] = "manual", [MIGRATE_AUTO] = "auto", NULL
+};
+
 /* The type column and the struct's field must agree, or this won't compile. */
 #define AT(ctype, field) \
 	(offsetof(struct conf, field) + \
@@ -109,6 +113,8 @@ static const struct conf_row rows[] = {
 	  .help = "MCP sessions that are open at the same time" },
 	{ "MAX_SESSIONS_PER_KEY", INT(max_sessions_per_key), .dflt = "10000", .min = 1, .max = 4194304,
 	  .help = "of them of one key; beyond it loses its own longest idle one" },
+	{ "MIGRATE", WORD(migrate, migrate_words), .dflt = "manual",
+	  .help = "auto: a start brings MariaDB's tables up to date; manual: slackmcpd --migrate does" },
 	{ "NODE_NAME", TEXT(node_name), .dflt = "n1",
 	  .help = "tells several hosts apart; begins each session id" },
 	{ "PORT", INT(port), .dflt = "8080", .min = 1, .max = 65535,
@@ -160,7 +166,9 @@ static const struct conf_row rows[] = {
 	{ "STATE_DIR", PATH(state_dir),
 	  .help = "folder of what must last: store, keys, spool" },
 	{ "STORE", TEXT(store),
-	  .help = "sqlite:PATH; unset: slackmcpd.db in STATE_DIR" },
+	  .help = "sqlite:PATH, mariadb://user@host:port/database or mariadb://user@/database?socket=PATH; unset: slackmcpd.db in STATE_DIR" },
+	{ "STORE_CA", PATH(store_ca),
+	  .help = "CA certificates, PEM, that MariaDB's must be signed by; unset: no TLS to it" },
 	{ "STORE_PASSWORD", SECRET(store_password),
 	  .help = "password of the store's user" },
 	{ "STORE_TIMEOUT", TIME(store_timeout), .dflt = "5", .min = 100, .max = HOUR,

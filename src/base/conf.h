@@ -17,6 +17,9 @@ struct rate {
 	int burst;
 };
 
+/* When the tables of a store that daemons share are brought up to date. */
+enum migrate_when { MIGRATE_BY_HAND, MIGRATE_AUTO };
+
 /* The configuration in force.  Immutable once loaded; a reload makes a new one.
  * Strings are never NULL ("" when unset); lists are tidy (base/list.h); times
  * are milliseconds, sizes bytes. */
@@ -55,6 +58,8 @@ struct conf {
 	char *control_socket, *control_group;
 	char *run_user, *run_group;
 	char *store;			/* sqlite:PATH or mariadb://… */
+	char *store_ca;
+	int migrate;			/* enum migrate_when */
 	struct secret store_password;
 	struct secret token_keys;	/* "id:base64,…" */
 

@@ -240,22 +240,6 @@ token_keys(struct conf_loading *l)
 }
 
 static void
-store(struct conf_loading *l)
-{
-	const char *text = l->c->store;
-
-	/* Its text is not quoted: people put passwords into such addresses. */
-	if (strncmp(text, "mariadb://", 10) == 0)
-		conf_error(l->report, "STORE", "mariadb:// is not served by this "
-		    "version yet: remove STORE, or write sqlite:/a/path");
-	else if (strncmp(text, "sqlite:", 7) != 0)
-		conf_error(l->report, "STORE", "it is no store: write sqlite:/a/path");
-	else if (text[7] != '/')
-		conf_error(l->report, "STORE", "the path behind sqlite: is relative: "
-		    "write the whole path, since the daemon works in /");
-}
-
-static void
 accounts(struct conf_loading *l)
 {
 	const struct conf *c = l->c;
@@ -381,7 +365,7 @@ static const struct {
 	{ manifest, MANIFEST },
 	{ install_allow, DAEMON },
 	{ token_keys, DAEMON | STORE_JOB },
-	{ store, DAEMON | STORE_JOB },
+	{ conf_store, DAEMON | STORE_JOB },
 	{ accounts, DAEMON | STORE_JOB },
 	{ names, DAEMON | STORE_JOB },
 	{ tls, DAEMON },

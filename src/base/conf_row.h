@@ -98,6 +98,8 @@ const char *conf_env_get(const struct conf_env *env, const char *name);
 void conf_derive(struct conf_loading *l);
 /* conf_urls.c: the URLs, origins and addresses, checked and in normal form. */
 void conf_urls(struct conf_loading *l);
+/* conf_store.c: the options of the store, likewise. */
+void conf_store(struct conf_loading *l);
 /* conf_check.c: what one value alone cannot tell. */
 void conf_check(struct conf_loading *l);
 

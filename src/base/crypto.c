@@ -13,6 +13,12 @@
 #include <openssl/evp.h>
 
 void
+crypto_start(void)
+{
+	OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
+}
+
+void
 crypto_random(void *out, size_t len)
 {
 	unsigned char *p = out;

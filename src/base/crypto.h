@@ -12,6 +12,9 @@
 #define SHA256_SIZE	32
 #define B64URL_SIZE(n)	(((n) * 4 + 2) / 3 + 1)	/* without padding, with NUL */
 
+/* Before anything else of this process: at exit nothing is taken apart, because a
+ * thread that is just connecting may still use it. */
+void crypto_start(void);
 void crypto_random(void *out, size_t len);	/* fatal when the kernel has none */
 void crypto_sha256(const void *p, size_t len, unsigned char out[SHA256_SIZE]);
 bool crypto_equal(const void *a, const void *b, size_t len);	/* constant time */
