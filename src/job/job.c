@@ -136,9 +136,8 @@ run(struct task *t, int job)
 	struct err err;
 	int status;
 
-	if (store_conf_parse(&t->conf, c->store, &err) == -1)
+	if (store_conf_load(&t->conf, c, &err) == -1)
 		return task_refuse(t, "STORE: %s", err.text);
-	t->conf.password = &c->store_password;
 	t->conf.create = tasks[job].creates;
 	t->st = store_new(t->base, &t->conf);
 	store_set_timeout(t->st, (int)c->store_timeout);

@@ -83,9 +83,6 @@ store_new_keys(struct task *t)
 	struct err err;
 
 	task_path(t, "token.keys", path);
-	if (t->conf.path == NULL)
-		return task_refuse(t, "TOKEN_KEYS is not set, and all hosts of a MariaDB store "
-		    "need the same: set TOKEN_KEYS=\"k1:$(openssl rand -base64 32)\"");
 	if (next_key_id(t, &k, &err) == -1)
 		return task_failed(t, &err);
 	if (k.found)
@@ -119,6 +116,16 @@ check_key_ids(struct task *t)
 		return JOB_OK;
 	return task_refuse(t, "the store holds tokens sealed with keys that are not there: %s. "
 	    "Add them to TOKEN_KEYS or to token.keys in STATE_DIR (a backup has them)", missing);
+}
+
+/* What seals in a store of several daemons is made by none of them. */
+static int
+refuse_new_keys(struct task *t)
+{
+	return task_refuse(t, "TOKEN_KEYS is not set and %s/token.keys is not there, and all "
+	    "daemons that use this store need the same: make one with echo \"k1:$(openssl rand "
+	    "-base64 32)\", and set TOKEN_KEYS to it for each of them",
+	    t->h->conf->state_dir);
 }
 
 /* ---- the keys of agents ---- */
@@ -217,7 +224,11 @@ int
 task_prepare(struct task *t)
 {
 	bool seed = t->h->conf->api_key.len > 0;
-	int status = task_bring_up(t, false);
+	int status;
+
+	if (t->h->keys_are_new && t->conf.shared)
+		return refuse_new_keys(t);
+	status = task_bring_up(t, false);
 
 	if (status == JOB_OK && t->h->keys_are_new)
 		status = store_new_keys(t);

@@ -125,7 +125,7 @@ task_prune(struct task *t)
 			return task_failed(t, &err);
 	if (prune_pending(t, &err) == -1)
 		return task_failed(t, &err);
-	if (t->conf.path != NULL && migrate_checkpoint(&t->conf, &err) == -1)
+	if (migrate_checkpoint(&t->conf, &err) == -1)
 		return task_failed(t, &err);
 	return JOB_OK;
 }

@@ -47,6 +47,7 @@ struct backend {
 };
 
 extern const struct backend backend_sqlite;
+extern const struct backend backend_mariadb;	/* if HAVE_MARIADB */
 
 void unit_end(struct unit *u, const struct err *err);	/* err NULL: done, or undone */
 void unit_busy(struct unit *u);		/* nothing was done; try again */

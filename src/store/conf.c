@@ -2,6 +2,7 @@
 #include "config.h"
 #include "store/store.h"
 
+#include "base/conf.h"
 #include "base/mem.h"
 
 #include <stdlib.h>
@@ -54,7 +55,7 @@ parse_host(struct store_conf *c, const char *text, size_t len)
 static int
 parse_mariadb(struct store_conf *c, const char *text)
 {
-	size_t user = strcspn(text, "@/?"), where, database;
+	size_t user = strcspn(text, "@:/?"), where, database;
 	const char *rest;
 
 	if (user == 0 || text[user] != '@')
@@ -88,11 +89,23 @@ store_conf_parse(struct store_conf *out, const char *text, struct err *err)
 		rc = out->path[0] == '/' && out->path[1] != '\0' ? 0 : -1;
 	} else if (strncmp(text, MARIADB, strlen(MARIADB)) == 0) {
 		rc = parse_mariadb(out, text + strlen(MARIADB));
+		out->shared = true;
 	}
 	if (rc == 0)
 		return 0;
 	store_conf_wipe(out);
-	return err_set(err, ERR_INPUT, "\"%.80s\" names no store: " FORMS, text);
+	/* it is not quoted: people put passwords into such addresses */
+	return err_set(err, ERR_INPUT, "it names no store: " FORMS);
+}
+
+int
+store_conf_load(struct store_conf *out, const struct conf *from, struct err *err)
+{
+	if (store_conf_parse(out, from->store, err) == -1)
+		return -1;
+	out->password = &from->store_password;
+	out->ca = *from->store_ca != '\0' ? mem_str(from->store_ca) : NULL;
+	return 0;
 }
 
 void

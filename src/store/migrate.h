@@ -18,13 +18,18 @@ int migrate_look(struct store *st, struct event_base *base, struct migrate_state
     struct err *err);
 /* ERR_INPUT when a newer program's tables cannot be read by this one. */
 int migrate_up(struct store *st, struct event_base *base, struct err *err);
+/* The same, by one daemon at a time: waits for the lease of this name and keeps it. */
+int migrate_up_alone(struct store *st, struct event_base *base, const char *owner,
+    struct err *err);
 int migrate_down(struct store *st, struct event_base *base, struct err *err);
-/* SQLite: the file copied aside to PATH.before-NNNN by SQLite's backup API. */
+
+/* What only SQLite needs; nothing to do for a store that a server keeps.
+ * The file copied aside to PATH.before-NNNN by SQLite's backup API. */
 int migrate_copy(const struct store_conf *conf, int version, struct err *err);
 
-/* SQLite: is the file whole?  ERR_INPUT: it is damaged. */
+/* Can the file be written, is it whole?  ERR_INPUT: no. */
 int migrate_check(const struct store_conf *conf, struct err *err);
-/* SQLite: the log written back into the file, and cut if nobody reads it. */
+/* The log written back into the file, and cut if nobody reads it. */
 int migrate_checkpoint(const struct store_conf *conf, struct err *err);
 
 /* One unit, waited for (jobs). Rows are handed to fn, which may be NULL. */

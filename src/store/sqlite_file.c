@@ -2,10 +2,13 @@
 #include "config.h"
 #include "store/migrate.h"
 
+#include "base/log.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* What jobs do with SQLite's file as a whole.  They may wait for it. */
@@ -78,8 +81,8 @@ create_file(const char *path, struct err *err)
 	return 0;
 }
 
-int
-migrate_copy(const struct store_conf *conf, int version, struct err *err)
+static int
+copy_aside(const struct store_conf *conf, int version, struct err *err)
 {
 	char to[4096], tmp[4096];
 	sqlite3 *db;
@@ -100,6 +103,35 @@ migrate_copy(const struct store_conf *conf, int version, struct err *err)
 	return rc;
 }
 
+int
+migrate_copy(const struct store_conf *conf, int version, struct err *err)
+{
+	if (conf->path == NULL)
+		return 0;
+	if (copy_aside(conf, version, err) == -1)
+		return -1;
+	log_info("store", "copied aside path=%s.before-%04d", conf->path, version);
+	return 0;
+}
+
+/* The folder must be there and ours: that does not pass by itself. */
+static int
+check_place(const char *path, struct err *err)
+{
+	int len = (int)(strrchr(path, '/') - path);
+	char folder[4096];
+
+	snprintf(folder, sizeof(folder), "%.*s", len > 0 ? len : 1, path);
+	if (access(folder, W_OK | X_OK) == -1)
+		return err_set(err, ERR_INPUT, "STORE: the folder %s cannot be written (%s): "
+		    "make it, and let it belong to user %u", folder, strerror(errno),
+		    (unsigned)geteuid());
+	if (access(path, R_OK | W_OK) == -1 && errno != ENOENT)
+		return err_set(err, ERR_INPUT, "STORE: the file %s cannot be written (%s): let "
+		    "it belong to user %u", path, strerror(errno), (unsigned)geteuid());
+	return 0;
+}
+
 static int
 first_word(void *arg, int n, char **values, char **names)
 {
@@ -109,8 +141,8 @@ first_word(void *arg, int n, char **values, char **names)
 	return 0;
 }
 
-int
-migrate_check(const struct store_conf *conf, struct err *err)
+static int
+check_file(const struct store_conf *conf, struct err *err)
 {
 	char word[128] = "";
 	sqlite3 *db;
@@ -131,11 +163,27 @@ migrate_check(const struct store_conf *conf, struct err *err)
 }
 
 int
+migrate_check(const struct store_conf *conf, struct err *err)
+{
+	struct stat s;
+
+	if (conf->path == NULL)
+		return 0;
+	if (check_place(conf->path, err) == -1)
+		return -1;
+	if (stat(conf->path, &s) == -1 || s.st_size == 0)
+		return 0;
+	return check_file(conf, err);
+}
+
+int
 migrate_checkpoint(const struct store_conf *conf, struct err *err)
 {
 	sqlite3 *db;
 	int rc;
 
+	if (conf->path == NULL)
+		return 0;
 	if (open_file(conf->path, SQLITE_OPEN_READWRITE, &db, err) == -1)
 		return -1;
 	/* The one that blocks nobody does the work; the log is cut only if that is

@@ -367,27 +367,17 @@ store_timeout(const struct store *st)
 	return st->timeout;
 }
 
-/* A form of STORE whose back end is not in this program. */
-static void *
-missing_open(struct store *st, struct event_base *base, const struct store_conf *conf)
+static const struct backend *
+choose(const struct store_conf *conf)
 {
-	struct err err;
-
-	(void)base, (void)conf;
-	err_set(&err, ERR_UPSTREAM, "this program has no MariaDB back end; set "
-	    "STORE=sqlite:/path/to/file");
-	store_away(st, &err);
-	return NULL;
+#ifdef HAVE_MARIADB
+	if (conf->path == NULL)
+		return &backend_mariadb;
+#endif
+	if (conf->path == NULL)
+		fatal("store: this program has no MariaDB in it");	/* the options were checked */
+	return &backend_sqlite;
 }
-
-static void
-missing_close(void *back)
-{
-	(void)back;
-}
-
-static const struct backend backend_missing = { .open = missing_open,
-	.close = missing_close };
 
 struct store *
 store_new(struct event_base *base, const struct store_conf *conf)
@@ -400,7 +390,7 @@ store_new(struct event_base *base, const struct store_conf *conf)
 	st->timeout = TIMEOUT;
 	TAILQ_INIT(&st->queue);
 	TAILQ_INIT(&st->out);
-	st->backend = conf->path != NULL ? &backend_sqlite : &backend_missing;
+	st->backend = choose(conf);
 	st->back = st->backend->open(st, base, conf);
 	return st;
 }

@@ -26,13 +26,16 @@ struct unit;
 struct store_conf {
 	char *path;		/* SQLite's file; NULL: MariaDB as told below */
 	bool create;		/* make that file if it is missing (jobs) */
+	/* Several daemons may use it: tables change when the operator says so, by one
+	 * of them at a time, and the keys that seal are not made up by any. */
+	bool shared;
 	char *host;
 	unsigned port;
 	char *socket;		/* or NULL */
 	char *user;
-	const struct secret *password;
+	const struct secret *password;	/* or NULL */
 	char *database;
-	char *ca;		/* file; NULL: no TLS */
+	char *ca;		/* file; NULL: no TLS; no use for a socket */
 };
 
 enum statement_id {
@@ -85,6 +88,9 @@ typedef void store_done_fn(void *arg, const struct answer *answer,
 /* STORE ("sqlite:PATH", "mariadb://user@host:port/db",
  * "mariadb://user@/db?socket=PATH") taken apart; the strings are owned by out. */
 int store_conf_parse(struct store_conf *out, const char *text, struct err *err);
+/* The same from all options that tell of the store; the password stays borrowed. */
+struct conf;
+int store_conf_load(struct store_conf *out, const struct conf *from, struct err *err);
 void store_conf_wipe(struct store_conf *conf);
 
 /* After the fork; conf is copied, its password borrowed.  Cannot fail: a store that is away fails its units (and says so

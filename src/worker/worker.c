@@ -265,9 +265,8 @@ open_store(struct worker *w, struct err *err)
 	const struct conf *c = w->h->conf;
 	struct store_conf sc;
 
-	if (store_conf_parse(&sc, c->store, err) == -1)
+	if (store_conf_load(&sc, c, err) == -1)
 		return -1;
-	sc.password = &c->store_password;
 	w->store = store_new(w->base, &sc);
 	store_set_timeout(w->store, (int)c->store_timeout);
 	store_conf_wipe(&sc);

@@ -3,7 +3,8 @@
 #define STORE_FIXTURE_H
 
 /* A store of its own for each case of the store's tests: SQLite in a new folder,
- * or what TEST_STORE names (and TEST_STORE_PASSWORD opens), emptied before. */
+ * or what TEST_STORE names (tests/mariadb.py sets it, TEST_STORE_PASSWORD and
+ * TEST_STORE_CA), emptied before. */
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -57,6 +58,7 @@ configure(void)
 	    err.text);
 	secret_set(&password, secret != NULL ? secret : "");
 	conf.password = &password;
+	conf.ca = mem_str(getenv("TEST_STORE_CA"));
 	conf.create = true;
 }
 

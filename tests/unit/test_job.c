@@ -20,6 +20,7 @@
 #define DAY	86400000LL
 
 static struct conf job_conf;
+static char no_ca[] = "";
 static struct heritage h;
 static char said[4096];
 
@@ -86,6 +87,7 @@ begin(void)
 	memset(&job_conf, 0, sizeof(job_conf));
 	memset(&h, 0, sizeof(h));
 	job_conf.store = mem_fmt("sqlite:%s", conf.path);
+	job_conf.store_ca = no_ca;
 	job_conf.state_dir = folder;
 	job_conf.store_timeout = 2000;
 	secret_set(&job_conf.token_keys, RING);
@@ -179,14 +181,28 @@ START_TEST(no_folder)
 }
 END_TEST
 
-START_TEST(no_back_end)
+#ifdef HAVE_MARIADB
+START_TEST(no_server)
 {
 	free(job_conf.store);
-	job_conf.store = mem_str("mariadb://u@h/db");
+	job_conf.store = mem_str("mariadb://u@127.0.0.1:1/db");
 	ck_assert_int_eq(prepare(), JOB_LATER);
 	SAYS("MariaDB");
+	SAYS("connect");
 }
 END_TEST
+
+START_TEST(no_token_keys_of_a_shared_store)
+{
+	free(job_conf.store);
+	job_conf.store = mem_str("mariadb://u@127.0.0.1:1/db");
+	h.keys_are_new = true;
+	ck_assert_int_eq(prepare(), JOB_REFUSED);	/* whether it can be reached or not */
+	SAYS("openssl rand -base64 32");
+	SAYS("TOKEN_KEYS");
+}
+END_TEST
+#endif
 
 START_TEST(damaged_store)
 {
@@ -474,7 +490,10 @@ main(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, begin, end);
 	tcase_add_test(tc, no_folder);
-	tcase_add_test(tc, no_back_end);
+#ifdef HAVE_MARIADB
+	tcase_add_test(tc, no_server);
+	tcase_add_test(tc, no_token_keys_of_a_shared_store);
+#endif
 	tcase_add_test(tc, damaged_store);
 	tcase_add_test(tc, no_key_at_all);
 	tcase_add_test(tc, only_dead_keys);
