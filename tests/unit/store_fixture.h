@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "shm/board.h"
 #include "store/migrate.h"
 
 #include <check.h>
@@ -174,6 +175,37 @@ static inline int64_t
 changes_now(void)
 {
 	return ask(UNIT(DO(CHANGES_READ))).n;
+}
+
+/* The store's row; from the first call to the end of the program. */
+static inline struct board_row
+board(void)
+{
+	static const struct region_conf rc = { .node = "n1", .max_sessions = 256,
+		.max_sessions_per_key = 10, .session_ttl_ms = 1000, .session_max_ms = 1000,
+		.rows = 1 };
+	static struct region *region;
+	struct board_row row;
+
+	if (region == NULL) {
+		region = region_private(&rc);
+		board_use(region, board_claim(region, 0, 1));
+	}
+	ck_assert(board_get(region, 0, &row));
+	return row;
+}
+
+/* Until nothing is under way.  Units have no order, so what was given to nobody
+ * is waited for like this; board() has to be called before. */
+static inline void
+settle(void)
+{
+	int64_t end = clock_ms() + 60000;
+
+	while (board().gauges[GAUGE_STORE] != 0) {
+		ck_assert(clock_ms() < end);
+		event_base_loop(base, EVLOOP_ONCE);
+	}
 }
 
 /* What callbacks with nothing but an error tell. */

@@ -3,7 +3,6 @@
 #include "store_fixture.h"
 
 #include "base/counter.h"
-#include "shm/board.h"
 #include "store/changes.h"
 
 #include <signal.h>
@@ -280,24 +279,6 @@ START_TEST(deadlines_hold)
 END_TEST
 
 /* ---- a file that cannot be used ---- */
-
-static struct region *region;	/* the board is used to the end */
-
-static struct board_row
-board(void)
-{
-	static const struct region_conf rc = { .node = "n1", .max_sessions = 256,
-		.max_sessions_per_key = 10, .session_ttl_ms = 1000, .session_max_ms = 1000,
-		.rows = 1 };
-	struct board_row row;
-
-	if (region == NULL) {
-		region = region_private(&rc);
-		board_use(region, board_claim(region, 0, 1));
-	}
-	ck_assert(board_get(region, 0, &row));
-	return row;
-}
 
 START_TEST(away_and_back)
 {

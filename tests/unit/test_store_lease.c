@@ -114,6 +114,8 @@ START_TEST(lease_is_dropped)
 	ck_assert_int_eq(tend(&b), 0);
 	lease_drop(&a);
 	ck_assert_int_eq(lease_left(&a), 0);
+	while (a.drop != NULL)
+		event_base_loop(base, EVLOOP_ONCE);
 	ck_assert_int_gt(tend(&b), 0);
 	lease_drop(&a);			/* not ours: no harm */
 	ck_assert_int_gt(tend(&b), 0);

@@ -543,6 +543,7 @@ begin(const struct post_id *id, int64_t now)
 
 START_TEST(ledger_answers_repeats)
 {
+	board();
 	for (int i = 0; i < N(posts); i++) {
 		struct post_id id = { .principal = "p", .key = posts[i].key,
 			.owner = posts[i].owner, .digest = { posts[i].digest }, .team = "T1",
@@ -554,8 +555,7 @@ START_TEST(ledger_answers_repeats)
 		    "row %d: %d \"%s\"", i, (int)t.word, t.text);
 		if (posts[i].end != NULL)
 			post_end(st, &id, posts[i].end, "C9", posts[i].end_text, 5000);
-		changes_now();
-		changes_now();
+		settle();
 		id.principal = "q";		/* nobody else's business */
 		id.key = posts[i].key;
 		if (i == 1)
@@ -575,9 +575,10 @@ START_TEST(ledger_takes_long_keys)
 	memset(key, 'x', sizeof(key) - 1);
 	key[sizeof(key) - 1] = '\0';
 	id.key = key;
+	board();
 	ck_assert_int_eq(begin(&id, 0).word, POST_GO);
 	post_end(st, &id, "posted", "C1", "3.4", 5000);
-	changes_now();
+	settle();
 	ck_assert_str_eq(begin(&id, 1).text, "3.4");
 	key[1998] = 'y';
 	ck_assert_int_eq(begin(&id, 2).word, POST_GO);
