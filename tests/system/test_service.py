@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
 """A daemon among daemons: what is installed, the init script, logrotate."""
+import base64
 import glob
 import gzip
 import json
@@ -133,6 +134,9 @@ class Installed(lib.Suite):
         write(os.path.join(d.dir, "client.secret"), "s" * 32 + "\n", 0o600)
         write(os.path.join(d.dir, "api.key"), self.secret(
             "api key", os.urandom(32).hex()) + "\n", 0o600)
+        write(os.path.join(d.dir, "store.password"), "p" * 16 + "\n", 0o600)
+        write(os.path.join(d.dir, "token.keys"), "k1:" + self.secret(
+            "token key", base64.b64encode(os.urandom(32)).decode()) + "\n", 0o600)
         conf = write(os.path.join(d.dir, "production.conf"), block, 0o600)
         done = d.run("-c", conf, "-t")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
