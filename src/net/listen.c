@@ -278,7 +278,7 @@ void
 listen_join(struct listen_set *l, struct listen_set *more)
 {
 	int both = l->addresses + more->addresses;
-	int *fds = mem_array(NULL, (size_t)(l->slots * both), sizeof(*fds));
+	int *fds = mem_array(NULL, (size_t)l->slots * (size_t)both, sizeof(*fds));
 
 	for (int slot = 0; slot < l->slots; slot++) {
 		memcpy(fds + slot * both, l->fds + slot * l->addresses,
