@@ -21,6 +21,7 @@ struct store {
 	void *back;
 	struct event *pump;
 	struct err away;	/* kind is ERR_NONE while somebody may answer */
+	bool on_board;		/* the board says away because of us */
 	int timeout;
 	TAILQ_HEAD(units, unit) queue, out;	/* out: RUNNING and PAUSED ones */
 };
@@ -180,6 +181,16 @@ pause_unit(struct unit *u, int ms)
 	kick(u->st);
 }
 
+/* Only an answer shows that it is of use: a server that can be reached may have no
+ * tables yet. */
+static void
+came_back(struct store *st)
+{
+	if (st->on_board)
+		board_store_away(false);
+	st->on_board = false;
+}
+
 void
 unit_end(struct unit *u, const struct err *err)
 {
@@ -192,6 +203,8 @@ unit_end(struct unit *u, const struct err *err)
 	kick(u->st);
 	if (err != NULL)
 		counter_up(CNT_STORE_ERRORS);
+	else
+		came_back(u->st);
 	u->state = ENDING;
 	if (u->done != NULL)
 		u->done(u->arg, err == NULL ? &u->answer : NULL, err);
@@ -335,7 +348,6 @@ store_ready(struct store *st)
 	if (st->away.kind != ERR_NONE)
 		log_info("store", "is reached again");
 	st->away.kind = ERR_NONE;
-	board_store_away(false);
 	kick(st);
 }
 
@@ -345,6 +357,7 @@ store_away(struct store *st, const struct err *why)
 	if (st->away.kind == ERR_NONE)
 		log_error("store", "is away: %s", why->text);
 	st->away = *why;
+	st->on_board = true;
 	board_store_away(true);
 	kick(st);
 }
