@@ -54,6 +54,7 @@ master_stop(struct master *m)
 	notify_tell(&m->notify, "STOPPING=1\nSTATUS=workers drain for at most %lld ms",
 	    (long long)m->conf->drain_timeout);
 	supervise_facts(m);
+	listen_shut(&m->listen);
 	supervise_drain(m, m->conf->drain_timeout);
 	listen_close(&m->listen);
 	if (supervise_left(m) == 0)

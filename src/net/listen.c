@@ -5,6 +5,7 @@
 #include "base/mem.h"
 
 #include <errno.h>
+#include <linux/filter.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -262,6 +263,23 @@ listen_open(struct listen_set *l, const char *host, int port, int slots,
 		return -1;
 	}
 	return 0;
+}
+
+void
+listen_shut(const struct listen_set *l)
+{
+	/* the flags of a segment: SYN is dropped, all else goes on */
+	struct sock_filter steps[] = {
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 13),
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 0x02, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+		BPF_STMT(BPF_RET | BPF_K, 0xffffffff),
+	};
+	struct sock_fprog program = { .len = 4, .filter = steps };
+
+	for (int i = 0; i < l->slots * l->addresses; i++)
+		setsockopt(l->fds[i], SOL_SOCKET, SO_ATTACH_FILTER, &program,
+		    sizeof(program));
 }
 
 void

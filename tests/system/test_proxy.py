@@ -470,6 +470,17 @@ class Pair:
             self.assertTrue(m.ping())
         self.assertEqual(load.wrong, [], f"of {load.done}")
 
+    def test_reload_under_load(self):
+        with Load(self.front) as load:
+            for d in self.n1, self.n2:
+                self.more(load)
+                before = set(d.workers())
+                d.ctl("reload")
+                lib.wait_until("new workers serve", lambda d=d, before=before: len(
+                    set(d.workers()) - before) == 2, 40)
+                self.more(load)
+        self.assertEqual(load.wrong, [], f"of {load.done}")
+
     def more(self, load):
         at = load.done
         lib.wait_until("requests go on", lambda: load.done > at + 50 or load.wrong, 30)

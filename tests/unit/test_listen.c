@@ -3,8 +3,10 @@
 #include "net/listen.h"
 
 #include <check.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -140,6 +142,47 @@ START_TEST(hosts)
 }
 END_TEST
 
+static int
+connect_to(int port)
+{
+	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	ck_assert(connect(fd, (struct sockaddr *)&sa, sizeof(sa)) == 0 ||
+	    errno == EINPROGRESS);
+	return fd;
+}
+
+/* Who waits is accepted, who comes then is not let in and not reset. */
+START_TEST(shut)
+{
+	int before, after, got, e = 0;
+	socklen_t len = sizeof(e);
+	struct pollfd p;
+
+	ck_assert_int_eq(open_at("127.0.0.1", 0, 1), 0);
+	before = connect_to(port_of(l.fds[0]));
+	listen_shut(&l);
+	after = connect_to(port_of(l.fds[0]));
+	got = accept(l.fds[0], NULL, NULL);
+	ck_assert_int_ne(got, -1);
+	ck_assert_int_eq(send(before, "x", 1, MSG_NOSIGNAL), 1);
+	p = (struct pollfd){ .fd = got, .events = POLLIN };
+	ck_assert_int_eq(poll(&p, 1, 5000), 1);
+	ck_assert_int_eq(accept(l.fds[0], NULL, NULL), -1);
+	p = (struct pollfd){ .fd = after, .events = POLLOUT };
+	ck_assert_int_eq(poll(&p, 1, 100), 0);
+	listen_close(&l);
+	ck_assert_int_eq(poll(&p, 1, 10000), 1);
+	ck_assert_int_eq(getsockopt(after, SOL_SOCKET, SO_ERROR, &e, &len), 0);
+	ck_assert_int_eq(e, ECONNREFUSED);
+	close(before);
+	close(after);
+	close(got);
+}
+END_TEST
+
 START_TEST(joined)
 {
 	struct listen_set more;
@@ -229,6 +272,7 @@ main(void)
 	tcase_add_test(tc, taken);
 	tcase_add_loop_test(tc, refused, 0, 4);
 	tcase_add_loop_test(tc, hosts, 0, 7);
+	tcase_add_test(tc, shut);
 	tcase_add_test(tc, joined);
 	tcase_add_test(tc, dual);
 	tcase_add_test(tc, unix_socket);
