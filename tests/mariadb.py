@@ -35,7 +35,7 @@ def free_port():
 def find(name):
     path = shutil.which(name, path=PATH)
     if path is None:
-        sys.exit(f"mariadb.py: there is no {name}: sh contrib/packages full")
+        sys.exit(f"mariadb.py: there is no {name}: sh contrib/packages mariadb")
     return path
 
 

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: ISC
-"""contrib/quickstart --slack, answered on its standard input, against the fake."""
+"""contrib/quickstart --slack, answered on its standard input, against the fake;
+and --mariadb."""
 import os
 import re
 import signal
+import socket
 import subprocess
 
 import lib
@@ -85,3 +87,33 @@ class Slack(lib.Suite):
         self.assertEqual(proc.wait(30 * lib.SLOW), 143)
         lib.wait_until("its daemon has ended", lambda: not lib.of_session(proc.pid))
         self.assertFalse(os.path.exists(folder))
+
+
+class Mariadb(lib.Suite):
+    def run_script(self, *options):
+        env = {"PATH": os.environ["PATH"], "TMPDIR": self.dir, "HOME": self.dir,
+               "ASAN_OPTIONS": "detect_leaks=0",
+               "SLACKMCPD": lib.program("slackmcpd"),
+               "SLACKMCPCTL": lib.program("slackmcpctl")}
+        return subprocess.Popen(
+            ["sh", SCRIPT, *options], env=env, stdin=subprocess.DEVNULL, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
+
+    def test_shown(self):
+        proc = self.run_script("--mariadb")
+        said = proc.communicate(timeout=120 * lib.SLOW)[0]
+        self.assertEqual(proc.returncode, 0, said)
+        for word in ("its store MariaDB", "The text that was posted came back.",
+                     "| T0ACME0001 | Acme      | live  |", "| posted |"):
+            self.assertIn(word, said)
+        self.assertEqual(lib.of_session(proc.pid), [])
+        db = re.search(r"mariadb://\w+@127\.0\.0\.1:(\d+)/", said).group(1)
+        with socket.socket() as s:      # its server has ended as well
+            self.assertNotEqual(s.connect_ex(("127.0.0.1", int(db))), 0)
+
+    def test_options(self):
+        for options in (["--postgres"], ["--mariadb", "--slack"]):
+            with self.subTest(" ".join(options)):
+                proc = self.run_script(*options)
+                self.assertIn("quickstart", proc.communicate(timeout=60)[0])
+                self.assertEqual(proc.returncode, 2)
