@@ -31,6 +31,15 @@ address_parse(struct address *a, const char *text, size_t len)
 	return inet_pton(AF_INET6, copy, a->bytes) == 1 ? 0 : -1;
 }
 
+bool
+address_is_loopback(const struct address *a)
+{
+	static const unsigned char four[13] = { [10] = 0xff, 0xff, 127 }, six[16] = { [15] = 1 };
+
+	return memcmp(a->bytes, four, sizeof(four)) == 0 ||
+	    memcmp(a->bytes, six, sizeof(six)) == 0;
+}
+
 void
 address_text(const struct address *a, char out[ADDRESS_SIZE])
 {

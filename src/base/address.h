@@ -16,6 +16,7 @@ struct address {
 
 /* Numeric, nothing around it; -1: none. */
 int address_parse(struct address *a, const char *text, size_t len);
+bool address_is_loopback(const struct address *a);
 void address_text(const struct address *a, char out[ADDRESS_SIZE]);
 
 struct network {

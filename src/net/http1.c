@@ -33,6 +33,7 @@ request_new(struct http_conn *c, const char *head, size_t len)
 	r->req.method = r->req.path = "-";
 	r->req.query = r->req.body = "";
 	r->req.minor = 1;
+	r->req.tls = c->conn.tls != NULL;
 	r->req.began = c->began;
 	memcpy(r->req.peer, c->peer, sizeof(r->req.peer));
 	http1_request_id(c->s, r->req.id);

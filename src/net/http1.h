@@ -69,6 +69,7 @@ struct http_req {
 	const char *body;		/* NUL-terminated */
 	size_t body_len;
 	char peer[ADDRESS_SIZE];	/* numeric address of the client, or of its last proxy */
+	bool tls;			/* it came over our own TLS */
 	int64_t began;			/* monotonic ms: first byte */
 	int status;			/* of the answer, once there is one */
 	size_t sent;			/* bytes of its body */

@@ -132,6 +132,9 @@ client_learn(struct visit *v)
 	v->host = http_field(v->req, "host");
 	if (address_parse(&at, v->client, strlen(v->client)) == -1 ||
 	    !networks_have(&v->web->conf->proxies, &at)) {
+		/* With TLS of our own nobody else has to come in without it. */
+		v->plain = v->web->conf->tls_port != 0 && !v->req->tls &&
+		    !address_is_loopback(&at);
 		distrust(v);
 		return;
 	}
@@ -170,8 +173,8 @@ client_secure(struct visit *v)
 		return true;
 	counter_up(CNT_PLAIN_REFUSED);
 	if (due(&v->web->told_plain))
-		log_warn("web", "a proxy took a request over plain http under an https "
-		    "address: let it redirect to https; told once a minute path=%s proxy=%s",
+		log_warn("web", "a request came over plain http under an https address: let "
+		    "its proxy or link use https; told once a minute path=%s peer=%s",
 		    v->route->path, v->req->peer);
 	if (page)
 		send_there(v);

@@ -9,8 +9,9 @@
  * TRUSTED_PROXIES alone; what anybody else says is counted and told of. */
 void client_learn(struct visit *v);
 
-/* A proxy took this over plain http although the public address is https: pages
- * are sent there, what brings a key is refused.  false: answered. */
+/* This came to a trusted proxy over plain http although the public address is https,
+ * or to PORT from elsewhere although TLS_PORT is there: pages are sent to https, what
+ * brings a key is refused.  false: answered. */
 bool client_secure(struct visit *v);
 
 #endif

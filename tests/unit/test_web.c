@@ -260,22 +260,28 @@ static const struct {
 	const char *trusted, *method, *target, *headers, *body;
 	int status;
 	const char *location;
+	bool tls;			/* TLS_PORT is set */
 } plains[] = {
-	{ "192.0.2.1", "GET", "/", PLAIN, NULL, 308, "https://mcp.test/p/" },
+	{ "192.0.2.1", "GET", "/", PLAIN, NULL, 308, "https://mcp.test/p/", false },
 	{ "192.0.2.1", "GET", "/slack/install?team=T1", PLAIN, NULL, 308,
-	  "https://mcp.test/p/slack/install?team=T1" },
+	  "https://mcp.test/p/slack/install?team=T1", false },
 	{ "192.0.2.1", "GET", "/p/slack/install", PLAIN, NULL, 308,
-	  "https://mcp.test/p/slack/install" },
+	  "https://mcp.test/p/slack/install", false },
 	{ "192.0.2.1", "HEAD", "/slack/oauth/callback?code=1", PLAIN, NULL, 308,
-	  "https://mcp.test/cb?code=1" },
-	{ "192.0.2.1", "POST", "/mcp", PLAIN GOOD, INIT, 403, "" },
-	{ "192.0.2.1", "DELETE", "/mcp", PLAIN GOOD, NULL, 403, "" },
-	{ "192.0.2.1", "GET", "/health", PLAIN, NULL, 503, "" },
-	{ "192.0.2.1", "OPTIONS", "/mcp", PLAIN, NULL, 204, "" },
-	{ "192.0.2.1", "POST", "/mcp", "X-Forwarded-Proto: https\r\n" GOOD, INIT, 200, "" },
-	{ "192.0.2.1", "POST", "/mcp", GOOD, INIT, 200, "" },
-	{ "192.0.2.2", "POST", "/mcp", PLAIN GOOD, INIT, 200, "" },
-	{ "192.0.2.2", "GET", "/", PLAIN, NULL, 200, "" },
+	  "https://mcp.test/cb?code=1", false },
+	{ "192.0.2.1", "POST", "/mcp", PLAIN GOOD, INIT, 403, "", false },
+	{ "192.0.2.1", "DELETE", "/mcp", PLAIN GOOD, NULL, 403, "", false },
+	{ "192.0.2.1", "GET", "/health", PLAIN, NULL, 503, "", false },
+	{ "192.0.2.1", "OPTIONS", "/mcp", PLAIN, NULL, 204, "", false },
+	{ "192.0.2.1", "POST", "/mcp", "X-Forwarded-Proto: https\r\n" GOOD, INIT, 200, "", false },
+	{ "192.0.2.1", "POST", "/mcp", GOOD, INIT, 200, "", false },
+	{ "192.0.2.2", "POST", "/mcp", PLAIN GOOD, INIT, 200, "", false },
+	{ "192.0.2.2", "GET", "/", PLAIN, NULL, 200, "", false },
+	/* TLS of our own: who is no proxy of ours and not of this machine uses it */
+	{ "192.0.2.2", "POST", "/mcp", GOOD, INIT, 403, "", true },
+	{ "192.0.2.2", "GET", "/", "", NULL, 308, "https://mcp.test/p/", true },
+	{ "192.0.2.1", "POST", "/mcp", GOOD, INIT, 200, "", true },
+	{ "192.0.2.2", "GET", "/health", "", NULL, 503, "", true },
 };
 
 START_TEST(plain_http)
@@ -286,6 +292,7 @@ START_TEST(plain_http)
 	h.conf.base_path = path;
 	h.conf.slack_redirect_uri = cb;
 	h.conf.base_https = true;
+	h.conf.tls_port = plains[_i].tls ? 8443 : 0;
 	trust(plains[_i].trusted);
 	ask(plains[_i].method, plains[_i].target, plains[_i].headers, plains[_i].body);
 	ck_assert_msg(status() == plains[_i].status, "%s", h.got.p);
