@@ -384,12 +384,12 @@ static const struct backend *
 choose(const struct store_conf *conf)
 {
 #ifdef HAVE_MARIADB
-	if (conf->path == NULL)
-		return &backend_mariadb;
-#endif
+	return conf->path != NULL ? &backend_sqlite : &backend_mariadb;
+#else
 	if (conf->path == NULL)
 		fatal("store: this program has no MariaDB in it");	/* the options were checked */
 	return &backend_sqlite;
+#endif
 }
 
 struct store *

@@ -298,17 +298,22 @@ class Start(Shared):
                               "global_status WHERE variable_name = 'Ssl_accepts'")
         self.assertGreater(int(ciphers[0][0]), 0)
         d.stop()
+        with self.subTest("by the server's socket, where TLS has no use"):
+            local = self.daemon(self.fake(), env=self.options(
+                STORE=self.db.store_by_socket))
+            del local.env["STORE_CA"]
+            local.start()
+            self.assertIn(ACME, local.ctl("show", "installs").stdout)
+            local.stop()
         with self.subTest("by a user who may not make tables"):
-            for host in ("127.0.0.1",):
-                self.db.admin(f"REVOKE ALL ON slackmcp.* FROM slackmcpd@'{host}'")
-                self.db.admin("GRANT SELECT, INSERT, UPDATE, DELETE ON slackmcp.* "
-                              f"TO slackmcpd@'{host}'")
+            self.db.admin("REVOKE ALL ON slackmcp.* FROM slackmcpd@'127.0.0.1'")
+            self.db.admin("GRANT SELECT, INSERT, UPDATE, DELETE ON slackmcp.* "
+                          "TO slackmcpd@'127.0.0.1'")
             d.start()
             d.stop()
             self.db.admin("GRANT ALL ON slackmcp.* TO slackmcpd@'127.0.0.1'")
         with self.subTest("a certificate of another CA"):
-            wrong = self.daemon(self.fake(), env=self.options(
-                STORE_CA=self.db.path("other-ca.pem")))
+            wrong = self.daemon(self.fake(), env=self.options())
             wrong.env["STORE_CA"] = self.db.path("other-ca.pem")
             wrong.start(ready=False)
             lib.wait_until("it says so", lambda: "certificate" in wrong.logs(), 40)
