@@ -118,6 +118,8 @@ class Two(Shared):
             post = {"channel_id": GENERAL, "text": "once", "idempotency_key": "i"}
             first = self.tool(a, "slack_post_message", key, **post)
             self.assertTrue(first.ok, first)
+            lib.wait_until("its outcome is stored", lambda: self.db.sql(
+                "SELECT state FROM posts") == [["posted"]])
             second = self.tool(b, "slack_post_message", key, **post)
             self.assertTrue(second.ok, second)
             self.assertEqual(first.ts(), second.ts())
@@ -127,6 +129,12 @@ class Two(Shared):
             self.within("it is dead there", 3, lambda: self.by_all(
                 b, lambda: get(b, "/mcp", headers={
                     "Authorization": f"Bearer {key}"}).status == 401))
+        with self.subTest("a reload"):
+            old = b.workers()
+            b.ctl("reload")
+            lib.wait_until("new workers serve", lambda: len(
+                [p for p in b.workers() if p not in old]) == len(old), 30)
+            self.assertTrue(self.tool(b, "slack_list_channels", limit=2).ok)
         with self.subTest("a session belongs to its host"):
             with Legacy(a).begin() as c:
                 self.assertTrue(c.session.startswith("n1."))
