@@ -124,7 +124,7 @@ void
 client_learn(struct visit *v)
 {
 	struct backwards b = backwards(v->req, "x-forwarded-proto");
-	struct address at;
+	struct address at = { { 0 } };
 	const char *p;
 	size_t len;
 

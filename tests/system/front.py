@@ -97,7 +97,11 @@ class Front:
         path = os.path.join(self.dir, "haproxy.cfg")
         with open(path, "w", encoding="utf-8") as f:
             f.write(text)
-        return self.run("haproxy", "-db", "-f", path)
+        self.run("haproxy", "-db", "-f", path)
+        if "stats socket" in text:      # is there only after the ports
+            lib.wait_until("its socket is there", lambda: os.path.exists(
+                os.path.join(self.dir, "stats")))
+        return self
 
     def servers(self):
         """HAProxy's own word: server -> (status, last check)."""
