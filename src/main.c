@@ -53,10 +53,14 @@ static int
 usage(FILE *to, int status)
 {
 	fprintf(to,
-	    "usage: slackmcpd [-f] [-c FILE] [-o KEY=VALUE] …    run (-f: in the foreground)\n"
-	    "       slackmcpd -t | -T                            check, or print, the configuration\n"
-	    "       slackmcpd --manifest                         print the Slack app's manifest\n"
-	    "       slackmcpd --migrate | --rollback             bring the store up, or one step back\n"
+	    "usage: slackmcpd [-f] [-c FILE] [-o KEY=VALUE] …    run (-f: in "
+	    "the foreground)\n"
+	    "       slackmcpd -t | -T                            check, or "
+	    "print, the configuration\n"
+	    "       slackmcpd --manifest                         print the "
+	    "Slack app's manifest\n"
+	    "       slackmcpd --migrate | --rollback             bring the "
+	    "store up, or one step back\n"
 	    "       slackmcpd --add-key NAME [options of key add]\n"
 	    "       slackmcpd -V                                 versions\n"
 	    "See slackmcpd(8) and slackmcpd.conf(5).\n");
@@ -109,7 +113,9 @@ take_option(struct command_line *cl, int c, char **rest)
 	case 'U':
 	case 'D':
 		cl->mode = JOB;
-		cl->job = c == 'A' ? JOB_ADD_KEY : c == 'U' ? JOB_MIGRATE : JOB_ROLLBACK;
+		cl->job = c == 'A' ? JOB_ADD_KEY :
+		    c == 'U'       ? JOB_MIGRATE :
+				     JOB_ROLLBACK;
 		cl->job_argv = c == 'A' ? rest : NULL;
 		return -1;
 	case 'V':
@@ -126,7 +132,8 @@ parse(struct command_line *cl, int argc, char **argv)
 {
 	int c, status;
 
-	while ((c = getopt_long(argc, argv, "+c:fho:tTV", long_options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "+c:fho:tTV", long_options,
+		    NULL)) != -1) {
 		/* what follows --add-key NAME is the key's business */
 		status = take_option(cl, c, argv + optind - 1);
 		if (status != -1)
@@ -170,7 +177,8 @@ load(const struct conf_input *in)
 	show_lines("warning: ", &report.warnings);
 	show_lines("", &report.errors);
 	if (conf == NULL)
-		fprintf(stderr, "slackmcpd: %u problem%s in the configuration\n",
+		fprintf(stderr,
+		    "slackmcpd: %u problem%s in the configuration\n",
 		    report.nerrors, report.nerrors == 1 ? "" : "s");
 	conf_report_wipe(&report);
 	return conf;
@@ -190,7 +198,8 @@ print_manifest(struct conf *conf)
 
 /* A daemon that leaves a terminal would lose what it says there: then syslog. */
 static int
-open_log(const struct command_line *cl, const struct conf *conf, struct err *err)
+open_log(const struct command_line *cl, const struct conf *conf,
+    struct err *err)
 {
 	enum log_format format = (enum log_format)conf->log_format;
 	struct err none;
@@ -204,7 +213,8 @@ open_log(const struct command_line *cl, const struct conf *conf, struct err *err
 }
 
 static int
-run(const struct command_line *cl, const struct conf_input *in, struct conf *conf)
+run(const struct command_line *cl, const struct conf_input *in,
+    struct conf *conf)
 {
 	struct master_start start = { .input = in, .conf = conf,
 		.foreground = cl->foreground, .run_worker = worker_run, .run_job = job_run };
@@ -228,7 +238,8 @@ check_files(const struct conf *conf)
 
 	if (conf->tls_port == 0)
 		return 0;
-	if ((tls = tls_server_load(conf->tls_cert, conf->tls_key, &err)) == NULL) {
+	if ((tls = tls_server_load(conf->tls_cert, conf->tls_key, &err)) ==
+	    NULL) {
 		fprintf(stderr, "slackmcpd: %s\n", err.text);
 		return EX_CONFIG;
 	}
@@ -239,8 +250,11 @@ check_files(const struct conf *conf)
 static int
 act(const struct command_line *cl, struct conf_env *env)
 {
-	struct conf_input in = { .file = cl->file, .env = env, .options = cl->options,
-		.noptions = cl->noptions, .manifest_only = cl->mode == MANIFEST,
+	struct conf_input in = { .file = cl->file,
+		.env = env,
+		.options = cl->options,
+		.noptions = cl->noptions,
+		.manifest_only = cl->mode == MANIFEST,
 		.store_only = cl->mode == JOB };
 	struct conf *conf = load(&in);
 	int status = 0;

@@ -28,9 +28,12 @@ split(char *line, char **words, int max, struct err *err)
 		char quote = '\0';
 
 		if (n == max)
-			return err_set(err, ERR_INPUT, "more than %d words", max);
+			return err_set(err, ERR_INPUT, "more than %d words",
+			    max);
 		words[n++] = to;
-		for (; *at != '\0' && (quote != '\0' || strchr(" \t\r\n", *at) == NULL); at++) {
+		for (; *at != '\0' &&
+		     (quote != '\0' || strchr(" \t\r\n", *at) == NULL);
+		     at++) {
 			if (quote == '\0' && (*at == '\'' || *at == '"'))
 				quote = *at;
 			else if (*at == quote)
@@ -39,7 +42,8 @@ split(char *line, char **words, int max, struct err *err)
 				*to++ = *at;
 		}
 		if (quote != '\0')
-			return err_set(err, ERR_INPUT, "a %c has no end", quote);
+			return err_set(err, ERR_INPUT, "a %c has no end",
+			    quote);
 		if (*at != '\0')
 			at++;
 		*to++ = '\0';
@@ -83,7 +87,8 @@ check_args(const struct command *c, int given, struct err *err)
 	bool more = strchr(c->args, '[') != NULL;
 
 	if (given < needed || (given > needed && !more))
-		return err_set(err, ERR_INPUT, "usage: %s %s", c->words, c->args);
+		return err_set(err, ERR_INPUT, "usage: %s %s", c->words,
+		    c->args);
 	return 0;
 }
 
@@ -93,16 +98,18 @@ unknown(char **words, int n, struct err *err)
 	char said[128];
 	struct nearest near = { .wrong = said };
 
-	snprintf(said, sizeof(said), "%s%s%s", n > 0 ? words[0] : "", n > 1 ? " " : "",
-	    n > 1 ? words[1] : "");
+	snprintf(said, sizeof(said), "%s%s%s", n > 0 ? words[0] : "",
+	    n > 1 ? " " : "", n > 1 ? words[1] : "");
 	for (int i = 0; i < CMD_COUNT; i++)
 		nearest_offer(&near, commands[i].words);
-	return err_set(err, ERR_NOT_FOUND, "unknown command \"%.60s\"; try \"%s\"", said,
+	return err_set(err, ERR_NOT_FOUND,
+	    "unknown command \"%.60s\"; try \"%s\"", said,
 	    near.word != NULL ? near.word : "help");
 }
 
 int
-command_parse(char *line, enum command_level asker, struct request *out, struct err *err)
+command_parse(char *line, enum command_level asker, struct request *out,
+    struct err *err)
 {
 	char *all[COMMAND_ARGS + 4], **words = all;
 	int n = split(line, all, COMMAND_ARGS + 4, err);
@@ -131,7 +138,8 @@ command_parse(char *line, enum command_level asker, struct request *out, struct 
 		    commands[out->id].words);
 	out->argc = n - best;
 	if (out->argc > COMMAND_ARGS)
-		return err_set(err, ERR_INPUT, "more than %d words", COMMAND_ARGS);
+		return err_set(err, ERR_INPUT, "more than %d words",
+		    COMMAND_ARGS);
 	memcpy(out->argv, words + best, sizeof(*words) * (size_t)out->argc);
 	return check_args(&commands[out->id], out->argc, err);
 }
@@ -144,7 +152,8 @@ command_help(struct buf *out, bool json)
 	for (int i = 0; i < CMD_COUNT; i++) {
 		table_text(t, commands[i].words);
 		table_text(t, commands[i].args);
-		table_text(t, commands[i].level == LEVEL_ADMIN ? "admin" : "view");
+		table_text(t,
+		    commands[i].level == LEVEL_ADMIN ? "admin" : "view");
 		table_text(t, commands[i].help);
 	}
 	table_rows(t, out, json);

@@ -53,7 +53,8 @@ reasons(const struct state *s, bool draining, struct jsonw *w)
 }
 
 static void
-render(const struct state *s, const char *status, bool draining, struct buf *out)
+render(const struct state *s, const char *status, bool draining,
+    struct buf *out)
 {
 	struct jsonw w = { .out = out };
 
@@ -79,7 +80,8 @@ health_render(const struct region *r, struct buf *out)
 
 	look(r, &s);
 	down = s.facts.stopping || s.ready == 0;
-	worse = s.ready < s.facts.workers || s.facts.crash_loop || s.store_away || s.slack_away;
+	worse = s.ready < s.facts.workers || s.facts.crash_loop ||
+	    s.store_away || s.slack_away;
 	render(&s, down ? "down" : worse ? "degraded" : "ok", false, out);
 	return down ? 503 : 200;
 }

@@ -78,7 +78,8 @@ static void
 put_cell(struct buf *out, const char *cell)
 {
 	for (; *cell != '\0'; cell++)
-		buf_char(out, (unsigned char)*cell < ' ' || *cell == 0x7f ? '?' : *cell);
+		buf_char(out,
+		    (unsigned char)*cell < ' ' || *cell == 0x7f ? '?' : *cell);
 }
 
 static void
@@ -105,7 +106,8 @@ rows_text(const struct table *t, struct buf *out)
 	buf_char(out, '\n');
 	for (size_t i = 0; i < t->n; i += t->columns) {
 		for (size_t c = 0; c < t->columns; c++)
-			put_padded(out, t->cells[i + c], wide[c], c + 1 == t->columns);
+			put_padded(out, t->cells[i + c], wide[c],
+			    c + 1 == t->columns);
 		buf_char(out, '\n');
 	}
 }

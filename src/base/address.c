@@ -44,7 +44,8 @@ void
 address_text(const struct address *a, char out[ADDRESS_SIZE])
 {
 	if (is_v4(a))
-		inet_ntop(AF_INET, &a->bytes[sizeof(v4_prefix)], out, ADDRESS_SIZE);
+		inet_ntop(AF_INET, &a->bytes[sizeof(v4_prefix)], out,
+		    ADDRESS_SIZE);
 	else
 		inet_ntop(AF_INET6, a->bytes, out, ADDRESS_SIZE);
 }
@@ -96,7 +97,8 @@ network_parse(struct network *n, const char *text, size_t len, struct err *err)
 	char should[ADDRESS_SIZE];
 
 	if (address_parse(&n->address, text, before) == -1)
-		return err_set(err, ERR_INPUT, "is no address: write numbers, as "
+		return err_set(err, ERR_INPUT,
+		    "is no address: write numbers, as "
 		    "192.0.2.7, 10.0.0.0/8 or 2001:db8::/32");
 	n->bits = 128;
 	if (slash == NULL)
@@ -104,15 +106,17 @@ network_parse(struct network *n, const char *text, size_t len, struct err *err)
 	more = memchr(text, ':', before) == NULL ? V4_BITS : 0;
 	max = 128 - more;
 	if (take_bits(&n->bits, slash + 1, len - before - 1, max) == -1)
-		return err_set(err, ERR_INPUT, "has no good prefix length: write 0 to %u "
-		    "behind the slash", max);
+		return err_set(err, ERR_INPUT,
+		    "has no good prefix length: write 0 to %u "
+		    "behind the slash",
+		    max);
 	n->bits += more;
 	first = first_of(n);
 	if (memcmp(&first, &n->address, sizeof(first)) == 0)
 		return 0;
 	address_text(&first, should);
-	return err_set(err, ERR_INPUT, "has bits behind its prefix: write %s/%u", should,
-	    n->bits - more);
+	return err_set(err, ERR_INPUT,
+	    "has bits behind its prefix: write %s/%u", should, n->bits - more);
 }
 
 bool

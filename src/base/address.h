@@ -26,7 +26,8 @@ struct network {
 
 /* "192.0.2.7", "10.0.0.0/8", "2001:db8::/32"; bits behind the prefix are an error,
  * err says what and how to do better. */
-int network_parse(struct network *n, const char *text, size_t len, struct err *err);
+int network_parse(struct network *n, const char *text, size_t len,
+    struct err *err);
 
 /* Several of them. */
 struct networks {

@@ -123,7 +123,8 @@ static bool
 unreserved(unsigned char c)
 {
 	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-	    (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
+	    (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' ||
+	    c == '~';
 }
 
 void
@@ -137,7 +138,8 @@ buf_url(struct buf *b, const char *bytes, size_t len)
 		if (unreserved(c))
 			buf_char(b, bytes[i]);
 		else
-			buf_add(b, (char[]){ '%', hex[c >> 4], hex[c & 15] }, 3);
+			buf_add(b, (char[]){ '%', hex[c >> 4], hex[c & 15] },
+			    3);
 	}
 }
 

@@ -41,7 +41,8 @@ clock_tv(int64_t ms)
 {
 	if (ms < 0)
 		ms = 0;
-	return (struct timeval){ .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
+	return (
+	    struct timeval){ .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
 }
 
 #endif

@@ -190,7 +190,8 @@ static const struct conf_row rows[] = {
 };
 
 #define NROWS (sizeof(rows) / sizeof(rows[0]))
-_Static_assert(NROWS <= sizeof(((struct conf *)0)->source), "conf.source is too small");
+_Static_assert(NROWS <= sizeof(((struct conf *)0)->source),
+    "conf.source is too small");
 
 static const char file_suffix[] = "_file";
 
@@ -293,7 +294,8 @@ conf_quote(char out[CONF_QUOTED_SIZE], const struct conf_row *row,
 	/* A token that was put into the wrong line is a secret as well. */
 	if ((row != NULL && row->type == T_SECRET) ||
 	    strncmp(text, "xox", 3) == 0 || strncmp(text, "xapp-", 5) == 0) {
-		snprintf(out, CONF_QUOTED_SIZE, "the value of %zu characters", len);
+		snprintf(out, CONF_QUOTED_SIZE, "the value of %zu characters",
+		    len);
 		return;
 	}
 	do {
@@ -301,7 +303,8 @@ conf_quote(char out[CONF_QUOTED_SIZE], const struct conf_row *row,
 		jsonw_quote(&b, text, len < shown ? len : shown);
 		shown /= 2;
 	} while (b.len > CONF_QUOTED_SIZE - 4);
-	snprintf(out, CONF_QUOTED_SIZE, "%s%s", b.p, len > shown * 2 ? "..." : "");
+	snprintf(out, CONF_QUOTED_SIZE, "%s%s", b.p,
+	    len > shown * 2 ? "..." : "");
 	buf_wipe(&b);
 }
 
@@ -364,7 +367,8 @@ lay_option(struct conf_loading *l, const char *option)
 	}
 	row = conf_row_find(option, (size_t)(equals - option), &by_file);
 	if (row == NULL) {
-		snprintf(name, sizeof(name), "%.*s", (int)(equals - option), option);
+		snprintf(name, sizeof(name), "%.*s", (int)(equals - option),
+		    option);
 		near.wrong = name;
 		for (size_t i = 0; i < NROWS; i++)
 			nearest_offer(&near, rows[i].env);
@@ -388,7 +392,8 @@ assign(struct conf_loading *l, const struct conf_row *row)
 	char quoted[CONF_QUOTED_SIZE], *text = NULL;
 	struct err err;
 
-	if (conf_parse(row, row->dflt != NULL ? row->dflt : "", l->c, &err) == -1)
+	if (conf_parse(row, row->dflt != NULL ? row->dflt : "", l->c, &err) ==
+	    -1)
 		fatal("the default of %s is wrong: %s", row->env, err.text);
 	if (slot->text == NULL)
 		return;
@@ -401,7 +406,8 @@ assign(struct conf_loading *l, const struct conf_row *row)
 	}
 	l->c->source[conf_row_index(row)] = (unsigned char)(slot->by_file ?
 	    SOURCE_SECRET_FILE : slot->source);
-	if (conf_parse(row, text != NULL ? text : slot->text, l->c, &err) == -1) {
+	if (conf_parse(row, text != NULL ? text : slot->text, l->c, &err) ==
+	    -1) {
 		conf_quote(quoted, row, slot->text);
 		conf_error(l->report, row->env, "%s %s", quoted, err.text);
 	}

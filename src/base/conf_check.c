@@ -52,7 +52,8 @@ is_placeholder(const char *text)
 	for (size_t i = 0; i < sizeof(begins) / sizeof(begins[0]); i++)
 		if (strncasecmp(text, begins[i], strlen(begins[i])) == 0)
 			return true;
-	return strcasecmp(text, "placeholder") == 0 || strcasecmp(text, "xxx") == 0;
+	return strcasecmp(text, "placeholder") == 0 ||
+	    strcasecmp(text, "xxx") == 0;
 }
 
 static void
@@ -89,13 +90,16 @@ app(struct conf_loading *l)
 	};
 
 	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
-		placeholder(l, options[i].key, options[i].text, options[i].cure);
+		placeholder(l, options[i].key, options[i].text,
+		    options[i].cure);
 		if (options[i].required && !conf_given(l, options[i].key))
-			conf_error(l->report, options[i].key, "it is not set: %s",
-			    options[i].cure);
+			conf_error(l->report, options[i].key,
+			    "it is not set: %s", options[i].cure);
 	}
-	if (!conf_given(l, "SLACK_REDIRECT_URI") && !conf_given(l, "PUBLIC_BASE_URL"))
-		conf_error(l->report, "SLACK_REDIRECT_URI", "it is not set, and "
+	if (!conf_given(l, "SLACK_REDIRECT_URI") &&
+	    !conf_given(l, "PUBLIC_BASE_URL"))
+		conf_error(l->report, "SLACK_REDIRECT_URI",
+		    "it is not set, and "
 		    "neither is PUBLIC_BASE_URL, from which it could be made: "
 		    "write the redirect URL of the Slack app, as "
 		    "https://mcp.example.com/slack/oauth/callback");
@@ -111,11 +115,13 @@ client_id(struct conf_loading *l)
 		return;
 	conf_quote(quoted, NULL, id);
 	if (strpbrk(id, " \t") != NULL)
-		conf_error(l->report, "SLACK_CLIENT_ID", "%s has a blank in it: %s",
-		    quoted, BASIC_INFORMATION);
+		conf_error(l->report, "SLACK_CLIENT_ID",
+		    "%s has a blank in it: %s", quoted, BASIC_INFORMATION);
 	else if (id[strspn(id, "0123456789.")] != '\0')
-		conf_warn(l->report, "SLACK_CLIENT_ID", "%s does not look like one "
-		    "of Slack's, which are two numbers with a point between", quoted);
+		conf_warn(l->report, "SLACK_CLIENT_ID",
+		    "%s does not look like one "
+		    "of Slack's, which are two numbers with a point between",
+		    quoted);
 }
 
 static void
@@ -127,12 +133,14 @@ scopes(struct conf_loading *l)
 
 	while ((w = list_next(&at, &len)) != NULL) {
 		word = mem_strn(w, len);
-		if (word[strspn(word, "abcdefghijklmnopqrstuvwxyz0123456789:._-")]
-		    != '\0') {
+		if (word[strspn(word,
+			"abcdefghijklmnopqrstuvwxyz0123456789:._-")] != '\0') {
 			conf_quote(quoted, NULL, word);
-			conf_error(l->report, "SLACK_SCOPES", "%s is no scope: write "
+			conf_error(l->report, "SLACK_SCOPES",
+			    "%s is no scope: write "
 			    "them with commas between, as "
-			    "chat:write,channels:history,channels:read", quoted);
+			    "chat:write,channels:history,channels:read",
+			    quoted);
 		}
 		free(word);
 	}
@@ -142,10 +150,9 @@ scopes(struct conf_loading *l)
 static const char *
 weakness(const char *key)
 {
-	static const char *const words[] = {
-		"changeme", "change-me", "change_me", "your-", "your_", "example",
-		"password", "placeholder", "replace", "secret", "test-key", NULL
-	};
+	static const char *const words[] = { "changeme", "change-me",
+		"change_me", "your-", "your_", "example", "password",
+		"placeholder", "replace", "secret", "test-key", NULL };
 	bool seen[256] = { false };
 	int distinct = 0;
 
@@ -169,36 +176,48 @@ api_key(struct conf_loading *l)
 	/* the store may hold one; but whoever has to come back for other reasons
 	 * is told all at once */
 	if (*key == '\0' && l->report->nerrors > 0)
-		conf_warn(l->report, "AFFINITYBOTS_MCP_API_KEY", "it is not set: make a "
-		    "key with \"openssl rand -hex 32\", unless the store holds one "
+		conf_warn(l->report, "AFFINITYBOTS_MCP_API_KEY",
+		    "it is not set: make a "
+		    "key with \"openssl rand -hex 32\", unless the store holds "
+		    "one "
 		    "already (slackmcpd --add-key NAME)");
 	if (*key == '\0' || is_placeholder(key))
 		return;
 	for (const char *p = key; *p != '\0'; p++)
 		if (*p <= ' ' || *p > 0x7e) {
-			conf_error(l->report, "AFFINITYBOTS_MCP_API_KEY", "it has a "
-			    "blank or a letter beyond ASCII in it, which no Bearer "
-			    "header carries: make one with \"openssl rand -hex 32\"");
+			conf_error(l->report, "AFFINITYBOTS_MCP_API_KEY",
+			    "it has a "
+			    "blank or a letter beyond ASCII in it, which no "
+			    "Bearer "
+			    "header carries: make one with \"openssl rand -hex "
+			    "32\"");
 			return;
 		}
 	weak = weakness(key);
 	if (weak == NULL)
 		return;
 	if (c->host_loopback && c->base_loopback)
-		conf_warn(l->report, "AFFINITYBOTS_MCP_API_KEY", "it %s, which is "
-		    "good enough on loopback only: make a key with \"openssl rand "
-		    "-hex 32\"", weak);
+		conf_warn(l->report, "AFFINITYBOTS_MCP_API_KEY",
+		    "it %s, which is "
+		    "good enough on loopback only: make a key with \"openssl "
+		    "rand "
+		    "-hex 32\"",
+		    weak);
 	else
-		conf_error(l->report, "AFFINITYBOTS_MCP_API_KEY", "it %s, and %s is "
+		conf_error(l->report, "AFFINITYBOTS_MCP_API_KEY",
+		    "it %s, and %s is "
 		    "reached from outside: make a key with \"openssl rand -hex "
-		    "32\"", weak, c->host_loopback ? "PUBLIC_BASE_URL" : "HOST");
+		    "32\"",
+		    weak, c->host_loopback ? "PUBLIC_BASE_URL" : "HOST");
 }
 
 static void
 manifest(struct conf_loading *l)
 {
-	if (!conf_given(l, "PUBLIC_BASE_URL") && !conf_given(l, "SLACK_REDIRECT_URI"))
-		conf_error(l->report, "PUBLIC_BASE_URL", "it is not set: write the "
+	if (!conf_given(l, "PUBLIC_BASE_URL") &&
+	    !conf_given(l, "SLACK_REDIRECT_URI"))
+		conf_error(l->report, "PUBLIC_BASE_URL",
+		    "it is not set: write the "
 		    "address at which Slack's users will see this daemon, as "
 		    "https://mcp.example.com");
 }
@@ -214,11 +233,15 @@ install_allow(struct conf_loading *l)
 	while (!any && (w = list_next(&at, &len)) != NULL) {
 		word = mem_strn(w, len);
 		if ((*word != 'T' && *word != 'E') || len < 2 ||
-		    strspn(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") != len) {
+		    strspn(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") !=
+			len) {
 			conf_quote(quoted, NULL, word);
-			conf_error(l->report, "INSTALL_ALLOW", "%s is no id of a "
-			    "workspace or organisation: write ids that begin with T "
-			    "or E with commas between, or * alone", quoted);
+			conf_error(l->report, "INSTALL_ALLOW",
+			    "%s is no id of a "
+			    "workspace or organisation: write ids that begin "
+			    "with T "
+			    "or E with commas between, or * alone",
+			    quoted);
 		}
 		free(word);
 	}
@@ -234,8 +257,10 @@ token_keys(struct conf_loading *l)
 		return;
 	k = keyring_parse(secret_expose(&l->c->token_keys), &err);
 	if (k == NULL)
-		conf_error(l->report, "TOKEN_KEYS", "%s: write id:base64 with commas "
-		    "between, the first one seals", err.text);
+		conf_error(l->report, "TOKEN_KEYS",
+		    "%s: write id:base64 with commas "
+		    "between, the first one seals",
+		    err.text);
 	keyring_free(k);
 }
 
@@ -247,8 +272,10 @@ accounts(struct conf_loading *l)
 
 	if (*c->run_user != '\0' && getpwnam(c->run_user) == NULL) {
 		conf_quote(quoted, NULL, c->run_user);
-		conf_error(l->report, "RUN_USER", "there is no user %s: make it with "
-		    "adduser --system, or name another", quoted);
+		conf_error(l->report, "RUN_USER",
+		    "there is no user %s: make it with "
+		    "adduser --system, or name another",
+		    quoted);
 	}
 	const struct {
 		const char *key, *name;
@@ -256,9 +283,11 @@ accounts(struct conf_loading *l)
 		{ "RUN_GROUP", c->run_group }, { "CONTROL_GROUP", c->control_group },
 	};
 	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
-		if (*groups[i].name != '\0' && getgrnam(groups[i].name) == NULL) {
+		if (*groups[i].name != '\0' &&
+		    getgrnam(groups[i].name) == NULL) {
 			conf_quote(quoted, NULL, groups[i].name);
-			conf_error(l->report, groups[i].key, "there is no group %s: "
+			conf_error(l->report, groups[i].key,
+			    "there is no group %s: "
 			    "make it with addgroup --system, or name another",
 			    quoted);
 		}
@@ -267,25 +296,33 @@ accounts(struct conf_loading *l)
 static void
 names(struct conf_loading *l)
 {
-	static const char *const words[] = { "stderr", "stdout", "syslog", NULL };
+	static const char *const words[] = { "stderr", "stdout", "syslog",
+		NULL };
 	const struct conf *c = l->c;
 	char quoted[CONF_QUOTED_SIZE];
 	size_t len = strlen(c->node_name);
 
 	if (len == 0 || len > NODE_NAME_MAX ||
-	    strspn(c->node_name, "abcdefghijklmnopqrstuvwxyz0123456789-") != len) {
+	    strspn(c->node_name, "abcdefghijklmnopqrstuvwxyz0123456789-") !=
+		len) {
 		conf_quote(quoted, NULL, c->node_name);
-		conf_error(l->report, "NODE_NAME", "%s is no name: write 1 to 16 of "
-		    "a-z, 0-9 and -", quoted);
+		conf_error(l->report, "NODE_NAME",
+		    "%s is no name: write 1 to 16 of "
+		    "a-z, 0-9 and -",
+		    quoted);
 	}
 	if (strlen(c->control_socket) >=
 	    sizeof(((struct sockaddr_un *)0)->sun_path))
-		conf_error(l->report, "CONTROL_SOCKET", "its path is longer than a "
-		    "socket's may be: choose a shorter CONTROL_SOCKET or RUN_DIR");
+		conf_error(l->report, "CONTROL_SOCKET",
+		    "its path is longer than a "
+		    "socket's may be: choose a shorter CONTROL_SOCKET or "
+		    "RUN_DIR");
 	if (*c->log_target != '/' && !is_word(c->log_target, words)) {
 		conf_quote(quoted, NULL, c->log_target);
-		conf_error(l->report, "LOG_TARGET", "%s is no target: write stderr, "
-		    "stdout, syslog or the whole path of a file", quoted);
+		conf_error(l->report, "LOG_TARGET",
+		    "%s is no target: write stderr, "
+		    "stdout, syslog or the whole path of a file",
+		    quoted);
 	}
 }
 
@@ -304,16 +341,23 @@ tls(struct conf_loading *l)
 	const bool cert = *c->tls_cert != '\0', key = *c->tls_key != '\0';
 
 	if (c->tls_port == 0 && (cert || key))
-		conf_warn(l->report, cert ? "TLS_CERT" : "TLS_KEY", "it is not used: "
+		conf_warn(l->report, cert ? "TLS_CERT" : "TLS_KEY",
+		    "it is not used: "
 		    "TLS_PORT is off");
 	if (c->tls_port == 0)
 		return;
 	if (!cert || !key)
-		conf_error(l->report, "TLS_PORT", "it needs TLS_CERT and TLS_KEY, and %s "
-		    "not set: name the PEM files of the certificate chain and of its "
-		    "key", cert ? "TLS_KEY is" : key ? "TLS_CERT is" : "both are");
+		conf_error(l->report, "TLS_PORT",
+		    "it needs TLS_CERT and TLS_KEY, and %s "
+		    "not set: name the PEM files of the certificate chain and "
+		    "of its "
+		    "key",
+		    cert    ? "TLS_KEY is" :
+			key ? "TLS_CERT is" :
+			      "both are");
 	if (c->tls_port == c->port)
-		conf_error(l->report, "TLS_PORT", "it is the same as PORT: choose another");
+		conf_error(l->report, "TLS_PORT",
+		    "it is the same as PORT: choose another");
 }
 
 static void
@@ -325,16 +369,22 @@ relations(struct conf_loading *l)
 		conf_warn(l->report, "SESSION_TTL_MS", "it is longer than "
 		    "SESSION_MAX_MS, which binds");
 	if (c->upstream_timeout >= c->request_timeout)
-		conf_warn(l->report, "UPSTREAM_TIMEOUT", "it is not shorter than "
-		    "REQUEST_TIMEOUT: a slow Slack then ends the request without "
+		conf_warn(l->report, "UPSTREAM_TIMEOUT",
+		    "it is not shorter than "
+		    "REQUEST_TIMEOUT: a slow Slack then ends the request "
+		    "without "
 		    "its reason");
-	if (c->admin_port != 0 && (c->admin_port == c->port ||
-	    c->admin_port == c->tls_port) && (strcmp(c->admin_host, c->host) == 0 ||
-	    is_any(c->admin_host) || is_any(c->host)))
-		conf_error(l->report, "ADMIN_PORT", "it is the same as %s: choose "
-		    "another, or off", c->admin_port == c->port ? "PORT" : "TLS_PORT");
+	if (c->admin_port != 0 &&
+	    (c->admin_port == c->port || c->admin_port == c->tls_port) &&
+	    (strcmp(c->admin_host, c->host) == 0 || is_any(c->admin_host) ||
+		is_any(c->host)))
+		conf_error(l->report, "ADMIN_PORT",
+		    "it is the same as %s: choose "
+		    "another, or off",
+		    c->admin_port == c->port ? "PORT" : "TLS_PORT");
 	if (c->proxy_protocol && c->proxies.count == 0)
-		conf_error(l->report, "PROXY_PROTOCOL", "nobody may send it: name the "
+		conf_error(l->report, "PROXY_PROTOCOL",
+		    "nobody may send it: name the "
 		    "proxies in TRUSTED_PROXIES");
 }
 
@@ -344,8 +394,10 @@ static void
 no_api_key(struct conf_loading *l)
 {
 	if (l->report->nerrors > 0 && l->c->api_key.len == 0)
-		conf_warn(l->report, "AFFINITYBOTS_MCP_API_KEY", "it is not set: set it "
-		    "(openssl rand -hex 32), unless the store holds a key (slackmcpd "
+		conf_warn(l->report, "AFFINITYBOTS_MCP_API_KEY",
+		    "it is not set: set it "
+		    "(openssl rand -hex 32), unless the store holds a key "
+		    "(slackmcpd "
 		    "--add-key NAME makes one)");
 }
 

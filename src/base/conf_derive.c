@@ -45,7 +45,8 @@ default_state_dir(const struct conf_env *env)
 		return mem_str(LOCALSTATEDIR "/lib/" PACKAGE_NAME);
 	if (xdg != NULL && *xdg == '/')
 		return mem_fmt("%s/" PACKAGE_NAME, xdg);
-	if ((home == NULL || *home != '/') && (pw = getpwuid(geteuid())) != NULL)
+	if ((home == NULL || *home != '/') &&
+	    (pw = getpwuid(geteuid())) != NULL)
 		home = pw->pw_dir;
 	return mem_fmt("%s/.local/state/" PACKAGE_NAME,
 	    home != NULL && *home == '/' ? home : "/tmp");
@@ -67,7 +68,9 @@ workers(struct conf *c)
 
 	if (c->workers != 0)
 		return;
-	c->workers = cores < 1 ? 1 : cores > WORKERS_MAX ? WORKERS_MAX : (int)cores;
+	c->workers = cores < 1  ? 1 :
+	    cores > WORKERS_MAX ? WORKERS_MAX :
+				  (int)cores;
 }
 
 /* One key with two names: the seed's users have either. */
@@ -82,15 +85,17 @@ api_key(struct conf_loading *l)
 	if (b->len == 0)
 		return;
 	if (a->len == 0) {
-		to = conf_row_index(conf_row_find("AFFINITYBOTS_MCP_API_KEY", 24,
-		    &by_file));
+		to = conf_row_index(
+		    conf_row_find("AFFINITYBOTS_MCP_API_KEY", 24, &by_file));
 		from = conf_row_index(conf_row_find("SLACKMCP_API_KEY", 16,
 		    &by_file));
 		secret_set(a, secret_expose(b));
 		c->source[to] = c->source[from];
 	} else if (strcmp(secret_expose(a), secret_expose(b)) != 0)
-		conf_error(l->report, "SLACKMCP_API_KEY", "it is another key than "
-		    "AFFINITYBOTS_MCP_API_KEY, and both mean the same: remove one "
+		conf_error(l->report, "SLACKMCP_API_KEY",
+		    "it is another key than "
+		    "AFFINITYBOTS_MCP_API_KEY, and both mean the same: remove "
+		    "one "
 		    "(further keys are made with slackmcpctl key add)");
 }
 

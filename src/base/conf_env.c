@@ -41,7 +41,8 @@ wanted(const char *name, size_t len)
 	bool by_file;
 
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
-		if (strlen(others[i]) == len && memcmp(others[i], name, len) == 0)
+		if (strlen(others[i]) == len &&
+		    memcmp(others[i], name, len) == 0)
 			return true;
 	return row_of(name, len, &by_file) != NULL;
 }
@@ -62,7 +63,8 @@ conf_env_take(char **environ_block)
 		len = (size_t)(equals - *at);
 		if (!wanted(*at, len))
 			continue;
-		env->pairs = mem_array(env->pairs, env->n + 1, sizeof(*env->pairs));
+		env->pairs = mem_array(env->pairs, env->n + 1,
+		    sizeof(*env->pairs));
 		env->pairs[env->n++] = (struct pair){ mem_strn(*at, len),
 		    mem_str(equals + 1) };
 		row = row_of(*at, len, &by_file);
@@ -78,7 +80,8 @@ conf_env_free(struct conf_env *env)
 	if (env == NULL)
 		return;
 	for (size_t i = 0; i < env->n; i++) {
-		explicit_bzero(env->pairs[i].value, strlen(env->pairs[i].value));
+		explicit_bzero(env->pairs[i].value,
+		    strlen(env->pairs[i].value));
 		free(env->pairs[i].name);
 		free(env->pairs[i].value);
 	}
@@ -106,8 +109,10 @@ conf_env_lay(struct conf_loading *l)
 	bool by_file;
 
 	for (size_t i = 0; i < env->n; i++) {
-		row = row_of(env->pairs[i].name, strlen(env->pairs[i].name), &by_file);
+		row = row_of(env->pairs[i].name, strlen(env->pairs[i].name),
+		    &by_file);
 		if (row != NULL)
-			conf_lay(l, row, env->pairs[i].value, SOURCE_ENV, by_file);
+			conf_lay(l, row, env->pairs[i].value, SOURCE_ENV,
+			    by_file);
 	}
 }

@@ -51,7 +51,8 @@ nothing(const char *p, const char *end)
 
 /* '…' and `…` as they are; "…" knows \n and \r, as Node's reader does. */
 static int
-quoted(const struct parse *parse, const char *p, const char *end, struct buf *out)
+quoted(const struct parse *parse, const char *p, const char *end,
+    struct buf *out)
 {
 	char quote = *p++;
 
@@ -63,10 +64,12 @@ quoted(const struct parse *parse, const char *p, const char *end, struct buf *ou
 			buf_char(out, *p);
 	}
 	if (p == end)
-		return bad_line(parse, "the quote does not end: close it in the "
+		return bad_line(parse,
+		    "the quote does not end: close it in the "
 		    "same line");
 	if (!nothing(p + 1, end))
-		return bad_line(parse, "something stands behind the closing quote: "
+		return bad_line(parse,
+		    "something stands behind the closing quote: "
 		    "remove it, or put the other kind of quote around all");
 	return 0;
 }
@@ -89,7 +92,8 @@ skip_export(const char *p, const char *end)
 	static const char word[] = "export";
 	size_t len = sizeof(word) - 1;
 
-	if ((size_t)(end - p) > len && memcmp(p, word, len) == 0 && blank(p[len]))
+	if ((size_t)(end - p) > len && memcmp(p, word, len) == 0 &&
+	    blank(p[len]))
 		for (p += len; p < end && blank(*p); p++)
 			;
 	return p;
@@ -114,12 +118,14 @@ parse_line(const struct parse *parse, const char *p, const char *end,
 	while (p < end && blank(*p))
 		p++;
 	if (*name_len == 0 || p == end || *p != '=')
-		return bad_line(parse, "it is none: write name = value, or # before "
+		return bad_line(parse,
+		    "it is none: write name = value, or # before "
 		    "a comment");
 	for (p++; p < end && blank(*p); p++)
 		;
 	if (p < end && memchr(p, '\0', (size_t)(end - p)) != NULL)
-		return bad_line(parse, "there is a NUL in it: this is no text file");
+		return bad_line(parse,
+		    "there is a NUL in it: this is no text file");
 	buf_reset(value);
 	buf_str(value, "");
 	if (p < end && strchr("'\"`", *p) != NULL)
@@ -170,8 +176,8 @@ read_file(const char *path, size_t max, struct buf *out, struct stat *st,
 		    strerror(errno));
 	if (fstat(fd, st) == -1 || !S_ISREG(st->st_mode)) {
 		close(fd);
-		return err_set(err, ERR_INPUT, "%s is no regular file: name one",
-		    path);
+		return err_set(err, ERR_INPUT,
+		    "%s is no regular file: name one", path);
 	}
 	while (n > 0 && out->len <= max) {
 		n = read(fd, buf_room(out, 4096), 4096);
@@ -183,13 +189,16 @@ read_file(const char *path, size_t max, struct buf *out, struct stat *st,
 		return err_set(err, ERR_INPUT, "cannot read %s: %s", path,
 		    strerror(errno));
 	if (out->len > max)
-		return err_set(err, ERR_INPUT, "%s is longer than %zu bytes: it "
-		    "cannot be the right file", path, max);
+		return err_set(err, ERR_INPUT,
+		    "%s is longer than %zu bytes: it "
+		    "cannot be the right file",
+		    path, max);
 	return 0;
 }
 
 static char *
-secret_of(const char *path, struct buf *b, const struct stat *st, struct err *err)
+secret_of(const char *path, struct buf *b, const struct stat *st,
+    struct err *err)
 {
 	if (st->st_mode & S_IROTH) {
 		err_set(err, ERR_INPUT, "every user of this host can read %s: "
@@ -201,8 +210,10 @@ secret_of(const char *path, struct buf *b, const struct stat *st, struct err *er
 	if (b->len > 0 && b->p[b->len - 1] == '\r')
 		b->len--;
 	if (b->len == 0 || memchr(b->p, '\0', b->len) != NULL) {
-		err_set(err, ERR_INPUT, "%s holds no secret: write it there as one "
-		    "line", path);
+		err_set(err, ERR_INPUT,
+		    "%s holds no secret: write it there as one "
+		    "line",
+		    path);
 		return NULL;
 	}
 	return mem_strn(b->p, b->len);
@@ -216,8 +227,10 @@ conf_secret_read(const char *path, struct err *err)
 	char *secret = NULL;
 
 	if (*path != '/')
-		err_set(err, ERR_INPUT, "its file \"%s\" is relative: write the "
-		    "whole path, since the daemon works in /", path);
+		err_set(err, ERR_INPUT,
+		    "its file \"%s\" is relative: write the "
+		    "whole path, since the daemon works in /",
+		    path);
 	else if (read_file(path, CONF_SECRET_MAX, &b, &st, err) == 0)
 		secret = secret_of(path, &b, &st, err);
 	buf_wipe(&b);
@@ -236,7 +249,8 @@ foreign(const char *name, size_t len)
 	static const char *const names[] = { "NODE_ENV" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (strlen(names[i]) == len && strncasecmp(names[i], name, len) == 0)
+		if (strlen(names[i]) == len &&
+		    strncasecmp(names[i], name, len) == 0)
 			return true;
 	return false;
 }
@@ -254,15 +268,20 @@ unknown(struct conf_loading *l, const char *name, size_t len, unsigned line)
 	for (size_t i = 0; (row = conf_row(i)) != NULL; i++)
 		nearest_offer(&near, row->env);
 	if (near.word != NULL)
-		conf_warn(l->report, key, "there is no option \"%s\": perhaps %s "
-		    "is meant", text, near.word);
+		conf_warn(l->report, key,
+		    "there is no option \"%s\": perhaps %s "
+		    "is meant",
+		    text, near.word);
 	else
-		conf_warn(l->report, key, "there is no option \"%s\": it is not "
-		    "read", text);
+		conf_warn(l->report, key,
+		    "there is no option \"%s\": it is not "
+		    "read",
+		    text);
 }
 
 static void
-on_line(void *arg, const char *name, size_t len, const char *value, unsigned line)
+on_line(void *arg, const char *name, size_t len, const char *value,
+    unsigned line)
 {
 	struct lines *lines = arg;
 	struct conf_loading *l = lines->l;
@@ -279,8 +298,10 @@ on_line(void *arg, const char *name, size_t len, const char *value, unsigned lin
 	}
 	slot = &l->slots[conf_row_index(row)];
 	if (slot->text != NULL && slot->by_file == by_file && *value != '\0')
-		conf_warn(l->report, row->env, "it is there twice, line %u holds: "
-		    "remove the other", line);
+		conf_warn(l->report, row->env,
+		    "it is there twice, line %u holds: "
+		    "remove the other",
+		    line);
 	if (row->type == T_SECRET && !by_file && *value != '\0')
 		lines->secrets = true;
 	conf_lay(l, row, value, SOURCE_FILE, by_file);
@@ -302,8 +323,10 @@ conf_file_load(struct conf_loading *l)
 	} else {
 		conf_file_parse(b.p, b.len, file, on_line, &lines, l->report);
 		if (lines.secrets && (st.st_mode & S_IROTH))
-			conf_warn(l->report, file, "it has secrets in it that every "
-			    "user of this host can read: chmod o= %s", file);
+			conf_warn(l->report, file,
+			    "it has secrets in it that every "
+			    "user of this host can read: chmod o= %s",
+			    file);
 	}
 	buf_wipe(&b);
 }

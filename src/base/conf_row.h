@@ -38,7 +38,8 @@ struct conf_row {
 /* NULL behind the last one. */
 const struct conf_row *conf_row(size_t i);
 /* In any case of letters.  NULL: no such option.  by_file: it was NAME_FILE. */
-const struct conf_row *conf_row_find(const char *name, size_t len, bool *by_file);
+const struct conf_row *conf_row_find(const char *name, size_t len,
+    bool *by_file);
 size_t conf_row_index(const struct conf_row *row);
 void conf_row_name(const struct conf_row *row, char out[CONF_NAME_SIZE]);
 
@@ -76,7 +77,8 @@ void conf_lay(struct conf_loading *l, const struct conf_row *row,
 /* conf_value.c: text to value and back.  err says what and how to do better. */
 int conf_parse(const struct conf_row *row, const char *text, struct conf *c,
     struct err *err);
-void conf_show(const struct conf_row *row, const struct conf *c, struct buf *out);
+void conf_show(const struct conf_row *row, const struct conf *c,
+    struct buf *out);
 void conf_wipe(const struct conf_row *row, struct conf *c);
 
 /* conf_file.c */

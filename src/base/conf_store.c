@@ -11,17 +11,20 @@ static void
 check_sqlite(struct conf_loading *l, const char *path)
 {
 	if (*path != '/')
-		conf_error(l->report, "STORE", "the path behind sqlite: is relative: "
+		conf_error(l->report, "STORE",
+		    "the path behind sqlite: is relative: "
 		    "write the whole path, since the daemon works in /");
 	if (*l->c->store_ca != '\0')
-		conf_warn(l->report, "STORE_CA", "SQLite has no use for it: remove it");
+		conf_warn(l->report, "STORE_CA",
+		    "SQLite has no use for it: remove it");
 }
 
 /* What leaves this host. */
 static bool
 is_remote(const char *host)
 {
-	static const char *const near[] = { "/", "localhost:", "localhost/", "127.", "[::1]" };
+	static const char *const near[] = { "/", "localhost:", "localhost/",
+		"127.", "[::1]" };
 
 	for (size_t i = 0; i < sizeof(near) / sizeof(near[0]); i++)
 		if (strncmp(host, near[i], strlen(near[i])) == 0)
@@ -37,8 +40,10 @@ check_mariadb(struct conf_loading *l, const char *text)
 	const char *at = strchr(text, '@');
 
 #ifndef HAVE_MARIADB
-	conf_error(l->report, "STORE", "this slackmcpd was built without MariaDB: build it "
-	    "with MariaDB Connector/C (Debian: libmariadb-dev), or write sqlite:/a/path");
+	conf_error(l->report, "STORE",
+	    "this slackmcpd was built without MariaDB: build it "
+	    "with MariaDB Connector/C (Debian: libmariadb-dev), or write "
+	    "sqlite:/a/path");
 #endif
 	if (at == NULL || at == text) {
 		conf_error(l->report, "STORE", "there is no user in it: write "
@@ -46,14 +51,17 @@ check_mariadb(struct conf_loading *l, const char *text)
 		return;
 	}
 	if (memchr(text, ':', (size_t)(at - text)) != NULL)
-		conf_error(l->report, "STORE", "there is a password in it: write "
+		conf_error(l->report, "STORE",
+		    "there is a password in it: write "
 		    "mariadb://user@host:port/database, and the password into "
 		    "STORE_PASSWORD or a file named by STORE_PASSWORD_FILE");
 	else if (*l->c->store_ca == '\0' && is_remote(at + 1))
-		conf_warn(l->report, "STORE_CA", "it is not set: everything between here "
+		conf_warn(l->report, "STORE_CA",
+		    "it is not set: everything between here "
 		    "and the MariaDB of another host is sent in the clear");
 	else if (*l->c->store_ca != '\0' && at[1] == '/')
-		conf_warn(l->report, "STORE_CA", "a socket has no use for it: remove it");
+		conf_warn(l->report, "STORE_CA",
+		    "a socket has no use for it: remove it");
 }
 
 void
@@ -66,6 +74,7 @@ conf_store(struct conf_loading *l)
 	else if (strncmp(text, SQLITE, strlen(SQLITE)) == 0)
 		check_sqlite(l, text + strlen(SQLITE));
 	else
-		conf_error(l->report, "STORE", "it is no store: write sqlite:/a/path or "
+		conf_error(l->report, "STORE",
+		    "it is no store: write sqlite:/a/path or "
 		    "mariadb://user@host:port/database");
 }

@@ -34,7 +34,8 @@ strip_slashes(char *text)
 static bool
 is_web(const struct url *u)
 {
-	return strcmp(u->scheme, "https") == 0 || strcmp(u->scheme, "http") == 0;
+	return strcmp(u->scheme, "https") == 0 ||
+	    strcmp(u->scheme, "http") == 0;
 }
 
 /* Must be a URL, and https unless its host is this one. */
@@ -53,8 +54,10 @@ safe_url(struct conf_loading *l, const char *key, const char *text,
 	else if (!is_web(u))
 		bad_url(l, key, text, "is no web address", b.p);
 	else if (strcmp(u->scheme, "https") != 0 && !url_is_loopback(u))
-		bad_url(l, key, text, "is plain http, which only a loopback host "
-		    "may be", "write https");
+		bad_url(l, key, text,
+		    "is plain http, which only a loopback host "
+		    "may be",
+		    "write https");
 	else
 		good = true;
 	buf_wipe(&b);
@@ -75,9 +78,12 @@ redirect(struct conf_loading *l, struct url *u)
 		return false;
 	len = strlen(u->path);
 	if (len < tail || strcmp(u->path + len - tail, CALLBACK) != 0)
-		conf_warn(l->report, "SLACK_REDIRECT_URI", "its path is \"%s\", and "
-		    "the daemon answers " CALLBACK ": a proxy has to turn one into "
-		    "the other", u->path);
+		conf_warn(l->report, "SLACK_REDIRECT_URI",
+		    "its path is \"%s\", and "
+		    "the daemon answers " CALLBACK
+		    ": a proxy has to turn one into "
+		    "the other",
+		    u->path);
 	return true;
 }
 
@@ -93,8 +99,8 @@ base(struct conf_loading *l, const struct url *redirect_url)
 	if (*c->public_base_url != '\0') {
 		strip_slashes(c->public_base_url);
 		if (url_parse(&u, c->public_base_url, &err) == -1)
-			bad_url(l, "PUBLIC_BASE_URL", c->public_base_url, err.text,
-			    "write one like https://mcp.example.com");
+			bad_url(l, "PUBLIC_BASE_URL", c->public_base_url,
+			    err.text, "write one like https://mcp.example.com");
 		else if (!is_web(&u))
 			bad_url(l, "PUBLIC_BASE_URL", c->public_base_url,
 			    "is no web address", "begin it with https://");
@@ -127,18 +133,20 @@ base_and_redirect(struct conf_loading *l)
 	base(l, given ? &u : NULL);
 	if (given) {
 		url_origin(&u, origin);
-		if (c->base_origin != NULL && strcmp(origin, c->base_origin) != 0)
-			conf_warn(l->report, "PUBLIC_BASE_URL", "its origin is %s, "
+		if (c->base_origin != NULL &&
+		    strcmp(origin, c->base_origin) != 0)
+			conf_warn(l->report, "PUBLIC_BASE_URL",
+			    "its origin is %s, "
 			    "that of SLACK_REDIRECT_URI is %s: an install that "
-			    "begins at one ends at the other", c->base_origin,
-			    origin);
+			    "begins at one ends at the other",
+			    c->base_origin, origin);
 	} else if (!conf_given(l, "SLACK_REDIRECT_URI")) {
 		text = mem_fmt("%s" CALLBACK, c->public_base_url);
 		conf_set_text(&c->slack_redirect_uri, text);
 		free(text);
 		if (!l->in->store_only && c->base_origin != NULL)
-			safe_url(l, "PUBLIC_BASE_URL", c->slack_redirect_uri, &made,
-			    "https://mcp.example.com");
+			safe_url(l, "PUBLIC_BASE_URL", c->slack_redirect_uri,
+			    &made, "https://mcp.example.com");
 	}
 }
 
@@ -169,9 +177,11 @@ one_origin(struct conf_loading *l, const char *w, size_t len, struct buf *out)
 	char origin[URL_ORIGIN_SIZE], *word = mem_strn(w, len);
 
 	if (strcmp(word, "*") == 0)
-		conf_error(l->report, "ALLOWED_ORIGINS", "\"*\" would let every web "
+		conf_error(l->report, "ALLOWED_ORIGINS",
+		    "\"*\" would let every web "
 		    "page call with its visitor's key: list exact origins, as "
-		    "https://app.example.com (what is no browser sends no Origin "
+		    "https://app.example.com (what is no browser sends no "
+		    "Origin "
 		    "and needs no entry)");
 	else if (url_normal_origin(word, origin) == -1)
 		bad_url(l, "ALLOWED_ORIGINS", word, "is no origin",
@@ -211,12 +221,15 @@ one_proxy(struct conf_loading *l, const char *w, size_t len)
 	conf_quote(quoted, NULL, word);
 	free(word);
 	if (network_parse(&n, w, len, &err) == -1) {
-		conf_error(l->report, "TRUSTED_PROXIES", "%s %s", quoted, err.text);
+		conf_error(l->report, "TRUSTED_PROXIES", "%s %s", quoted,
+		    err.text);
 		return;
 	}
 	if (len > 2 && memcmp(w + len - 2, "/0", 2) == 0)
-		conf_warn(l->report, "TRUSTED_PROXIES", "%s trusts everybody: any client "
-		    "may say that it is another one", quoted);
+		conf_warn(l->report, "TRUSTED_PROXIES",
+		    "%s trusts everybody: any client "
+		    "may say that it is another one",
+		    quoted);
 	all->list = mem_array(all->list, all->count + 1, sizeof(*all->list));
 	all->list[all->count++] = n;
 }
@@ -241,10 +254,12 @@ host(struct conf_loading *l, const char *key, const char *text)
 {
 	const char *p = text;
 
-	while (isalnum((unsigned char)*p) || (*p != '\0' && strchr(".-_:%", *p)))
+	while (
+	    isalnum((unsigned char)*p) || (*p != '\0' && strchr(".-_:%", *p)))
 		p++;
 	if (strcmp(text, "*") != 0 && (*p != '\0' || p == text))
-		bad_url(l, key, text, "is no address", "write an address or name "
+		bad_url(l, key, text, "is no address",
+		    "write an address or name "
 		    "alone, as 127.0.0.1, ::1, localhost or *; the port is an "
 		    "option of its own");
 }

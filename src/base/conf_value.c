@@ -82,7 +82,8 @@ conf_rate(const char *text, struct rate *out)
 		text++;
 		burst = digits(&text);
 	}
-	if (*text != '\0' || rate < 1 || rate > most || burst < 1 || burst > most)
+	if (*text != '\0' || rate < 1 || rate > most || burst < 1 ||
+	    burst > most)
 		return -1;
 	*out = (struct rate){ (int)rate, (int)burst };
 	return 0;
@@ -102,7 +103,8 @@ show_unit(int64_t n, const struct unit *units, size_t count, struct buf *out)
 }
 
 static int
-parse_bool(const struct conf_row *row, const char *text, void *at, struct err *err)
+parse_bool(const struct conf_row *row, const char *text, void *at,
+    struct err *err)
 {
 	static const struct {
 		const char *word;
@@ -130,7 +132,8 @@ show_bool(const struct conf_row *row, const void *at, struct buf *out)
 }
 
 static int
-parse_int(const struct conf_row *row, const char *text, void *at, struct err *err)
+parse_int(const struct conf_row *row, const char *text, void *at,
+    struct err *err)
 {
 	int64_t n;
 
@@ -142,9 +145,10 @@ parse_int(const struct conf_row *row, const char *text, void *at, struct err *er
 	}
 	n = digits(&text);
 	if (*text != '\0' || n < row->min || n > row->max)
-		return err_set(err, ERR_INPUT, "is out of range: write a number "
-		    "from %" PRId64 " to %" PRId64 "%s", row->min, row->max,
-		    row->flags & F_OFF ? ", or off" : "");
+		return err_set(err, ERR_INPUT,
+		    "is out of range: write a number "
+		    "from %" PRId64 " to %" PRId64 "%s",
+		    row->min, row->max, row->flags & F_OFF ? ", or off" : "");
 	*(int *)at = (int)n;
 	return 0;
 }
@@ -159,7 +163,8 @@ show_int(const struct conf_row *row, const void *at, struct buf *out)
 }
 
 static int
-parse_double(const struct conf_row *row, const char *text, void *at, struct err *err)
+parse_double(const struct conf_row *row, const char *text, void *at,
+    struct err *err)
 {
 	size_t whole = strspn(text, "0123456789"), len = whole;
 	double n;
@@ -169,8 +174,10 @@ parse_double(const struct conf_row *row, const char *text, void *at, struct err 
 	n = strtod(text, NULL);
 	if (whole == 0 || text[len] != '\0' || n < (double)row->min ||
 	    n > (double)row->max)
-		return err_set(err, ERR_INPUT, "is out of range: write a number "
-		    "from %" PRId64 " to %" PRId64 ", as 0.5", row->min, row->max);
+		return err_set(err, ERR_INPUT,
+		    "is out of range: write a number "
+		    "from %" PRId64 " to %" PRId64 ", as 0.5",
+		    row->min, row->max);
 	*(double *)at = n;
 	return 0;
 }
@@ -183,7 +190,8 @@ show_double(const struct conf_row *row, const void *at, struct buf *out)
 }
 
 static int
-parse_time(const struct conf_row *row, const char *text, void *at, struct err *err)
+parse_time(const struct conf_row *row, const char *text, void *at,
+    struct err *err)
 {
 	int64_t ms = conf_time(text, row->unit_ms);
 	struct buf low = { 0 }, high = { 0 };
@@ -194,9 +202,10 @@ parse_time(const struct conf_row *row, const char *text, void *at, struct err *e
 	}
 	show_unit(row->min, time_units, NTIME, &low);
 	show_unit(row->max, time_units, NTIME, &high);
-	err_set(err, ERR_INPUT, "is no time from %s to %s: write a number of %s, "
-	    "or one with ms, s, m, h or d behind it", low.p, high.p,
-	    row->unit_ms == 1 ? "milliseconds" : "seconds");
+	err_set(err, ERR_INPUT,
+	    "is no time from %s to %s: write a number of %s, "
+	    "or one with ms, s, m, h or d behind it",
+	    low.p, high.p, row->unit_ms == 1 ? "milliseconds" : "seconds");
 	buf_wipe(&low);
 	buf_wipe(&high);
 	return -1;
@@ -210,14 +219,17 @@ show_time(const struct conf_row *row, const void *at, struct buf *out)
 }
 
 static int
-parse_size(const struct conf_row *row, const char *text, void *at, struct err *err)
+parse_size(const struct conf_row *row, const char *text, void *at,
+    struct err *err)
 {
 	int64_t n = with_unit(text, 1, size_units, NSIZE);
 
 	if (n < row->min || n > row->max)
-		return err_set(err, ERR_INPUT, "is no size from %" PRId64 "k to %"
-		    PRId64 "k: write a number of bytes, or one with k or m behind "
-		    "it", row->min / 1024, row->max / 1024);
+		return err_set(err, ERR_INPUT,
+		    "is no size from %" PRId64 "k to %" PRId64
+		    "k: write a number of bytes, or one with k or m behind "
+		    "it",
+		    row->min / 1024, row->max / 1024);
 	*(int64_t *)at = n;
 	return 0;
 }
@@ -230,7 +242,8 @@ show_size(const struct conf_row *row, const void *at, struct buf *out)
 }
 
 static int
-parse_rate(const struct conf_row *row, const char *text, void *at, struct err *err)
+parse_rate(const struct conf_row *row, const char *text, void *at,
+    struct err *err)
 {
 	(void)row;
 	if (conf_rate(text, at) == 0)
@@ -252,7 +265,8 @@ show_rate(const struct conf_row *row, const void *at, struct buf *out)
 }
 
 static int
-parse_word(const struct conf_row *row, const char *text, void *at, struct err *err)
+parse_word(const struct conf_row *row, const char *text, void *at,
+    struct err *err)
 {
 	char list[128];
 	int n = 0;
@@ -265,7 +279,8 @@ parse_word(const struct conf_row *row, const char *text, void *at, struct err *e
 	for (int i = 0; row->words[i] != NULL && n < (int)sizeof(list); i++)
 		n += snprintf(list + n, sizeof(list) - (size_t)n, "%s%s",
 		    i == 0 ? "" : ", ", row->words[i]);
-	return err_set(err, ERR_INPUT, "is none of its words: write one of %s", list);
+	return err_set(err, ERR_INPUT, "is none of its words: write one of %s",
+	    list);
 }
 
 static void
@@ -275,14 +290,17 @@ show_word(const struct conf_row *row, const void *at, struct buf *out)
 }
 
 static int
-parse_text(const struct conf_row *row, const char *text, void *at, struct err *err)
+parse_text(const struct conf_row *row, const char *text, void *at,
+    struct err *err)
 {
 	for (const char *p = text; *p != '\0'; p++)
 		if ((unsigned char)*p < ' ' || *p == 0x7f)
-			return err_set(err, ERR_INPUT, "has a control character "
+			return err_set(err, ERR_INPUT,
+			    "has a control character "
 			    "in it: take that out");
 	if ((row->flags & F_PATH) && *text != '\0' && *text != '/')
-		return err_set(err, ERR_INPUT, "is relative: write the whole path, "
+		return err_set(err, ERR_INPUT,
+		    "is relative: write the whole path, "
 		    "since the daemon works in /");
 	conf_set_text(at, text);
 	return 0;
@@ -303,7 +321,8 @@ wipe_text(void *at)
 }
 
 static int
-parse_list(const struct conf_row *row, const char *text, void *at, struct err *err)
+parse_list(const struct conf_row *row, const char *text, void *at,
+    struct err *err)
 {
 	char *tidy = list_tidy(text);
 	int rc = parse_text(row, tidy, at, err);
@@ -313,15 +332,19 @@ parse_list(const struct conf_row *row, const char *text, void *at, struct err *e
 }
 
 static int
-parse_secret(const struct conf_row *row, const char *text, void *at, struct err *err)
+parse_secret(const struct conf_row *row, const char *text, void *at,
+    struct err *err)
 {
 	(void)row;
 	if (strlen(text) > CONF_SECRET_MAX)
-		return err_set(err, ERR_INPUT, "is longer than %d bytes: it cannot "
-		    "be right", CONF_SECRET_MAX);
+		return err_set(err, ERR_INPUT,
+		    "is longer than %d bytes: it cannot "
+		    "be right",
+		    CONF_SECRET_MAX);
 	for (const char *p = text; *p != '\0'; p++)
 		if ((unsigned char)*p < ' ' || *p == 0x7f)
-			return err_set(err, ERR_INPUT, "has a control character "
+			return err_set(err, ERR_INPUT,
+			    "has a control character "
 			    "or a second line in it: take that out");
 	if (*text != '\0')
 		secret_set(at, text);
@@ -332,7 +355,8 @@ static void
 show_secret(const struct conf_row *row, const void *at, struct buf *out)
 {
 	(void)row;
-	buf_str(out, ((const struct secret *)at)->len > 0 ? "(set)" : "(unset)");
+	buf_str(out,
+	    ((const struct secret *)at)->len > 0 ? "(set)" : "(unset)");
 }
 
 static void
@@ -342,7 +366,8 @@ wipe_secret(void *at)
 }
 
 static const struct {
-	int (*parse)(const struct conf_row *, const char *, void *, struct err *);
+	int (*parse)(const struct conf_row *, const char *, void *,
+	    struct err *);
 	void (*show)(const struct conf_row *, const void *, struct buf *);
 	void (*wipe)(void *);
 } types[T_COUNT] = {

@@ -61,8 +61,10 @@ crypto_hex(char *out, const void *p, size_t len)
 	*out = '\0';
 }
 
-static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-static const char alphabet_url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+static const char alphabet[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+static const char alphabet_url[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 /* Without padding; returns the end. */
 static char *
@@ -91,7 +93,8 @@ decode(struct buf *out, const char *text, size_t len, const char *letters)
 	if (len % 4 == 1)
 		return -1;
 	for (size_t i = 0; i < len; i++) {
-		const char *at = text[i] != '\0' ? strchr(letters, text[i]) : NULL;
+		const char *at = text[i] != '\0' ? strchr(letters, text[i]) :
+						   NULL;
 
 		if (at == NULL)
 			goto fail;

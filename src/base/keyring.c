@@ -59,14 +59,17 @@ parse_key(struct keyring *k, const char *w, size_t len, struct err *err)
 	int rc = -1;
 
 	if (colon == NULL || !good_id(w, (size_t)(colon - w)))
-		return err_set(err, ERR_INPUT, "key %zu does not begin with an id "
-		    "of 1 to 16 letters, digits, _ or - and a colon", nth);
+		return err_set(err, ERR_INPUT,
+		    "key %zu does not begin with an id "
+		    "of 1 to 16 letters, digits, _ or - and a colon",
+		    nth);
 	id_len = (size_t)(colon - w);
 	if (find(k, w, id_len) != -1)
 		return err_set(err, ERR_INPUT, "key id \"%.*s\" is there twice",
 		    (int)id_len, w);
 	if (k->n == KEYRING_MAX)
-		return err_set(err, ERR_INPUT, "more than %d keys", KEYRING_MAX);
+		return err_set(err, ERR_INPUT, "more than %d keys",
+		    KEYRING_MAX);
 	if (crypto_unb64(&bytes, colon + 1, len - id_len - 1) == -1 ||
 	    bytes.len != KEY_SIZE) {
 		err_set(err, ERR_INPUT, "key \"%.*s\" is not the base64 of %d "
@@ -136,7 +139,8 @@ keyring_lacks(const struct keyring *k, const struct keyring *was)
 	for (size_t i = 0; i < was->n; i++) {
 		int at = find(k, was->keys[i].id, strlen(was->keys[i].id));
 
-		if (at == -1 || !crypto_equal(k->keys[at].key, was->keys[i].key, KEY_SIZE))
+		if (at == -1 ||
+		    !crypto_equal(k->keys[at].key, was->keys[i].key, KEY_SIZE))
 			return was->keys[i].id;
 	}
 	return NULL;
@@ -154,15 +158,18 @@ gcm(bool seal, const unsigned char *key, const unsigned char *nonce,
 
 	if (ctx == NULL || aad_len > INT_MAX)
 		fatal("AES-256-GCM cannot begin in OpenSSL");
-	if (EVP_CipherInit_ex(ctx, EVP_aes_256_gcm(), NULL, key, nonce, seal) == 1 &&
+	if (EVP_CipherInit_ex(ctx, EVP_aes_256_gcm(), NULL, key, nonce, seal) ==
+		1 &&
 	    EVP_CipherUpdate(ctx, NULL, &n, (const unsigned char *)aad,
-	    (int)aad_len) == 1 &&
+		(int)aad_len) == 1 &&
 	    EVP_CipherUpdate(ctx, out, &n, in, len) == 1 &&
-	    (seal || EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, TAG_SIZE,
-	    tag) == 1) &&
+	    (seal ||
+		EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, TAG_SIZE,
+		    tag) == 1) &&
 	    EVP_CipherFinal_ex(ctx, out + n, &n) == 1 &&
-	    (!seal || EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, TAG_SIZE,
-	    tag) == 1))
+	    (!seal ||
+		EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, TAG_SIZE,
+		    tag) == 1))
 		rc = 0;
 	EVP_CIPHER_CTX_free(ctx);
 	return rc;
@@ -197,8 +204,10 @@ keyring_open(const struct keyring *k, const char *id, const char *aad,
 	int at = find(k, id, strlen(id));
 
 	if (at == -1)
-		return err_set(err, ERR_INTERNAL, "no key \"%s\" in TOKEN_KEYS; "
-		    "put it back behind the first one", id);
+		return err_set(err, ERR_INTERNAL,
+		    "no key \"%s\" in TOKEN_KEYS; "
+		    "put it back behind the first one",
+		    id);
 	if (len < NONCE_SIZE + TAG_SIZE || len > INT_MAX)
 		return err_set(err, ERR_INTERNAL, "a sealed value of %zu bytes "
 		    "is none", len);
@@ -211,9 +220,11 @@ keyring_open(const struct keyring *k, const char *id, const char *aad,
 	if (gcm(false, k->keys[at].key, nonce, aad, s + NONCE_SIZE, (int)len, p,
 	    tag) == -1) {
 		explicit_bzero(p, len);
-		return err_set(err, ERR_INTERNAL, "a sealed value does not open "
+		return err_set(err, ERR_INTERNAL,
+		    "a sealed value does not open "
 		    "with key \"%s\": changed, moved or sealed by another key "
-		    "of that name", id);
+		    "of that name",
+		    id);
 	}
 	out->len += len;
 	out->p[out->len] = '\0';

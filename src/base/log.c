@@ -66,7 +66,8 @@ open_syslog(const char *target, struct err *err)
 
 	(void)target;
 	if (fd == -1)
-		return err_set(err, ERR_INTERNAL, "socket: %s", strerror(errno));
+		return err_set(err, ERR_INTERNAL, "socket: %s",
+		    strerror(errno));
 	if (dev_log_connect(fd) == 0)
 		return fd;
 	err_set(err, ERR_INPUT, "%s: %s; start syslogd or choose another "
@@ -150,7 +151,8 @@ sink_of(int fd)
 	if (S_ISSOCK(st.st_mode))
 		return SINK_SOCKET;
 	/* A terminal too may have been stopped. */
-	return S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode) ? SINK_PIPE : SINK_FILE;
+	return S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode) ? SINK_PIPE :
+							     SINK_FILE;
 }
 
 void
@@ -171,7 +173,8 @@ log_open(const char *target, enum log_format format, struct err *err)
 	int fd;
 
 	if (strlen(target) >= sizeof(now.target))
-		return err_set(err, ERR_INPUT, "LOG_TARGET: the name is too long");
+		return err_set(err, ERR_INPUT,
+		    "LOG_TARGET: the name is too long");
 	if ((fd = open_target(target, err)) == -1)
 		return -1;
 	copy(now.target, sizeof(now.target), target);

@@ -55,6 +55,7 @@ void log_at(enum log_level level, const char *token, const char *fmt, ...)
 #define log_error(...)	log_at(LOG_LEVEL_ERROR, __VA_ARGS__)
 
 /* A bug or no memory: logs and aborts.  The master starts a new worker. */
-_Noreturn void fatal(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+_Noreturn void fatal(const char *fmt, ...)
+    __attribute__((format(printf, 1, 2)));
 
 #endif

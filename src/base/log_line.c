@@ -61,7 +61,8 @@ pair(struct buf *out, const char *key, const char *value)
 	bool plain = *value != '\0';
 
 	for (const char *p = value; *p != '\0'; p++)
-		if (*p <= ' ' || *p == '=' || *p == '"' || *p == '\\' || *p == 0x7f)
+		if (*p <= ' ' || *p == '=' || *p == '"' || *p == '\\' ||
+		    *p == 0x7f)
 			plain = false;
 	if (out->len != 0)
 		buf_char(out, ' ');

@@ -20,8 +20,9 @@ distance(const char *a, const char *b)
 
 		row[0] = y;
 		for (size_t x = 1; x <= len; x++) {
-			size_t best = corner + (tolower((unsigned char)a[y - 1]) !=
-			    tolower((unsigned char)b[x - 1]));
+			size_t best = corner +
+			    (tolower((unsigned char)a[y - 1]) !=
+				tolower((unsigned char)b[x - 1]));
 
 			corner = row[x];
 			if (row[x] + 1 < best)

@@ -98,7 +98,8 @@ same_as_another(const char *from, size_t len, bool integer, size_t digits)
 	if (len > NUMBER_LONGEST)
 		return -1;
 	if (integer)
-		return scan_int((struct span){ SCAN_NUMBER, from, len }, &whole);
+		return scan_int((struct span){ SCAN_NUMBER, from, len },
+		    &whole);
 	if (digits > DIGITS_LONGEST)
 		return -1;
 	memcpy(text, from, len);
@@ -131,7 +132,8 @@ number(struct scan *s)
 		} else if (at(s, '.') && !fraction) {
 			fraction = true;
 			integer = false;
-			if (s->p + 1 == s->end || s->p[1] < '0' || s->p[1] > '9')
+			if (s->p + 1 == s->end || s->p[1] < '0' ||
+			    s->p[1] > '9')
 				return wrong(s, "no digit after the point");
 		} else
 			break;
@@ -146,7 +148,8 @@ number(struct scan *s)
 		while (digit(s))
 			s->p++;
 	}
-	if (same_as_another(from, (size_t)(s->p - from), integer, digits) == -1) {
+	if (same_as_another(from, (size_t)(s->p - from), integer, digits) ==
+	    -1) {
 		s->p = from;
 		return wrong(s, "a number that is too large or too exact");
 	}

@@ -49,7 +49,8 @@ past_nested(const char *p, const char *end)
 static const char *
 past_plain(const char *p, const char *end)
 {
-	static const char stops[] = { ',', ']', '}', ':', ' ', '\t', '\r', '\n' };
+	static const char stops[] = { ',', ']', '}', ':', ' ', '\t', '\r',
+		'\n' };
 
 	while (p < end && memchr(stops, *p, sizeof(stops)) == NULL)
 		p++;

@@ -34,7 +34,8 @@ take(char *out, size_t size, const char *p, size_t len, const char *extra)
 	for (size_t i = 0; i < len; i++) {
 		unsigned char c = (unsigned char)p[i];
 
-		if (c == '\0' || c > 0x7e || (!isalnum(c) && strchr(extra, c) == NULL))
+		if (c == '\0' || c > 0x7e ||
+		    (!isalnum(c) && strchr(extra, c) == NULL))
 			return false;
 		out[i] = (char)tolower(c);
 	}
@@ -121,7 +122,8 @@ parse(struct url *u, const char *text)
 
 	*u = (struct url){ 0 };
 	if (p == NULL || !isalpha((unsigned char)text[0]) ||
-	    !take(u->scheme, sizeof(u->scheme), text, (size_t)(p - text), "+-."))
+	    !take(u->scheme, sizeof(u->scheme), text, (size_t)(p - text),
+		"+-."))
 		return "does not begin with scheme://";
 	p += strlen("://");
 	end = p + strcspn(p, "/?#");

@@ -40,7 +40,8 @@ default_socket(char *out, size_t len)
 	else if (xdg != NULL && xdg[0] != '\0')
 		snprintf(out, len, "%s/slackmcpd/control.sock", xdg);
 	else
-		snprintf(out, len, "/tmp/slackmcpd-%u/control.sock", (unsigned)geteuid());
+		snprintf(out, len, "/tmp/slackmcpd-%u/control.sock",
+		    (unsigned)geteuid());
 }
 
 static int
@@ -51,7 +52,8 @@ dial(const char *path)
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (strlen(path) >= sizeof(to.sun_path)) {
-		fprintf(stderr, "slackmcpctl: %s: the path is too long\n", path);
+		fprintf(stderr, "slackmcpctl: %s: the path is too long\n",
+		    path);
 		return -1;
 	}
 	memcpy(to.sun_path, path, strlen(path) + 1);
@@ -62,8 +64,9 @@ dial(const char *path)
 	if (fd != -1 && connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0)
 		return fd;
 	fprintf(stderr, "slackmcpctl: %s: %s%s\n", path, strerror(errno),
-	    errno == EACCES ? " (root, the daemon's user or CONTROL_GROUP may)" :
-	    "; is slackmcpd running? -s SOCKET names its control socket");
+	    errno == EACCES ?
+		" (root, the daemon's user or CONTROL_GROUP may)" :
+		"; is slackmcpd running? -s SOCKET names its control socket");
 	if (fd != -1)
 		close(fd);
 	return -1;
@@ -78,9 +81,13 @@ put_line(struct buf *line, int json, int argc, char **argv)
 	for (int i = 0; i < argc; i++) {
 		char quote = strchr(argv[i], '\'') != NULL ? '"' : '\'';
 
-		if (strpbrk(argv[i], "\r\n") != NULL || strchr(argv[i], quote) != NULL) {
-			fprintf(stderr, "slackmcpctl: \"%s\": line breaks and both kinds of "
-			    "quotes cannot be sent\n", argv[i]);
+		if (strpbrk(argv[i], "\r\n") != NULL ||
+		    strchr(argv[i], quote) != NULL) {
+			fprintf(stderr,
+			    "slackmcpctl: \"%s\": line breaks and both kinds "
+			    "of "
+			    "quotes cannot be sent\n",
+			    argv[i]);
 			return -1;
 		}
 		buf_fmt(line, "%c%s%c ", quote, argv[i], quote);
@@ -95,7 +102,8 @@ ask(int fd, const struct buf *line, struct buf *answer)
 	size_t sent = 0;
 	ssize_t n = 0;
 
-	while (sent < line->len && (n = write(fd, line->p + sent, line->len - sent)) > 0)
+	while (sent < line->len &&
+	    (n = write(fd, line->p + sent, line->len - sent)) > 0)
 		sent += (size_t)n;
 	for (;;) {
 		char *room = buf_room(answer, 16384);
@@ -111,13 +119,17 @@ static void
 complain(const char *path, int e, const struct buf *answer)
 {
 	if (e == EAGAIN)
-		fprintf(stderr, "slackmcpctl: %s: no answer in %d s; see the log\n", path,
+		fprintf(stderr,
+		    "slackmcpctl: %s: no answer in %d s; see the log\n", path,
 		    WAIT_S);
 	else if (answer->len > 0)
-		fprintf(stderr, "slackmcpctl: %s: the answer is cut off\n", path);
+		fprintf(stderr, "slackmcpctl: %s: the answer is cut off\n",
+		    path);
 	else
-		fprintf(stderr, "slackmcpctl: %s: closed without an answer (root, the "
-		    "daemon's user or CONTROL_GROUP may ask; 32 at one time)\n", path);
+		fprintf(stderr,
+		    "slackmcpctl: %s: closed without an answer (root, the "
+		    "daemon's user or CONTROL_GROUP may ask; 32 at one time)\n",
+		    path);
 }
 
 static int
@@ -159,14 +171,16 @@ main(int argc, char **argv)
 		else if (c == 'V')
 			return printf("slackmcpctl %s\n", PACKAGE_VERSION) < 0;
 		else
-			return usage(c == 'h' ? stdout : stderr, c == 'h' ? 0 : 64);
+			return usage(c == 'h' ? stdout : stderr,
+			    c == 'h' ? 0 : 64);
 	}
 	if (optind == argc)
 		return usage(stderr, 64);
 	if (put_line(&line, json, argc - optind, argv + optind) == -1)
 		return 64;
 	if (line.over)
-		fprintf(stderr, "slackmcpctl: the command is longer than 4096 bytes\n");
+		fprintf(stderr,
+		    "slackmcpctl: the command is longer than 4096 bytes\n");
 	else if ((fd = dial(path)) != -1) {
 		errno = 0;
 		if (ask(fd, &line, &answer) == -1)

@@ -44,7 +44,8 @@ task_add_key(struct task *t)
 
 	if (policy_parse(t->h->argc, t->h->argv, &row, &warning, &err) == -1) {
 		buf_wipe(&warning);
-		return task_refuse(t, "%s. Usage: slackmcpd --add-key NAME " POLICY_USAGE,
+		return task_refuse(t,
+		    "%s. Usage: slackmcpd --add-key NAME " POLICY_USAGE,
 		    err.text);
 	}
 	principals_new_key(text, &row, id);
@@ -52,8 +53,8 @@ task_add_key(struct task *t)
 	if (status == JOB_OK)
 		status = add(t, &row);
 	if (status == JOB_OK) {
-		buf_fmt(&t->out, "%s\nKeep it now: it is shown this once.\n%s", text,
-		    warning.len > 0 ? warning.p : "");
+		buf_fmt(&t->out, "%s\nKeep it now: it is shown this once.\n%s",
+		    text, warning.len > 0 ? warning.p : "");
 		log_info("job", "a key was made name=%s id=%s", row.name, id);
 	}
 	explicit_bzero(text, sizeof(text));

@@ -46,14 +46,17 @@ int
 task_failed(struct task *t, const struct err *err)
 {
 	task_refuse(t, "%s", err->text);
-	return err->kind == ERR_UPSTREAM || err->kind == ERR_TIMEOUT ? JOB_LATER : JOB_REFUSED;
+	return err->kind == ERR_UPSTREAM || err->kind == ERR_TIMEOUT ?
+	    JOB_LATER :
+	    JOB_REFUSED;
 }
 
 int
 task_ask(struct task *t, const struct step *steps,
     void (*fn)(void *arg, const struct answer *a), void *arg, struct err *err)
 {
-	return store_wait(t->st, t->base, steps, (int)t->h->conf->store_timeout, fn, arg, err);
+	return store_wait(t->st, t->base, steps, (int)t->h->conf->store_timeout,
+	    fn, arg, err);
 }
 
 void
@@ -76,7 +79,9 @@ read_sessions(struct task *t)
 	if (t->h->region_fresh) {
 		n = session_load(t->h->region, path, &err);
 		if (n == -1)
-			log_warn("job", "the sessions could not be read back: %s", err.text);
+			log_warn("job",
+			    "the sessions could not be read back: %s",
+			    err.text);
 		else if (n > 0)
 			log_info("job", "sessions read back count=%d", n);
 	}
@@ -120,8 +125,9 @@ answer(struct task *t, int job, int status)
 	struct channel *ch;
 
 	if (status != JOB_OK && !tasks[job].told)
-		log_at(status == JOB_LATER ? LOG_LEVEL_WARN : LOG_LEVEL_ERROR, "job",
-		    "%s: %s", job_rows[job].name, t->out.len > 0 ? t->out.p : "failed");
+		log_at(status == JOB_LATER ? LOG_LEVEL_WARN : LOG_LEVEL_ERROR,
+		    "job", "%s: %s", job_rows[job].name,
+		    t->out.len > 0 ? t->out.p : "failed");
 	if (t->out.len == 0 || t->h->channel == -1)
 		return;
 	ch = channel_new(t->base, t->h->channel, ignore, gone, NULL);

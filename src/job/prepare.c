@@ -37,22 +37,26 @@ take_key_id(void *arg, const struct answer *a)
 static int
 next_key_id(struct task *t, struct key_id *k, struct err *err)
 {
-	return task_ask(t, UNIT(DO(INSTALLS_KEYS, TEXT(k->id))), take_key_id, k, err);
+	return task_ask(t, UNIT(DO(INSTALLS_KEYS, TEXT(k->id))), take_key_id, k,
+	    err);
 }
 
 static int
 write_new(const char *path, const char *text, struct err *err)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int fd = open(path,
+	    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	size_t len = strlen(text);
 	bool bad;
 
 	if (fd == -1)
-		return err_set(err, ERR_INPUT, "cannot make %s: %s", path, strerror(errno));
+		return err_set(err, ERR_INPUT, "cannot make %s: %s", path,
+		    strerror(errno));
 	bad = write(fd, text, len) != (ssize_t)len || write(fd, "\n", 1) != 1 ||
 	    fsync(fd) == -1;
 	if (bad) {
-		err_set(err, ERR_INPUT, "cannot write %s: %s", path, strerror(errno));
+		err_set(err, ERR_INPUT, "cannot write %s: %s", path,
+		    strerror(errno));
 		unlink(path);
 	}
 	close(fd);
@@ -86,13 +90,18 @@ store_new_keys(struct task *t)
 	if (next_key_id(t, &k, &err) == -1)
 		return task_failed(t, &err);
 	if (k.found)
-		return task_refuse(t, "the store holds tokens sealed with key \"%s\", but neither "
-		    "TOKEN_KEYS nor %s is there: put the file back from a backup, or set "
-		    "TOKEN_KEYS", k.id, path);
+		return task_refuse(t,
+		    "the store holds tokens sealed with key \"%s\", but "
+		    "neither "
+		    "TOKEN_KEYS nor %s is there: put the file back from a "
+		    "backup, or set "
+		    "TOKEN_KEYS",
+		    k.id, path);
 	if (write_new(path, secret_expose(&c->token_keys), &err) == -1 ||
 	    sync_folder(c->state_dir, &err) == -1)
 		return task_failed(t, &err);
-	log_info("job", "made a key that seals tokens: keep a copy of it path=%s", path);
+	log_info("job",
+	    "made a key that seals tokens: keep a copy of it path=%s", path);
 	return JOB_OK;
 }
 
@@ -109,21 +118,27 @@ check_key_ids(struct task *t)
 		if (k.found && !keyring_has(t->h->keys, k.id)) {
 			size_t n = strlen(missing);
 
-			snprintf(missing + n, sizeof(missing) - n, "%s%s", n > 0 ? ", " : "", k.id);
+			snprintf(missing + n, sizeof(missing) - n, "%s%s",
+			    n > 0 ? ", " : "", k.id);
 		}
 	} while (k.found);
 	if (missing[0] == '\0')
 		return JOB_OK;
-	return task_refuse(t, "the store holds tokens sealed with keys that are not there: %s. "
-	    "Add them to TOKEN_KEYS or to token.keys in STATE_DIR (a backup has them)", missing);
+	return task_refuse(t,
+	    "the store holds tokens sealed with keys that are not there: %s. "
+	    "Add them to TOKEN_KEYS or to token.keys in STATE_DIR (a backup "
+	    "has them)",
+	    missing);
 }
 
 /* What seals in a store of several daemons is made by none of them. */
 static int
 refuse_new_keys(struct task *t)
 {
-	return task_refuse(t, "TOKEN_KEYS is not set and %s/token.keys is not there, and all "
-	    "daemons that use this store need the same: make one with echo \"k1:$(openssl rand "
+	return task_refuse(t,
+	    "TOKEN_KEYS is not set and %s/token.keys is not there, and all "
+	    "daemons that use this store need the same: make one with echo "
+	    "\"k1:$(openssl rand "
 	    "-base64 32)\", and set TOKEN_KEYS to it for each of them",
 	    t->h->conf->state_dir);
 }
@@ -175,13 +190,15 @@ check_live_key(struct task *t)
 	struct err err;
 	bool usable;
 
-	if (task_ask(t, UNIT(DO(KEY_USABLE, INT(clock_wall_ms()))), take_rows, &usable,
-	    &err) == -1)
+	if (task_ask(t, UNIT(DO(KEY_USABLE, INT(clock_wall_ms()))), take_rows,
+		&usable, &err) == -1)
 		return task_failed(t, &err);
 	if (usable)
 		return JOB_OK;
-	return task_refuse(t, "there is no key, so nobody could come in: set "
-	    "AFFINITYBOTS_MCP_API_KEY (openssl rand -hex 32 makes one), or store a key with "
+	return task_refuse(t,
+	    "there is no key, so nobody could come in: set "
+	    "AFFINITYBOTS_MCP_API_KEY (openssl rand -hex 32 makes one), or "
+	    "store a key with "
 	    "slackmcpd --add-key NAME --workspaces '*' --role write");
 }
 
@@ -202,8 +219,11 @@ tell_waiting(struct task *t)
 	if (task_ask(t, UNIT(DO(INSTALLS_WAITING)), take_count, &n, &err) == -1)
 		return task_failed(t, &err);
 	if (n > 0)
-		log_warn("job", "installs wait for approval: slackmcpctl show installs, then "
-		    "install approve TEAM count=%lld", (long long)n);
+		log_warn("job",
+		    "installs wait for approval: slackmcpctl show installs, "
+		    "then "
+		    "install approve TEAM count=%lld",
+		    (long long)n);
 	return JOB_OK;
 }
 

@@ -41,7 +41,8 @@ prune_rows(struct task *t, size_t i, struct err *err)
 	if (task_ask(t, UNIT(step), take_touched, &n, err) == -1)
 		return -1;
 	if (n > 0)
-		log_info("prune", "deleted what=\"%s\" count=%lld", rows[i].what, (long long)n);
+		log_info("prune", "deleted what=\"%s\" count=%lld",
+		    rows[i].what, (long long)n);
 	return 0;
 }
 
@@ -49,7 +50,10 @@ prune_rows(struct task *t, size_t i, struct err *err)
 
 struct stale {
 	size_t n;
-	struct { char *enterprise_id, *team_id; int64_t updated; } of[STALE_MAX];
+	struct {
+		char *enterprise_id, *team_id;
+		int64_t updated;
+	} of[STALE_MAX];
 };
 
 static void
@@ -68,10 +72,14 @@ static int
 revoke(struct task *t, const struct stale *s, struct err *err)
 {
 	for (size_t i = 0; i < s->n; i++)
-		if (task_ask(t, UNIT(DO(CHANGES_BUMP), DO(INSTALL_REVOKE, BYTES("", 0),
-		    BYTES("", 0), INT(clock_wall_ms()), TEXT(s->of[i].enterprise_id),
-		    TEXT(s->of[i].team_id), TEXT("pending"), INT(s->of[i].updated))), NULL,
-		    NULL, err) == -1)
+		if (task_ask(t,
+			UNIT(DO(CHANGES_BUMP),
+			    DO(INSTALL_REVOKE, BYTES("", 0), BYTES("", 0),
+				INT(clock_wall_ms()),
+				TEXT(s->of[i].enterprise_id),
+				TEXT(s->of[i].team_id), TEXT("pending"),
+				INT(s->of[i].updated))),
+			NULL, NULL, err) == -1)
 			return -1;
 	return 0;
 }
@@ -80,8 +88,10 @@ static int
 drop(struct task *t, const struct stale *s, struct err *err)
 {
 	for (size_t i = 0; i < s->n; i++)
-		if (task_ask(t, UNIT(DO(INSTALL_DROP, TEXT(s->of[i].enterprise_id),
-		    TEXT(s->of[i].team_id))), NULL, NULL, err) == -1)
+		if (task_ask(t,
+			UNIT(DO(INSTALL_DROP, TEXT(s->of[i].enterprise_id),
+			    TEXT(s->of[i].team_id))),
+			NULL, NULL, err) == -1)
 			return -1;
 	return 0;
 }
@@ -96,7 +106,8 @@ prune_pending(struct task *t, struct err *err)
 	struct stale s = { 0 };
 	int rc;
 
-	rc = task_ask(t, UNIT(DO(INSTALLS_STALE, INT(clock_wall_ms() - DAY_MS))), take_stale,
+	rc = task_ask(t,
+	    UNIT(DO(INSTALLS_STALE, INT(clock_wall_ms() - DAY_MS))), take_stale,
 	    &s, err);
 	if (rc == 0 && s.n > 0) {
 		rc = revoke(t, &s, err);
@@ -105,8 +116,10 @@ prune_pending(struct task *t, struct err *err)
 		if (rc == 0)
 			rc = drop(t, &s, err);
 		if (rc == 0)
-			log_warn("prune", "deleted installs that nobody approved in a day "
-			    "count=%zu", s.n);
+			log_warn("prune",
+			    "deleted installs that nobody approved in a day "
+			    "count=%zu",
+			    s.n);
 	}
 	for (size_t i = 0; i < s.n; i++) {
 		free(s.of[i].enterprise_id);

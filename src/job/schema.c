@@ -15,7 +15,8 @@
 static bool
 may_migrate(const struct task *t, bool by_hand)
 {
-	return by_hand || !t->conf.shared || t->h->conf->migrate == MIGRATE_AUTO;
+	return by_hand || !t->conf.shared ||
+	    t->h->conf->migrate == MIGRATE_AUTO;
 }
 
 static int
@@ -42,11 +43,14 @@ task_bring_up(struct task *t, bool by_hand)
 	if (s.at >= s.newest && s.half == 0 && s.readable_by <= s.newest)
 		return JOB_OK;
 	if (s.readable_by <= s.newest && !may_migrate(t, by_hand))
-		return task_refuse(t, "the store's tables are at migration %d, this program "
-		    "needs %d: run slackmcpd --migrate, or set MIGRATE=auto", s.at, s.newest);
+		return task_refuse(t,
+		    "the store's tables are at migration %d, this program "
+		    "needs %d: run slackmcpd --migrate, or set MIGRATE=auto",
+		    s.at, s.newest);
 	/* what is half done was copied when it was begun */
 	if ((s.at > 0 && s.half == 0 && s.readable_by <= s.newest &&
-	    migrate_copy(&t->conf, s.newest, &err) == -1) || go_up(t, &err) == -1)
+		migrate_copy(&t->conf, s.newest, &err) == -1) ||
+	    go_up(t, &err) == -1)
 		return task_failed(t, &err);
 	return JOB_OK;
 }
@@ -73,7 +77,8 @@ task_rollback(struct task *t)
 	struct err err;
 
 	if (migrate_look(t->st, t->base, &s, &err) == -1 ||
-	    (s.at > 0 && s.half == 0 && migrate_copy(&t->conf, s.at - 1, &err) == -1) ||
+	    (s.at > 0 && s.half == 0 &&
+		migrate_copy(&t->conf, s.at - 1, &err) == -1) ||
 	    migrate_down(t->st, t->base, &err) == -1 ||
 	    migrate_look(t->st, t->base, &s, &err) == -1)
 		return task_failed(t, &err);

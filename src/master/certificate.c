@@ -30,13 +30,17 @@ look_at_dates(struct master *m)
 	m->tls_told = clock_ms();
 	tls_server_dates(m->tls, &begins, &ends);
 	if (days < 0)
-		log_warn("tls", "TLS_CERT %s: expired %lld days ago: renew it, then reload",
+		log_warn("tls",
+		    "TLS_CERT %s: expired %lld days ago: renew it, then reload",
 		    m->conf->tls_cert, (long long)-days);
 	else if (begins > (int64_t)time(NULL))
-		log_warn("tls", "TLS_CERT %s: is not good yet: look at its dates and at "
-		    "this machine's clock", m->conf->tls_cert);
+		log_warn("tls",
+		    "TLS_CERT %s: is not good yet: look at its dates and at "
+		    "this machine's clock",
+		    m->conf->tls_cert);
 	else if (days < WARN_DAYS)
-		log_warn("tls", "TLS_CERT %s: expires in %lld days: renew it, then reload",
+		log_warn("tls",
+		    "TLS_CERT %s: expires in %lld days: renew it, then reload",
 		    m->conf->tls_cert, (long long)days);
 }
 
@@ -71,8 +75,8 @@ certificate_open(struct master *m, struct err *err)
 	certificate_use(m, tls);
 	if (tls == NULL)
 		return 0;
-	if (listen_open(&sockets, c->host, c->tls_port, c->workers, "HOST", "TLS_PORT",
-	    err) == -1)
+	if (listen_open(&sockets, c->host, c->tls_port, c->workers, "HOST",
+		"TLS_PORT", err) == -1)
 		return -1;
 	listen_join(&m->listen, &sockets);
 	return 0;

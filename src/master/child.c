@@ -45,7 +45,8 @@ close_others(int *keep, size_t n)
 static void
 reset_signals(void)
 {
-	static const int ours[] = { SIGHUP, SIGUSR1, SIGUSR2, SIGTERM, SIGINT, SIGCHLD };
+	static const int ours[] = { SIGHUP, SIGUSR1, SIGUSR2, SIGTERM, SIGINT,
+		SIGCHLD };
 	sigset_t none;
 
 	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
@@ -83,7 +84,8 @@ keep_own(struct master *m, const struct child *c, int channel)
 		keep[n++] = log_fd();
 	if (region_fd(m->region) >= 0)
 		keep[n++] = region_fd(m->region);
-	for (int i = 0; c->slot >= 0 && i < m->listen.slots * m->listen.addresses; i++)
+	for (int i = 0;
+	     c->slot >= 0 && i < m->listen.slots * m->listen.addresses; i++)
 		keep[n++] = m->listen.fds[i];
 	close_others(keep, n);
 }
@@ -102,7 +104,8 @@ leave_loop(struct master *m)
 }
 
 static _Noreturn void
-run_child(struct master *m, struct child *c, int channel, pid_t master, char **argv)
+run_child(struct master *m, struct child *c, int channel, pid_t master,
+    char **argv)
 {
 	struct heritage h = {
 		.conf = m->conf, .region = m->region, .keys = m->keys,
@@ -131,7 +134,8 @@ run_child(struct master *m, struct child *c, int channel, pid_t master, char **a
 	}
 	while (argv != NULL && argv[h.argc] != NULL)
 		h.argc++;
-	status = c->slot >= 0 ? m->start->run_worker(&h) : m->start->run_job(&h, c->job);
+	status = c->slot >= 0 ? m->start->run_worker(&h) :
+				m->start->run_job(&h, c->job);
 #ifdef __SANITIZE_ADDRESS__
 	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);	/* else the leak check cannot look */
 #endif
@@ -169,7 +173,8 @@ on_gone(struct channel *ch, void *arg)
 static struct child *
 failed(struct child *c, const char *what)
 {
-	log_error("process", "cannot start slot=%d: %s: %s", c->slot, what, strerror(errno));
+	log_error("process", "cannot start slot=%d: %s: %s", c->slot, what,
+	    strerror(errno));
 	if (c->row >= 0)
 		board_release(c->m->region, c->row);
 	free(c);

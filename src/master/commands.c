@@ -90,7 +90,8 @@ show_info(struct master *m, const struct request *req, struct buf *out)
 	if (m->tls != NULL)
 		put_number(t, "certificate days left", certificate_days(m));
 	for (int i = 0; i < GAUGE_COUNT; i++)
-		put_number(t, gauges[i], board_gauge_sum(m->region, (enum board_gauge)i));
+		put_number(t, gauges[i],
+		    board_gauge_sum(m->region, (enum board_gauge)i));
 	for (int i = 0; i < CNT_COUNT; i++)
 		put_number(t, counter_name((enum counter_id)i),
 		    (int64_t)board_counter_sum(m->region, (enum counter_id)i));
@@ -102,7 +103,8 @@ show_info(struct master *m, const struct request *req, struct buf *out)
 static int
 show_workers(struct master *m, const struct request *req, struct buf *out)
 {
-	struct table *t = table_new("pid# what generation# state age_s# stamp_ms# "
+	struct table *t = table_new(
+	    "pid# what generation# state age_s# stamp_ms# "
 	    "connections# calls# store");
 	struct board_row row;
 	int64_t now = clock_ms();
@@ -151,7 +153,8 @@ add_session(void *arg, const struct session *s)
 static int
 show_sessions(struct master *m, const struct request *req, struct buf *out)
 {
-	struct listing l = { table_new("session principal age_s# idle_s#"), clock_us(), 1000 };
+	struct listing l = { table_new("session principal age_s# idle_s#"),
+		clock_us(), 1000 };
 
 	session_each(m->region, add_session, &l);
 	table_rows(l.table, out, req->json);
@@ -161,8 +164,8 @@ show_sessions(struct master *m, const struct request *req, struct buf *out)
 	return 0;
 }
 
-static int (*const handlers[CMD_COUNT])(struct master *m, const struct request *req,
-    struct buf *out) = {
+static int (*const handlers[CMD_COUNT])(struct master *m,
+    const struct request *req, struct buf *out) = {
 	[CMD_HELP] = run_help,
 	[CMD_RELOAD] = run_reload,
 	[CMD_SHOW_CONFIG] = show_config,

@@ -73,7 +73,8 @@ static void
 send_out(struct client *c)
 {
 	while (c->sent < c->out.len) {
-		ssize_t n = write(c->fd, c->out.p + c->sent, c->out.len - c->sent);
+		ssize_t n = write(c->fd, c->out.p + c->sent,
+		    c->out.len - c->sent);
 
 		if (n == -1 && errno == EAGAIN) {
 			event_add(c->event, NULL);
@@ -117,7 +118,8 @@ say_error(struct client *c, const char *text)
 	buf_reset(&c->out);
 	if (!c->json) {
 		buf_fmt(&c->out, "error: %s%s", text,
-		    text[0] != '\0' && text[strlen(text) - 1] == '\n' ? "" : "\n");
+		    text[0] != '\0' && text[strlen(text) - 1] == '\n' ? "" :
+									"\n");
 		return;
 	}
 	jsonw_open(&w, '{');
@@ -160,7 +162,8 @@ run_there(struct client *c, const char *line)
 	c->worker = (int)worker->pid;
 	arm(c, ctl->m->conf->store_timeout + WORKER_MS);
 	event_del(c->event);
-	if (!channel_send(worker->channel, MSG_COMMAND, c->id, line, strlen(line), -1))
+	if (!channel_send(worker->channel, MSG_COMMAND, c->id, line,
+		strlen(line), -1))
 		fail(c, "the worker's channel is full; try again");
 }
 
@@ -251,7 +254,8 @@ on_time(evutil_socket_t fd, short what, void *arg)
 		client_free(c);
 		return;
 	}
-	snprintf(text, sizeof(text), "worker %d did not answer in time", c->worker);
+	snprintf(text, sizeof(text), "worker %d did not answer in time",
+	    c->worker);
 	fail(c, text);
 }
 
@@ -267,7 +271,8 @@ level_of(struct control *ctl, int fd, enum command_level *level)
 	*level = LEVEL_VIEW;
 	if (uid == 0 || uid == geteuid())
 		*level = LEVEL_ADMIN;
-	else if (!ctl->has_group || (gid != ctl->group && !peer_in_group(fd, ctl->group)))
+	else if (!ctl->has_group ||
+	    (gid != ctl->group && !peer_in_group(fd, ctl->group)))
 		return -1;
 	return 0;
 }
@@ -301,8 +306,9 @@ on_accept(evutil_socket_t listener, short what, void *arg)
 	int fd = peer_accept((int)listener);
 
 	(void)what;
-	if (fd == -1 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
-	    errno == ENOMEM))
+	if (fd == -1 &&
+	    (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
+		errno == ENOMEM))
 		pause_accepting(ctl);
 	if (fd == -1)
 		return;
@@ -315,7 +321,8 @@ on_accept(evutil_socket_t listener, short what, void *arg)
 		.in.max = COMMAND_LINE, .out.max = ANSWER_MAX };
 	LIST_INSERT_HEAD(&ctl->clients, c, next);
 	ctl->nclients++;
-	c->event = event_new(ctl->m->base, fd, EV_READ | EV_PERSIST, on_readable, c);
+	c->event = event_new(ctl->m->base, fd, EV_READ | EV_PERSIST,
+	    on_readable, c);
 	c->timer = evtimer_new(ctl->m->base, on_time, c);
 	event_add(c->event, NULL);
 	arm(c, LINE_MS);
@@ -334,13 +341,15 @@ control_open(struct master *m, struct err *err)
 		free(ctl);
 		return -1;
 	}
-	ctl->fd = listen_unix(m->conf->control_socket, ctl->has_group ? 0660 : 0600,
-	    ctl->has_group ? (int)ctl->group : -1, err);
+	ctl->fd = listen_unix(m->conf->control_socket,
+	    ctl->has_group ? 0660 : 0600, ctl->has_group ? (int)ctl->group : -1,
+	    err);
 	if (ctl->fd == -1) {
 		free(ctl);
 		return -1;
 	}
-	ctl->event = event_new(m->base, ctl->fd, EV_READ | EV_PERSIST, on_accept, ctl);
+	ctl->event = event_new(m->base, ctl->fd, EV_READ | EV_PERSIST,
+	    on_accept, ctl);
 	event_add(ctl->event, NULL);
 	ctl->resume = evtimer_new(m->base, on_resume, ctl);
 	m->control = ctl;

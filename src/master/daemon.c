@@ -26,7 +26,9 @@ wait_for(int fd)
 		len += n > 0 ? (size_t)n : 0;
 	text[len] = '\0';
 	if (len == 0) {
-		fprintf(stderr, "slackmcpd: the daemon died while it started; see its log\n");
+		fprintf(stderr,
+		    "slackmcpd: the daemon died while it started; see its "
+		    "log\n");
 		_exit(1);
 	}
 	if (len > 1)

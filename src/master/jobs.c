@@ -20,7 +20,8 @@
 #define PREPARE_MAX_MS	30000
 
 int
-job_start(struct master *m, enum job_id job, char **argv, job_done_fn *done, void *arg)
+job_start(struct master *m, enum job_id job, char **argv, job_done_fn *done,
+    void *arg)
 {
 	struct child *c = child_start(m, -1, (int)job, argv);
 
@@ -51,7 +52,8 @@ job_ended(struct child *c, int status)
 		log_error("job", "%s was ended: it took longer than %d s",
 		    job_rows[c->job].name, job_rows[c->job].seconds);
 	else if (WIFSIGNALED(status))
-		log_error("job", "%s died signal=%d", job_rows[c->job].name, WTERMSIG(status));
+		log_error("job", "%s died signal=%d", job_rows[c->job].name,
+		    WTERMSIG(status));
 	if (c->done != NULL)
 		c->done(c->m, code, &c->output, c->arg);
 	child_free(c);
@@ -71,7 +73,8 @@ runs(const struct master *m, enum job_id job)
 static void
 prepared(struct master *m, int status, const struct buf *output, void *arg)
 {
-	const char *text = output->len > 0 ? output->p : "the store could not be prepared";
+	const char *text = output->len > 0 ? output->p :
+					     "the store could not be prepared";
 
 	(void)arg;
 	m->region_fresh = false;
@@ -86,17 +89,20 @@ prepared(struct master *m, int status, const struct buf *output, void *arg)
 		master_fail(m, status == JOB_REFUSED ? 78 : 1, text);
 		return;
 	}
-	m->prepare_pause = m->prepare_pause == 0 ? PREPARE_PAUSE_MS : m->prepare_pause * 2;
+	m->prepare_pause = m->prepare_pause == 0 ? PREPARE_PAUSE_MS :
+						   m->prepare_pause * 2;
 	if (m->prepare_pause > PREPARE_MAX_MS)
 		m->prepare_pause = PREPARE_MAX_MS;
 	m->prepare_job = clock_ms() + m->prepare_pause;
-	log_warn("job", "the store is away, workers serve without it: %s", text);
+	log_warn("job", "the store is away, workers serve without it: %s",
+	    text);
 	if (!m->running && !m->stopping)
 		supervise_start(m);
 }
 
 static void
-start_due(struct master *m, enum job_id job, int64_t *at, int64_t next, job_done_fn *done)
+start_due(struct master *m, enum job_id job, int64_t *at, int64_t next,
+    job_done_fn *done)
 {
 	if (*at == 0 || clock_ms() < *at || runs(m, job))
 		return;
@@ -127,5 +133,6 @@ job_tick(struct master *m)
 	if (m->spool_job == 0)
 		m->spool_job = now;
 	if (region_spooled(m->region))
-		start_due(m, JOB_SPOOL, &m->spool_job, now + SPOOL_EVERY_MS, NULL);
+		start_due(m, JOB_SPOOL, &m->spool_job, now + SPOOL_EVERY_MS,
+		    NULL);
 }

@@ -43,7 +43,8 @@ void
 master_stop(struct master *m)
 {
 	if (m->stopping) {
-		log_warn("master", "stopping now, without waiting for requests");
+		log_warn("master",
+		    "stopping now, without waiting for requests");
 		supervise_kill(m);
 		return;
 	}
@@ -51,7 +52,8 @@ master_stop(struct master *m)
 	    (long long)m->conf->drain_timeout);
 	m->stopping = true;
 	daemon_tell(&m->starter, 1, "it was stopped while it started");
-	notify_tell(&m->notify, "STOPPING=1\nSTATUS=workers drain for at most %lld ms",
+	notify_tell(&m->notify,
+	    "STOPPING=1\nSTATUS=workers drain for at most %lld ms",
 	    (long long)m->conf->drain_timeout);
 	supervise_facts(m);
 	listen_shut(&m->listen);
@@ -100,7 +102,8 @@ master_reloads(struct master *m)
 	if (!m->up)		/* still starting, to the one who waits for it */
 		return;
 	m->reloading = true;
-	notify_tell(&m->notify, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)clock_us());
+	notify_tell(&m->notify, "RELOADING=1\nMONOTONIC_USEC=%lld",
+	    (long long)clock_us());
 }
 
 void
@@ -119,15 +122,18 @@ master_up(struct master *m)
 		return;
 	m->up = true;
 	daemon_tell(&m->starter, 0, "");
-	log_info("master", "slackmcpd %s serves on %s workers=%d", PACKAGE_VERSION,
-	    m->listen.shown[0], m->workers);
+	log_info("master", "slackmcpd %s serves on %s workers=%d",
+	    PACKAGE_VERSION, m->listen.shown[0], m->workers);
 	if (m->tls != NULL)
-		log_info("master", "serves https on %s", m->listen.shown[m->listen.own]);
+		log_info("master", "serves https on %s",
+		    m->listen.shown[m->listen.own]);
 	log_info("master", "health %s/health", m->conf->public_base_url);
-	log_info("master", "install %s/slack/install", m->conf->public_base_url);
+	log_info("master", "install %s/slack/install",
+	    m->conf->public_base_url);
 	log_info("master", "mcp %s/mcp", m->conf->public_base_url);
 	if (m->conf->host_loopback)
-		log_info("master", "only this machine can reach it; HOST=0.0.0.0 opens it to "
+		log_info("master",
+		    "only this machine can reach it; HOST=0.0.0.0 opens it to "
 		    "others");
 }
 
@@ -166,7 +172,9 @@ on_signal(evutil_socket_t sig, short what, void *arg)
 		master_stop(m);
 		break;
 	default:
-		log_warn("master", "signal %d: this version cannot upgrade in place", (int)sig);
+		log_warn("master",
+		    "signal %d: this version cannot upgrade in place",
+		    (int)sig);
 		break;
 	}
 	buf_wipe(&said);
@@ -225,14 +233,15 @@ set_up(struct master *m, struct err *err)
 {
 	const struct conf *c = m->conf;
 
-	if (runas_find(&m->runas, c, err) == -1 || setup_folders(m, err) == -1 ||
-	    setup_pid_file(m, err) == -1 || setup_limits(m, err) == -1 ||
-	    setup_region(m, err) == -1 || use_board(m, err) == -1)
+	if (runas_find(&m->runas, c, err) == -1 ||
+	    setup_folders(m, err) == -1 || setup_pid_file(m, err) == -1 ||
+	    setup_limits(m, err) == -1 || setup_region(m, err) == -1 ||
+	    use_board(m, err) == -1)
 		return -1;
-	if (listen_open(&m->listen, c->host, c->port, c->workers, "HOST", "PORT", err) == -1 ||
+	if (listen_open(&m->listen, c->host, c->port, c->workers, "HOST",
+		"PORT", err) == -1 ||
 	    certificate_open(m, err) == -1 || status_open(m, err) == -1 ||
-	    control_open(m, err) == -1 ||
-	    setup_keys(m, err) == -1)
+	    control_open(m, err) == -1 || setup_keys(m, err) == -1)
 		return -1;
 	setup_ca(m);
 	runas_keep_few();
@@ -301,7 +310,8 @@ master_run(const struct master_start *start)
 }
 
 static void
-job_ended_alone(struct master *m, int status, const struct buf *output, void *arg)
+job_ended_alone(struct master *m, int status, const struct buf *output,
+    void *arg)
 {
 	(void)arg;
 	if (output->len > 0)
@@ -325,13 +335,14 @@ master_job(const struct master_start *start, int job, char **argv)
 	if (m.base == NULL)
 		fatal("event_base_new");
 	watch_signals(&m);
-	if (runas_find(&m.runas, m.conf, &err) == -1 || setup_folders(&m, &err) == -1 ||
-	    setup_pid_file(&m, &err) == -1 || setup_region(&m, &err) == -1 ||
-	    setup_keys(&m, &err) == -1) {
+	if (runas_find(&m.runas, m.conf, &err) == -1 ||
+	    setup_folders(&m, &err) == -1 || setup_pid_file(&m, &err) == -1 ||
+	    setup_region(&m, &err) == -1 || setup_keys(&m, &err) == -1) {
 		fprintf(stderr, "slackmcpd: %s\n", err.text);
 		m.status = err.kind == ERR_INPUT ? 78 : 1;
 	} else {
-		if (job_start(&m, (enum job_id)job, argv, job_ended_alone, NULL) == 0)
+		if (job_start(&m, (enum job_id)job, argv, job_ended_alone,
+			NULL) == 0)
 			event_base_dispatch(m.base);
 	}
 	tear_down(&m);

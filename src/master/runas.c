@@ -24,7 +24,8 @@ runas_group(const char *name, gid_t *out, struct err *err)
 	struct group *gr = getgrnam(name);
 
 	if (gr == NULL)
-		return err_set(err, ERR_INPUT, "there is no group \"%s\"", name);
+		return err_set(err, ERR_INPUT, "there is no group \"%s\"",
+		    name);
 	*out = gr->gr_gid;
 	return 0;
 }
@@ -42,10 +43,13 @@ as_ourselves(struct runas *who, const struct conf *conf, struct err *err)
 {
 	struct passwd *pw = getpwuid(who->uid);
 
-	snprintf(who->name, sizeof(who->name), "%s", pw != NULL ? pw->pw_name : "?");
+	snprintf(who->name, sizeof(who->name), "%s",
+	    pw != NULL ? pw->pw_name : "?");
 	if (conf->run_user[0] != '\0' && strcmp(conf->run_user, who->name) != 0)
-		return err_set(err, ERR_INPUT, "RUN_USER: only root can change to \"%s\"; "
-		    "start as root or unset it", conf->run_user);
+		return err_set(err, ERR_INPUT,
+		    "RUN_USER: only root can change to \"%s\"; "
+		    "start as root or unset it",
+		    conf->run_user);
 	return take_group(who, conf, err);
 }
 
@@ -64,13 +68,17 @@ runas_find(struct runas *who, const struct conf *conf, struct err *err)
 	if (name[0] == '\0')
 		name = getpwnam(DEFAULT_USER) != NULL ? DEFAULT_USER : "nobody";
 	if ((pw = getpwnam(name)) == NULL)
-		return err_set(err, ERR_INPUT, "RUN_USER: there is no user \"%s\"", name);
+		return err_set(err, ERR_INPUT,
+		    "RUN_USER: there is no user \"%s\"", name);
 	if (pw->pw_uid == 0)
-		return err_set(err, ERR_INPUT, "RUN_USER: workers never run as root; name "
+		return err_set(err, ERR_INPUT,
+		    "RUN_USER: workers never run as root; name "
 		    "another user");
 	if (conf->run_user[0] == '\0' && strcmp(name, DEFAULT_USER) != 0)
-		log_warn("master", "there is no user \"%s\": workers run as \"%s\"; make one "
-		    "(useradd --system %s) or set RUN_USER", DEFAULT_USER, name, DEFAULT_USER);
+		log_warn("master",
+		    "there is no user \"%s\": workers run as \"%s\"; make one "
+		    "(useradd --system %s) or set RUN_USER",
+		    DEFAULT_USER, name, DEFAULT_USER);
 	snprintf(who->name, sizeof(who->name), "%s", name);
 	who->uid = pw->pw_uid;
 	who->gid = pw->pw_gid;
@@ -83,7 +91,8 @@ runas_become(const struct runas *who, pid_t master, struct err *err)
 	if (who->drop && (setgroups(1, &who->gid) == -1 ||
 	    setresgid(who->gid, who->gid, who->gid) == -1 ||
 	    setresuid(who->uid, who->uid, who->uid) == -1))
-		return err_set(err, ERR_INTERNAL, "becoming %s: %s", who->name, strerror(errno));
+		return err_set(err, ERR_INTERNAL, "becoming %s: %s", who->name,
+		    strerror(errno));
 	if (who->drop && setuid(0) != -1)
 		return err_set(err, ERR_INTERNAL, "root could be had back");
 	setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
@@ -98,7 +107,9 @@ runas_become(const struct runas *who, pid_t master, struct err *err)
 static void
 keep_only(uint64_t keep)
 {
-	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_header_struct head = {
+		.version = _LINUX_CAPABILITY_VERSION_3
+	};
 	struct __user_cap_data_struct data[2];
 
 	for (int cap = 0; cap <= CAP_LAST_CAP; cap++)
@@ -114,7 +125,8 @@ keep_only(uint64_t keep)
 		data[i].inheritable = 0;
 	}
 	if (syscall(SYS_capset, &head, data) == -1)
-		log_warn("master", "capabilities were not given up error=%s", strerror(errno));
+		log_warn("master", "capabilities were not given up error=%s",
+		    strerror(errno));
 }
 
 void

@@ -24,7 +24,8 @@
 
 /* Makes the folder and those above it; the last one belongs to uid. */
 static int
-make_folder(const char *path, mode_t mode, const struct runas *owner, struct err *err)
+make_folder(const char *path, mode_t mode, const struct runas *owner,
+    struct err *err)
 {
 	char part[4096];
 
@@ -32,14 +33,17 @@ make_folder(const char *path, mode_t mode, const struct runas *owner, struct err
 	for (char *at = part + 1; (at = strchr(at, '/')) != NULL; at++) {
 		*at = '\0';
 		if (mkdir(part, 0755) == -1 && errno != EEXIST)
-			return err_set(err, ERR_INPUT, "%s: %s", part, strerror(errno));
+			return err_set(err, ERR_INPUT, "%s: %s", part,
+			    strerror(errno));
 		*at = '/';
 	}
 	if (mkdir(part, mode) == -1)
 		return errno == EEXIST ? 0 :
 		    err_set(err, ERR_INPUT, "%s: %s", part, strerror(errno));
-	if (owner != NULL && owner->drop && lchown(part, owner->uid, owner->gid) == -1)
-		return err_set(err, ERR_INPUT, "%s: chown: %s", part, strerror(errno));
+	if (owner != NULL && owner->drop &&
+	    lchown(part, owner->uid, owner->gid) == -1)
+		return err_set(err, ERR_INPUT, "%s: chown: %s", part,
+		    strerror(errno));
 	return 0;
 }
 
@@ -49,15 +53,20 @@ check_folder(const char *option, const char *path, uid_t uid, struct err *err)
 	struct stat st;
 
 	if (lstat(path, &st) == -1)
-		return err_set(err, ERR_INPUT, "%s %s: %s", option, path, strerror(errno));
+		return err_set(err, ERR_INPUT, "%s %s: %s", option, path,
+		    strerror(errno));
 	if (!S_ISDIR(st.st_mode))
-		return err_set(err, ERR_INPUT, "%s %s: is no folder", option, path);
+		return err_set(err, ERR_INPUT, "%s %s: is no folder", option,
+		    path);
 	if (st.st_uid != uid)
-		return err_set(err, ERR_INPUT, "%s %s: belongs to user %u, must belong to %u; "
-		    "chown it or name another folder", option, path, st.st_uid, uid);
+		return err_set(err, ERR_INPUT,
+		    "%s %s: belongs to user %u, must belong to %u; "
+		    "chown it or name another folder",
+		    option, path, st.st_uid, uid);
 	if (st.st_mode & (S_IWGRP | S_IWOTH))
-		return err_set(err, ERR_INPUT, "%s %s: others may write there; chmod go-w it",
-		    option, path);
+		return err_set(err, ERR_INPUT,
+		    "%s %s: others may write there; chmod go-w it", option,
+		    path);
 	return 0;
 }
 
@@ -66,7 +75,8 @@ setup_folders(struct master *m, struct err *err)
 {
 	const struct conf *c = m->conf;
 
-	if (make_folder(c->run_dir, m->runas.drop ? 0755 : 0700, NULL, err) == -1 ||
+	if (make_folder(c->run_dir, m->runas.drop ? 0755 : 0700, NULL, err) ==
+		-1 ||
 	    check_folder("RUN_DIR", c->run_dir, geteuid(), err) == -1)
 		return -1;
 	if (make_folder(c->state_dir, 0700, &m->runas, err) == -1 ||
@@ -83,16 +93,20 @@ setup_pid_file(struct master *m, struct err *err)
 	int fd;
 
 	snprintf(path, sizeof(path), "%s/slackmcpd.pid", m->conf->run_dir);
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
+	    0644);
 	if (fd == -1)
 		return err_set(err, ERR_INPUT, "%s: %s", path, strerror(errno));
 	if (fcntl(fd, F_SETLK, &lock) == -1) {
 		close(fd);
-		return err_set(err, ERR_LIMIT, "%s: another slackmcpd runs with this RUN_DIR; "
-		    "stop it (slackmcpctl stop) or use another RUN_DIR", path);
+		return err_set(err, ERR_LIMIT,
+		    "%s: another slackmcpd runs with this RUN_DIR; "
+		    "stop it (slackmcpctl stop) or use another RUN_DIR",
+		    path);
 	}
 	m->pid_fd = fd;		/* only now: setup_wipe removes what is ours */
-	if (ftruncate(m->pid_fd, 0) == -1 || dprintf(m->pid_fd, "%d\n", (int)getpid()) < 0)
+	if (ftruncate(m->pid_fd, 0) == -1 ||
+	    dprintf(m->pid_fd, "%d\n", (int)getpid()) < 0)
 		return err_set(err, ERR_INPUT, "%s: %s", path, strerror(errno));
 	return 0;
 }
@@ -104,22 +118,26 @@ setup_limits(struct master *m, struct err *err)
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
-		return err_set(err, ERR_INTERNAL, "getrlimit: %s", strerror(errno));
+		return err_set(err, ERR_INTERNAL, "getrlimit: %s",
+		    strerror(errno));
 	if (limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < want) {
 		limit.rlim_cur = want;
 		if (limit.rlim_max != RLIM_INFINITY && limit.rlim_max < want)
 			limit.rlim_max = want;
 		if (setrlimit(RLIMIT_NOFILE, &limit) == -1)
-			return err_set(err, ERR_INPUT, "MAX_CONNECTIONS: %d needs %llu "
-			    "descriptors, which are not allowed; raise LimitNOFILE or "
-			    "ulimit -n, or lower MAX_CONNECTIONS", m->conf->max_connections,
-			    (unsigned long long)want);
+			return err_set(err, ERR_INPUT,
+			    "MAX_CONNECTIONS: %d needs %llu "
+			    "descriptors, which are not allowed; raise "
+			    "LimitNOFILE or "
+			    "ulimit -n, or lower MAX_CONNECTIONS",
+			    m->conf->max_connections, (unsigned long long)want);
 	}
 	return 0;
 }
 
 static void
-region_conf(const struct master *m, struct region_conf *rc, char *path, size_t len)
+region_conf(const struct master *m, struct region_conf *rc, char *path,
+    size_t len)
 {
 	const struct conf *c = m->conf;
 
@@ -166,15 +184,19 @@ read_key_file(struct master *m, const char *path, char *text, struct err *err)
 	if (fd == -1)
 		return err_set(err, ERR_INPUT, "%s: %s", path, strerror(errno));
 	if (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode) ||
-	    (st.st_uid != m->runas.uid && st.st_uid != geteuid()) || st.st_mode & 077) {
+	    (st.st_uid != m->runas.uid && st.st_uid != geteuid()) ||
+	    st.st_mode & 077) {
 		close(fd);
-		return err_set(err, ERR_INPUT, "%s: must be a file of user %s with mode 0600; "
-		    "chown and chmod it", path, m->runas.name);
+		return err_set(err, ERR_INPUT,
+		    "%s: must be a file of user %s with mode 0600; "
+		    "chown and chmod it",
+		    path, m->runas.name);
 	}
 	n = read(fd, text, KEY_FILE_MAX - 1);
 	close(fd);
 	if (n <= 0)
-		return err_set(err, ERR_INPUT, "%s: is empty or cannot be read", path);
+		return err_set(err, ERR_INPUT, "%s: is empty or cannot be read",
+		    path);
 	text[n] = '\0';
 	text[strcspn(text, "\r\n")] = '\0';
 	return 1;
@@ -206,12 +228,15 @@ setup_keys(struct master *m, struct err *err)
 	int got;
 
 	if (keys->len == 0) {
-		snprintf(path, sizeof(path), "%s/token.keys", m->conf->state_dir);
+		snprintf(path, sizeof(path), "%s/token.keys",
+		    m->conf->state_dir);
 		if ((got = read_key_file(m, path, text, err)) == -1)
 			return -1;
 		if (got == 0 && m->keys != NULL)
-			return err_set(err, ERR_INPUT, "%s: is gone; put it back from a "
-			    "backup, or set TOKEN_KEYS", path);
+			return err_set(err, ERR_INPUT,
+			    "%s: is gone; put it back from a "
+			    "backup, or set TOKEN_KEYS",
+			    path);
 		if (got == 1)
 			secret_set(keys, text);
 		else
@@ -223,9 +248,12 @@ setup_keys(struct master *m, struct err *err)
 		return -1;
 	if (m->keys != NULL && (lost = keyring_lacks(ring, m->keys)) != NULL) {
 		keyring_free(ring);
-		return err_set(err, ERR_INPUT, "TOKEN_KEYS: key \"%s\" is gone or is another "
-		    "one, and tokens may be sealed with it: put it back behind the first, or "
-		    "restart, which asks the store", lost);
+		return err_set(err, ERR_INPUT,
+		    "TOKEN_KEYS: key \"%s\" is gone or is another "
+		    "one, and tokens may be sealed with it: put it back behind "
+		    "the first, or "
+		    "restart, which asks the store",
+		    lost);
 	}
 	keyring_free(m->keys);
 	m->keys = ring;
@@ -240,8 +268,10 @@ setup_ca(struct master *m)
 	void *ca = tls_ca_load(&err);
 
 	if (ca == NULL) {
-		log_warn("master", "no CA bundle%s: %s", m->ca == NULL ?
-		    ", https calls will fail" : " any more, the old one stays", err.text);
+		log_warn("master", "no CA bundle%s: %s",
+		    m->ca == NULL ? ", https calls will fail" :
+				    " any more, the old one stays",
+		    err.text);
 		return;
 	}
 	tls_ca_free(m->ca);
@@ -254,7 +284,8 @@ setup_wipe(struct master *m)
 	char path[4096];
 
 	if (m->pid_fd != -1) {
-		snprintf(path, sizeof(path), "%s/slackmcpd.pid", m->conf->run_dir);
+		snprintf(path, sizeof(path), "%s/slackmcpd.pid",
+		    m->conf->run_dir);
 		unlink(path);
 		close(m->pid_fd);
 	}

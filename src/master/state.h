@@ -104,8 +104,8 @@ struct child *supervise_any(struct master *m);	/* a READY worker; NULL */
 void supervise_facts(struct master *m);		/* onto the board */
 int supervise_left(const struct master *m);	/* workers that live */
 /* To all workers but one (NULL: to all). */
-void supervise_send(struct master *m, const struct child *but, enum message_type type,
-    int fd);
+void supervise_send(struct master *m, const struct child *but,
+    enum message_type type, int fd);
 
 /* jobs.c */
 int job_start(struct master *m, enum job_id job, char **argv, job_done_fn *done,

@@ -43,7 +43,8 @@ on_request(struct http_req *req, void *arg)
 	for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
 		if (strcmp(req->path, pages[i].path) != 0)
 			continue;
-		if (strcmp(req->method, "GET") == 0 || strcmp(req->method, "HEAD") == 0) {
+		if (strcmp(req->method, "GET") == 0 ||
+		    strcmp(req->method, "HEAD") == 0) {
 			answer(req, m, pages[i].ready);
 			return;
 		}
@@ -51,7 +52,8 @@ on_request(struct http_req *req, void *arg)
 		http_error(req, HTTP_ERROR_METHOD, NULL);
 		return;
 	}
-	http_error(req, HTTP_ERROR_NOT_FOUND, "This listener serves /health and /ready.");
+	http_error(req, HTTP_ERROR_NOT_FOUND,
+	    "This listener serves /health and /ready.");
 }
 
 static void
@@ -69,15 +71,18 @@ int
 status_open(struct master *m, struct err *err)
 {
 	const struct conf *c = m->conf;
-	struct http_conf hc = { .header_ms = c->header_timeout, .body_ms = c->body_timeout,
-		.request_ms = c->request_timeout, .idle_ms = c->idle_timeout,
-		.max_header = (size_t)c->max_header, .max_body = 4096,
+	struct http_conf hc = { .header_ms = c->header_timeout,
+		.body_ms = c->body_timeout,
+		.request_ms = c->request_timeout,
+		.idle_ms = c->idle_timeout,
+		.max_header = (size_t)c->max_header,
+		.max_body = 4096,
 		.max_connections = ADMIN_CONNECTIONS };
 
 	if (c->admin_port == 0)
 		return 0;
-	if (listen_open(&m->admin_listen, c->admin_host, c->admin_port, 1, "ADMIN_HOST",
-	    "ADMIN_PORT", err) == -1)
+	if (listen_open(&m->admin_listen, c->admin_host, c->admin_port, 1,
+		"ADMIN_HOST", "ADMIN_PORT", err) == -1)
 		return -1;
 	m->http = http_server_new(m->base, &hc, &handler, m);
 	for (int i = 0; i < m->admin_listen.addresses; i++)

@@ -46,7 +46,8 @@ supervise_start(struct master *m)
 void
 supervise_facts(struct master *m)
 {
-	struct board_facts facts = { .started = m->started, .workers = m->workers,
+	struct board_facts facts = { .started = m->started,
+		.workers = m->workers,
 		.stopping = m->stopping };
 
 	for (int slot = 0; slot < m->workers; slot++)
@@ -66,7 +67,8 @@ drain(struct child *c, int64_t ms, int64_t idle_ms)
 {
 	char text[48];
 	/* Three things may finish without a listener (DESIGN 5). */
-	int64_t until = clock_ms() + ms + c->m->conf->upstream_timeout + GRACE_MS;
+	int64_t until = clock_ms() + ms + c->m->conf->upstream_timeout +
+	    GRACE_MS;
 
 	if (c->drain_until != 0 && c->drain_until <= until)
 		return;
@@ -115,8 +117,8 @@ supervise_ready(struct child *c)
 	struct child *old;
 
 	c->ready = true;
-	log_debug("supervise", "worker is ready slot=%d generation=%u pid=%d", c->slot + 1,
-	    c->generation, (int)c->pid);
+	log_debug("supervise", "worker is ready slot=%d generation=%u pid=%d",
+	    c->slot + 1, c->generation, (int)c->pid);
 	if (m->stopping || ready_of(m, m->generation) < m->workers)
 		return;
 	TAILQ_FOREACH(old, &m->children, next)
@@ -172,7 +174,8 @@ needs_restart(const struct conf *was, const struct conf *now, struct buf *said)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		if (!rows[i].differs)
 			continue;
-		buf_fmt(said, "%s: cannot change by a reload: restart\n", rows[i].name);
+		buf_fmt(said, "%s: cannot change by a reload: restart\n",
+		    rows[i].name);
 		any = true;
 	}
 	return any;
@@ -197,8 +200,8 @@ take_conf(struct master *m, struct buf *said)
 	/* the preparing job, which is yet to succeed, stores this one */
 	if (m->keys_are_new && now->token_keys.len == 0)
 		secret_copy(&now->token_keys, &was->token_keys);
-	if (certificate_read(now, &tls, &err) == -1 || setup_limits(m, &err) == -1 ||
-	    setup_keys(m, &err) == -1) {
+	if (certificate_read(now, &tls, &err) == -1 ||
+	    setup_limits(m, &err) == -1 || setup_keys(m, &err) == -1) {
 		tls_server_free(tls);
 		buf_fmt(said, "%s\n", err.text);
 		m->conf = was;
@@ -219,21 +222,28 @@ supervise_reload(struct master *m, struct buf *said)
 	}
 	if (!m->running) {
 		m->reload_waits = true;
-		buf_str(said, "starting: the reload waits until the store is prepared\n");
+		buf_str(said,
+		    "starting: the reload waits until the store is prepared\n");
 		return 0;
 	}
 	master_reloads(m);
 	if (generations(m) >= GENERATIONS_MAX) {
 		m->reload_waits = true;
-		buf_fmt(said, "%d generations live: the reload waits until the oldest has "
-		    "ended\n", GENERATIONS_MAX);
-		log_warn("supervise", "reload waits: %d generations live", GENERATIONS_MAX);
+		buf_fmt(said,
+		    "%d generations live: the reload waits until the oldest "
+		    "has "
+		    "ended\n",
+		    GENERATIONS_MAX);
+		log_warn("supervise", "reload waits: %d generations live",
+		    GENERATIONS_MAX);
 		return 0;
 	}
 	m->reload_waits = false;
 	if (take_conf(m, said) == -1) {
-		log_error("supervise", "reload refused, the old configuration stays: %.*s",
-		    (int)(said->len > 0 ? said->len - 1 : 0), said->len > 0 ? said->p : "");
+		log_error("supervise",
+		    "reload refused, the old configuration stays: %.*s",
+		    (int)(said->len > 0 ? said->len - 1 : 0),
+		    said->len > 0 ? said->p : "");
 		master_stays(m);
 		return -1;
 	}
@@ -243,7 +253,8 @@ supervise_reload(struct master *m, struct buf *said)
 	if (m->conf->workers > m->listen.slots) {
 		buf_fmt(said, "WORKERS: %d needs a restart; %d are started\n",
 		    m->conf->workers, m->listen.slots);
-		log_warn("supervise", "WORKERS: %d needs a restart; %d are started",
+		log_warn("supervise",
+		    "WORKERS: %d needs a restart; %d are started",
 		    m->conf->workers, m->listen.slots);
 		m->conf->workers = m->listen.slots;
 	}
@@ -251,9 +262,11 @@ supervise_reload(struct master *m, struct buf *said)
 	supervise_start(m);
 	/* what it checks may have changed: keys, live key, spool */
 	m->prepare_job = clock_ms();
-	buf_fmt(said, "generation %u starts; the old one drains when it is ready\n",
+	buf_fmt(said,
+	    "generation %u starts; the old one drains when it is ready\n",
 	    m->generation);
-	log_info("supervise", "reload generation=%u workers=%d", m->generation, m->workers);
+	log_info("supervise", "reload generation=%u workers=%d", m->generation,
+	    m->workers);
 	return 0;
 }
 
@@ -265,13 +278,15 @@ restart(struct master *m, struct child *dead)
 	struct place *p = &m->places[dead->slot];
 	int64_t now = clock_ms();
 
-	if (!m->running || dead->generation != m->generation || dead->slot >= m->workers)
+	if (!m->running || dead->generation != m->generation ||
+	    dead->slot >= m->workers)
 		return;
 	if (now - dead->started >= SHORT_LIFE_MS) {
 		p->short_lives = 0;
 		p->pause_ms = 0;
 	} else if (++p->short_lives >= SHORT_LIVES) {
-		p->pause_ms = p->pause_ms == 0 ? PAUSE_FIRST_MS : p->pause_ms * 2;
+		p->pause_ms = p->pause_ms == 0 ? PAUSE_FIRST_MS :
+						 p->pause_ms * 2;
 		if (p->pause_ms > m->conf->restart_backoff)
 			p->pause_ms = m->conf->restart_backoff;
 	}
@@ -284,18 +299,23 @@ restart(struct master *m, struct child *dead)
 static void
 tell_death(const struct child *c, int status)
 {
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && c->drain_until != 0) {
-		log_debug("supervise", "worker has drained slot=%d generation=%u pid=%d",
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0 &&
+	    c->drain_until != 0) {
+		log_debug("supervise",
+		    "worker has drained slot=%d generation=%u pid=%d",
 		    c->slot + 1, c->generation, (int)c->pid);
 		return;
 	}
 	counter_up(CNT_WORKERS_DIED);
 	if (WIFSIGNALED(status))
-		log_error("supervise", "worker died slot=%d generation=%u pid=%d signal=%d",
+		log_error("supervise",
+		    "worker died slot=%d generation=%u pid=%d signal=%d",
 		    c->slot + 1, c->generation, (int)c->pid, WTERMSIG(status));
 	else
-		log_error("supervise", "worker ended slot=%d generation=%u pid=%d status=%d",
-		    c->slot + 1, c->generation, (int)c->pid, WEXITSTATUS(status));
+		log_error("supervise",
+		    "worker ended slot=%d generation=%u pid=%d status=%d",
+		    c->slot + 1, c->generation, (int)c->pid,
+		    WEXITSTATUS(status));
 }
 
 int
@@ -327,11 +347,13 @@ reaped(struct master *m, pid_t pid, int status)
 	tell_death(c, status);
 	restart(m, c);
 	/* a command waits for READY */
-	hopeless = !m->up && m->starter != -1 && (c->killed || m->places[c->slot].pause_ms > 0);
+	hopeless = !m->up && m->starter != -1 &&
+	    (c->killed || m->places[c->slot].pause_ms > 0);
 	child_free(c);
 	supervise_facts(m);
 	if (hopeless)
-		master_fail(m, 1, "the workers do not become ready; see the log");
+		master_fail(m, 1,
+		    "the workers do not become ready; see the log");
 	if (m->stopping && supervise_left(m) == 0)
 		master_gone(m);
 }
@@ -353,8 +375,8 @@ end_it(struct child *c, const char *why)
 		return;
 	c->killed = true;
 	counter_up(CNT_WORKERS_KILLED);
-	log_error("supervise", "killing a worker slot=%d pid=%d: %s", c->slot + 1,
-	    (int)c->pid, why);
+	log_error("supervise", "killing a worker slot=%d pid=%d: %s",
+	    c->slot + 1, (int)c->pid, why);
 	kill(c->pid, SIGKILL);
 }
 
@@ -384,11 +406,13 @@ supervise_tick(struct master *m)
 		if (is_worker(c))
 			watch(c, now);
 	for (int slot = 0; m->running && slot < m->workers; slot++)
-		if (m->places[slot].next_start != 0 && now >= m->places[slot].next_start)
+		if (m->places[slot].next_start != 0 &&
+		    now >= m->places[slot].next_start)
 			start_worker(m, slot);
 	TAILQ_FOREACH(c, &m->children, next)
-		if (is_worker(c) && c->generation == m->generation && c->ready &&
-		    now - c->started >= SHORT_LIFE_MS && m->places[c->slot].pause_ms > 0) {
+		if (is_worker(c) && c->generation == m->generation &&
+		    c->ready && now - c->started >= SHORT_LIFE_MS &&
+		    m->places[c->slot].pause_ms > 0) {
 			m->places[c->slot] = (struct place){ 0 };
 			supervise_facts(m);
 		}
@@ -398,7 +422,8 @@ supervise_tick(struct master *m)
 }
 
 void
-supervise_send(struct master *m, const struct child *but, enum message_type type, int fd)
+supervise_send(struct master *m, const struct child *but,
+    enum message_type type, int fd)
 {
 	struct child *c;
 
@@ -415,8 +440,9 @@ supervise_any(struct master *m)
 	int64_t now = clock_ms();
 
 	TAILQ_FOREACH_REVERSE(c, &m->children, children, next)
-		if (is_worker(c) && c->ready && c->drain_until == 0 && c->channel != NULL &&
-		    board_get(m->region, c->row, &row) && now - row.stamp < 1000)
-			return c;
+	if (is_worker(c) && c->ready && c->drain_until == 0 &&
+	    c->channel != NULL && board_get(m->region, c->row, &row) &&
+	    now - row.stamp < 1000)
+		return c;
 	return NULL;
 }

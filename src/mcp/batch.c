@@ -20,7 +20,8 @@ look(const struct rpc *r, struct span array, size_t *n)
 		return "this revision has no batches: one message a POST";
 	for (*n = 0; (v = scan_next(array, &at)).kind != SCAN_NONE; (*n)++) {
 		if (modern_claims(scan_member(v, "params")))
-			return "this revision has no batches: one message a POST";
+			return "this revision has no batches: one message a "
+			       "POST";
 		if (scan_is(scan_member(v, "method"), "initialize"))
 			return "initialize has to be sent alone";
 	}
@@ -43,9 +44,12 @@ charge(struct rpc *r, struct item *whole, size_t n)
 		if (!bucket_take(r->mcp->region, bucket, rate, 0, &at)) {
 			counter_up(CNT_RATE_REFUSED);
 			at -= clock_ms();
-			r->retry_after = at > 1000 ? (int)((at + 999) / 1000) : 1;
-			reply_fault(whole, FAULT_RATE, "Too many messages for this key's "
-			    "rate: nothing of the batch was done; wait, or send a smaller "
+			r->retry_after = at > 1000 ? (int)((at + 999) / 1000) :
+						     1;
+			reply_fault(whole, FAULT_RATE,
+			    "Too many messages for this key's "
+			    "rate: nothing of the batch was done; wait, or "
+			    "send a smaller "
 			    "one");
 			return false;
 		}
@@ -60,7 +64,8 @@ element(struct rpc *r, struct item *it, struct span v)
 
 	if (jsonrpc_read(v, &m, &err) == -1) {
 		item_id(it, m.id);
-		reply_fault(it, FAULT_INVALID, "No JSON-RPC message: %s", err.text);
+		reply_fault(it, FAULT_INVALID, "No JSON-RPC message: %s",
+		    err.text);
 		return;
 	}
 	if (m.kind != MESSAGE_REQUEST) {
@@ -89,10 +94,12 @@ batch_run(struct rpc *r, struct span array)
 			return;
 		}
 		if (r->version != V2025_03_26)
-			why = "only sessions of revision 2025-03-26 have batches";
+			why =
+			    "only sessions of revision 2025-03-26 have batches";
 	}
 	if (why != NULL)
-		reply_fault(&whole, FAULT_INVALID, "No batch is taken here: %s", why);
+		reply_fault(&whole, FAULT_INVALID, "No batch is taken here: %s",
+		    why);
 	rpc_items(r, 1);
 	r->items[0] = whole;
 }

@@ -66,7 +66,9 @@ header_says(const struct buf *text, struct json_object *value)
 	case json_type_int:
 		return same_number(text, json_object_get_int64(value));
 	case json_type_boolean:
-		return strcmp(p, json_object_get_boolean(value) ? "true" : "false") == 0;
+		return strcmp(p,
+			   json_object_get_boolean(value) ? "true" : "false") ==
+		    0;
 	default:
 		return false;
 	}

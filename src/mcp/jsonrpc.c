@@ -22,13 +22,16 @@ read_id(struct span id, struct span *out)
 static int
 read_answer(struct span v, struct jsonrpc *m, struct err *err)
 {
-	struct span result = scan_member(v, "result"), error = scan_member(v, "error");
+	struct span result = scan_member(v, "result"),
+		    error = scan_member(v, "error");
 
 	if ((result.kind == SCAN_NONE) == (error.kind == SCAN_NONE))
-		return err_set(err, ERR_INPUT, "a message has a method, or else one of "
+		return err_set(err, ERR_INPUT,
+		    "a message has a method, or else one of "
 		    "result and error");
 	if (m->id.kind == SCAN_NONE && error.kind == SCAN_NONE)
-		return err_set(err, ERR_INPUT, "a result needs the id of its request");
+		return err_set(err, ERR_INPUT,
+		    "a result needs the id of its request");
 	m->kind = MESSAGE_RESPONSE;
 	return 0;
 }
@@ -43,12 +46,15 @@ jsonrpc_read(struct span v, struct jsonrpc *m, struct err *err)
 		return err_set(err, ERR_INPUT, "a message is a JSON object");
 	if (id.kind != SCAN_NONE) {
 		if (read_id(id, &m->id) == -1)
-			return err_set(err, ERR_INPUT, "id has to be a string or an "
-			    "integer of 64 bits, %d bytes at most", RPC_ID_MAX);
+			return err_set(err, ERR_INPUT,
+			    "id has to be a string or an "
+			    "integer of 64 bits, %d bytes at most",
+			    RPC_ID_MAX);
 		m->kind = MESSAGE_REQUEST;
 	}
 	if (!scan_is(scan_member(v, "jsonrpc"), "2.0"))
-		return err_set(err, ERR_INPUT, "\"jsonrpc\":\"2.0\" is missing");
+		return err_set(err, ERR_INPUT,
+		    "\"jsonrpc\":\"2.0\" is missing");
 	m->method = scan_member(v, "method");
 	if (m->method.kind == SCAN_NONE)
 		return read_answer(v, m, err);
@@ -56,7 +62,8 @@ jsonrpc_read(struct span v, struct jsonrpc *m, struct err *err)
 		return err_set(err, ERR_INPUT, "method has to be a string");
 	if (scan_member(v, "result").kind != SCAN_NONE ||
 	    scan_member(v, "error").kind != SCAN_NONE)
-		return err_set(err, ERR_INPUT, "a message with a method has no result "
+		return err_set(err, ERR_INPUT,
+		    "a message with a method has no result "
 		    "and no error");
 	m->params = scan_member(v, "params");
 	if (m->params.kind == SCAN_NULL)

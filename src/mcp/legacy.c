@@ -9,7 +9,14 @@
 #include <string.h>
 
 static const char *const levels[] = {
-	"debug", "info", "notice", "warning", "error", "critical", "alert", "emergency",
+	"debug",
+	"info",
+	"notice",
+	"warning",
+	"error",
+	"critical",
+	"alert",
+	"emergency",
 };
 
 #define LEVELS		(sizeof(levels) / sizeof(levels[0]))
@@ -29,7 +36,8 @@ version_fits(struct rpc *r, struct item *it)
 	v = text != NULL ? mcp_version_find(text) : -1;
 	if (v != -1 && v <= MCP_LEGACY_LATEST)
 		return true;
-	reply_fault(it, FAULT_INVALID, "MCP-Protocol-Version is not one of this server's "
+	reply_fault(it, FAULT_INVALID,
+	    "MCP-Protocol-Version is not one of this server's "
 	    "revisions; send what initialize answered: %s",
 	    mcp_version_text(r->version));
 	return false;
@@ -42,17 +50,22 @@ legacy_enter(struct rpc *r, struct item *it)
 	struct err err;
 
 	if (id == NULL) {
-		reply_fault(it, FAULT_NO_SESSION, rpc_field_count(r, "mcp-session-id") > 1 ?
-		    "Mcp-Session-Id is there twice" :
-		    "Mcp-Session-Id is missing; send initialize first and then the id "
-		    "from its answer's header");
+		reply_fault(it, FAULT_NO_SESSION,
+		    rpc_field_count(r, "mcp-session-id") > 1 ?
+			"Mcp-Session-Id is there twice" :
+			"Mcp-Session-Id is missing; send initialize first and "
+		        "then the id "
+			"from its answer's header");
 		return false;
 	}
-	if (session_get(r->mcp->region, id, r->policy->principal, &r->session, &err) == -1) {
+	if (session_get(r->mcp->region, id, r->policy->principal, &r->session,
+		&err) == -1) {
 		r->session.id[0] = '\0';
-		reply_fault(it, fault_of(err.kind), err.kind == ERR_NOT_FOUND ?
-		    "This session is unknown or has ended; send initialize again" :
-		    "This server is busy; try again in a second");
+		reply_fault(it, fault_of(err.kind),
+		    err.kind == ERR_NOT_FOUND ?
+			"This session is unknown or has ended; send initialize "
+		        "again" :
+			"This server is busy; try again in a second");
 		return false;
 	}
 	if (r->session.version >= 0 && r->session.version <= MCP_LEGACY_LATEST)
@@ -66,8 +79,10 @@ legacy_run(struct rpc *r, struct item *it, const struct jsonrpc *m)
 	const struct method *row = method_find(m->method, r->version);
 
 	if (row == NULL)
-		reply_fault(it, FAULT_METHOD, "There is no such method in revision %s of "
-		    "this server", mcp_version_text(r->version));
+		reply_fault(it, FAULT_METHOD,
+		    "There is no such method in revision %s of "
+		    "this server",
+		    mcp_version_text(r->version));
 	else
 		row->run(r, it, m->params);
 }
@@ -79,9 +94,10 @@ legacy_end(struct rpc *r, struct item *it)
 
 	if (!legacy_enter(r, it))
 		return;
-	if (session_end(r->mcp->region, r->session.id, r->policy->principal, &err) == -1)
-		reply_fault(it, fault_of(err.kind), "The session could not be ended: %s",
-		    err.text);
+	if (session_end(r->mcp->region, r->session.id, r->policy->principal,
+		&err) == -1)
+		reply_fault(it, fault_of(err.kind),
+		    "The session could not be ended: %s", err.text);
 	else
 		it->status = 200;
 }
@@ -89,7 +105,8 @@ legacy_end(struct rpc *r, struct item *it)
 static unsigned
 caps_of(struct span params)
 {
-	struct span asked = scan_member(scan_member(params, "capabilities"), "elicitation");
+	struct span asked = scan_member(scan_member(params, "capabilities"),
+	    "elicitation");
 	unsigned caps = 0;
 
 	if (asked.kind == SCAN_OBJECT)
@@ -130,8 +147,10 @@ legacy_initialize(struct rpc *r, struct item *it, struct span params)
 	int v = mcp_version_of(asked);
 
 	if (asked.kind != SCAN_STRING) {
-		reply_fault(it, FAULT_PARAMS, "initialize needs params.protocolVersion, such "
-		    "as \"%s\"", mcp_version_text(MCP_LEGACY_LATEST));
+		reply_fault(it, FAULT_PARAMS,
+		    "initialize needs params.protocolVersion, such "
+		    "as \"%s\"",
+		    mcp_version_text(MCP_LEGACY_LATEST));
 		return;
 	}
 	r->version = v == -1 || v > MCP_LEGACY_LATEST ? MCP_LEGACY_LATEST :
@@ -141,10 +160,12 @@ legacy_initialize(struct rpc *r, struct item *it, struct span params)
 		.log_level = LEVEL_FIRST,
 		.caps = caps_of(params),
 	};
-	memcpy(r->session.principal, r->policy->principal, sizeof(r->session.principal));
+	memcpy(r->session.principal, r->policy->principal,
+	    sizeof(r->session.principal));
 	if (session_new(r->mcp->region, &r->session, &err) == -1) {
 		r->session.id[0] = '\0';
-		reply_fault(it, fault_of(err.kind), "This server has no room for a new "
+		reply_fault(it, fault_of(err.kind),
+		    "This server has no room for a new "
 		    "session now; try again in a second");
 		return;
 	}
@@ -172,12 +193,13 @@ legacy_set_level(struct rpc *r, struct item *it, struct span params)
 		if (scan_is(asked, levels[i]))
 			break;
 	if (i == LEVELS)
-		reply_fault(it, FAULT_PARAMS, "level has to be one of debug, info, notice, "
+		reply_fault(it, FAULT_PARAMS,
+		    "level has to be one of debug, info, notice, "
 		    "warning, error, critical, alert, emergency");
-	else if (session_log_level(r->mcp->region, r->session.id, r->policy->principal,
-	    (int)i, &err) == -1)
-		reply_fault(it, fault_of(err.kind), "The level could not be kept: %s",
-		    err.text);
+	else if (session_log_level(r->mcp->region, r->session.id,
+		     r->policy->principal, (int)i, &err) == -1)
+		reply_fault(it, fault_of(err.kind),
+		    "The level could not be kept: %s", err.text);
 	else
 		reply_empty(it);
 }

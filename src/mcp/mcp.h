@@ -26,7 +26,8 @@ enum mcp_version {
 #define MCP_MODERN		V2026_07_28
 
 struct mcp;
-struct mcp *mcp_new(const struct conf *conf, struct region *region, struct toolbox *box);
+struct mcp *mcp_new(const struct conf *conf, struct region *region,
+    struct toolbox *box);
 void mcp_free(struct mcp *m);
 
 struct mcp_in {

@@ -44,8 +44,10 @@ modern_header(const struct rpc *r)
 void
 modern_unclaimed(struct item *it)
 {
-	reply_fault(it, FAULT_META, "MCP-Protocol-Version is %s, but params._meta has no \""
-	    META_VERSION "\"", mcp_version_text(MCP_MODERN));
+	reply_fault(it, FAULT_META,
+	    "MCP-Protocol-Version is %s, but params._meta has no "
+	    "\"" META_VERSION "\"",
+	    mcp_version_text(MCP_MODERN));
 }
 
 static bool
@@ -53,10 +55,12 @@ check_meta(struct rpc *r, struct item *it, const struct jsonrpc *m)
 {
 	(void)r;
 	if (meta(m->params, META_VERSION).kind != SCAN_STRING)
-		reply_fault(it, FAULT_META, "params._meta[\"" META_VERSION "\"] has to be a "
+		reply_fault(it, FAULT_META,
+		    "params._meta[\"" META_VERSION "\"] has to be a "
 		    "string");
 	else if (meta(m->params, META_CAPS).kind != SCAN_OBJECT)
-		reply_fault(it, FAULT_META, "params._meta has no object \"" META_CAPS "\"");
+		reply_fault(it, FAULT_META,
+		    "params._meta has no object \"" META_CAPS "\"");
 	else
 		return true;
 	return false;
@@ -85,21 +89,23 @@ compare(struct rpc *r, struct item *it, const char *field, const char *shown,
 	if (rpc_field_count(r, field) == 0)
 		return 0;
 	if (said == NULL) {
-		reply_fault(it, FAULT_HEADER, "%s is there more than once", shown);
+		reply_fault(it, FAULT_HEADER, "%s is there more than once",
+		    shown);
 		return -1;
 	}
 	if (same(text, said))
 		return 1;
-	reply_fault(it, FAULT_HEADER, "%s '%.64s' is not what the body says: %.*s", shown,
-	    said, text.len > 80 ? 80 : (int)text.len, text.p);
+	reply_fault(it, FAULT_HEADER,
+	    "%s '%.64s' is not what the body says: %.*s", shown, said,
+	    text.len > 80 ? 80 : (int)text.len, text.p);
 	return -1;
 }
 
 static bool
 missing(struct item *it, const char *shown)
 {
-	reply_fault(it, FAULT_HEADER, "%s is missing; it has to repeat what the body says",
-	    shown);
+	reply_fault(it, FAULT_HEADER,
+	    "%s is missing; it has to repeat what the body says", shown);
 	return false;
 }
 
@@ -110,18 +116,21 @@ check_version(struct rpc *r, struct item *it, const struct jsonrpc *m)
 	struct buf more = { .max = 1024 };
 	int seen_version, seen_method;
 
-	seen_version = compare(r, it, "mcp-protocol-version", "MCP-Protocol-Version",
-	    version);
+	seen_version = compare(r, it, "mcp-protocol-version",
+	    "MCP-Protocol-Version", version);
 	if (seen_version == -1)
 		return false;
 	seen_method = compare(r, it, "mcp-method", "Mcp-Method", m->method);
 	if (seen_method == -1)
 		return false;
 	if (mcp_version_of(version) != MCP_MODERN) {
-		buf_fmt(&more, "\"supported\":[\"%s\"]", mcp_version_text(MCP_MODERN));
+		buf_fmt(&more, "\"supported\":[\"%s\"]",
+		    mcp_version_text(MCP_MODERN));
 		if (version.len < 256)
-			buf_fmt(&more, ",\"requested\":%.*s", (int)version.len, version.p);
-		reply_fault_with(it, FAULT_VERSION, more.p, "Unsupported protocol version; "
+			buf_fmt(&more, ",\"requested\":%.*s", (int)version.len,
+			    version.p);
+		reply_fault_with(it, FAULT_VERSION, more.p,
+		    "Unsupported protocol version; "
 		    "_meta takes %s here, older ones begin with initialize",
 		    mcp_version_text(MCP_MODERN));
 		buf_wipe(&more);
@@ -134,22 +143,28 @@ check_version(struct rpc *r, struct item *it, const struct jsonrpc *m)
 
 /* The header says in plain or coded text what value is; false: answered. */
 static bool
-mirrors(struct rpc *r, struct item *it, const char *field, struct json_object *value)
+mirrors(struct rpc *r, struct item *it, const char *field,
+    struct json_object *value)
 {
 	const char *said = rpc_field(r, field);
 	struct buf text = { 0 };
 	bool fine = false;
 
 	if (said == NULL)
-		reply_fault(it, FAULT_HEADER, rpc_field_count(r, field) > 1 ?
-		    "header %s is there more than once" :
-		    "header %s is missing; it has to repeat what the body says", field);
+		reply_fault(it, FAULT_HEADER,
+		    rpc_field_count(r, field) > 1 ?
+			"header %s is there more than once" :
+			"header %s is missing; it has to repeat what the body "
+		        "says",
+		    field);
 	else if (header_decode(said, &text) == -1)
-		reply_fault(it, FAULT_HEADER, "header %s has no valid base64 of UTF-8 "
-		    "between =?base64? and ?=", field);
+		reply_fault(it, FAULT_HEADER,
+		    "header %s has no valid base64 of UTF-8 "
+		    "between =?base64? and ?=",
+		    field);
 	else if (!header_says(&text, value))
-		reply_fault(it, FAULT_HEADER, "header %s '%.64s' is not what the body says",
-		    field, said);
+		reply_fault(it, FAULT_HEADER,
+		    "header %s '%.64s' is not what the body says", field, said);
 	else
 		fine = true;
 	buf_wipe(&text);
@@ -179,8 +194,10 @@ modern_run(struct rpc *r, struct item *it, const struct jsonrpc *m)
 		return;
 	row = method_find(m->method, MCP_MODERN);
 	if (row == NULL) {
-		reply_fault(it, FAULT_METHOD, "There is no such method in revision %s of "
-		    "this server", mcp_version_text(MCP_MODERN));
+		reply_fault(it, FAULT_METHOD,
+		    "There is no such method in revision %s of "
+		    "this server",
+		    mcp_version_text(MCP_MODERN));
 		return;
 	}
 	if (row->mirrored != NULL &&
@@ -198,7 +215,8 @@ modern_params(struct rpc *r, struct item *it, const struct tool *tool,
 
 	for (const struct tool_arg *a = tool->args; a->name != NULL; a++) {
 		if (a->header == NULL ||
-		    !json_object_object_get_ex(args, a->name, &value) || value == NULL ||
+		    !json_object_object_get_ex(args, a->name, &value) ||
+		    value == NULL ||
 		    json_object_is_type(value, json_type_object) ||
 		    json_object_is_type(value, json_type_array))
 			continue;

@@ -85,7 +85,8 @@ rpc_field_count(const struct rpc *r, const char *name)
 const char *
 rpc_field(const struct rpc *r, const char *name)
 {
-	return rpc_field_count(r, name) == 1 ? r->in->field(r->in->http, name) : NULL;
+	return rpc_field_count(r, name) == 1 ? r->in->field(r->in->http, name) :
+					       NULL;
 }
 
 static void
@@ -95,7 +96,8 @@ request(struct rpc *r, struct item *it, const struct jsonrpc *m)
 
 	if (scan_is(m->method, "initialize") && !modern_whole(m->params)) {
 		if (modern_header(r))
-			reply_fault(it, FAULT_HEADER, "initialize is a method of older "
+			reply_fault(it, FAULT_HEADER,
+			    "initialize is a method of older "
 			    "revisions than MCP-Protocol-Version names; send "
 			    "server/discover, or no such header");
 		else
@@ -122,7 +124,8 @@ message(struct rpc *r, struct span v)
 	if (m.method.kind == SCAN_STRING)
 		r->method = method_known(m.method);
 	if (bad) {
-		reply_fault(it, FAULT_INVALID, "No JSON-RPC message: %s", err.text);
+		reply_fault(it, FAULT_INVALID, "No JSON-RPC message: %s",
+		    err.text);
 		return;
 	}
 	switch (m.kind) {
@@ -130,7 +133,8 @@ message(struct rpc *r, struct span v)
 		request(r, it, &m);
 		break;
 	case MESSAGE_NOTIFICATION:
-		if (modern_header(r) || modern_claims(m.params) || legacy_enter(r, it))
+		if (modern_header(r) || modern_claims(m.params) ||
+		    legacy_enter(r, it))
 			reply_accepted(it);
 		break;
 	case MESSAGE_RESPONSE:
@@ -139,7 +143,8 @@ message(struct rpc *r, struct span v)
 		free(it->id);
 		it->id = NULL;
 		if (modern_header(r))
-			reply_fault(it, FAULT_INVALID, "Nobody waits for a response in this "
+			reply_fault(it, FAULT_INVALID,
+			    "Nobody waits for a response in this "
 			    "revision");
 		else if (legacy_enter(r, it))
 			reply_accepted(it);
@@ -155,7 +160,8 @@ body(struct rpc *r)
 
 	if (scan_json(r->in->body, r->in->len, &err) == -1) {
 		rpc_items(r, 1);
-		reply_fault(&r->items[0], FAULT_PARSE, "Parse error: %s", err.text);
+		reply_fault(&r->items[0], FAULT_PARSE, "Parse error: %s",
+		    err.text);
 		return;
 	}
 	v = scan_value(r->in->body, r->in->len);
@@ -188,8 +194,8 @@ rpc_new(struct mcp *m, const struct mcp_in *in)
 }
 
 bool
-mcp_post(struct mcp *m, const struct mcp_in *in, struct mcp_out *out, struct rpc **rpc,
-    mcp_done_fn *done, void *arg)
+mcp_post(struct mcp *m, const struct mcp_in *in, struct mcp_out *out,
+    struct rpc **rpc, mcp_done_fn *done, void *arg)
 {
 	struct rpc *r = rpc_new(m, in);
 

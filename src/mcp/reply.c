@@ -95,7 +95,8 @@ reply_fault(struct item *it, enum fault f, const char *fmt, ...)
 }
 
 void
-reply_fault_with(struct item *it, enum fault f, const char *more, const char *fmt, ...)
+reply_fault_with(struct item *it, enum fault f, const char *more,
+    const char *fmt, ...)
 {
 	char text[400];
 	va_list ap;
@@ -165,7 +166,8 @@ together(struct rpc *r, struct mcp_out *out)
 		if (one.nparts > 0)
 			buf_char(&r->whole, r->whole.len == 0 ? '[' : ',');
 		for (int k = 0; k < one.nparts; k++)
-			buf_add(&r->whole, one.parts[k].iov_base, one.parts[k].iov_len);
+			buf_add(&r->whole, one.parts[k].iov_base,
+			    one.parts[k].iov_len);
 	}
 	out->status = 202;
 	if (r->whole.len == 0)
@@ -184,7 +186,8 @@ reply_parts(struct rpc *r, struct mcp_out *out)
 		.tool = r->tool,
 	};
 	if (r->begun)
-		snprintf(out->session, sizeof(out->session), "%s", r->session.id);
+		snprintf(out->session, sizeof(out->session), "%s",
+		    r->session.id);
 	if (r->batch)
 		together(r, out);
 	else

@@ -18,7 +18,8 @@ on_done(void *arg, const struct call_result *result)
 }
 
 static void
-start(struct rpc *r, struct item *it, const struct tool *tool, struct json_object *args)
+start(struct rpc *r, struct item *it, const struct tool *tool,
+    struct json_object *args)
 {
 	struct buf refused = { 0 };
 	struct call_ask ask = {
@@ -37,7 +38,8 @@ start(struct rpc *r, struct item *it, const struct tool *tool, struct json_objec
 	if (it->call != NULL)
 		r->pending++;
 	else
-		reply_tool(it, true, refused.len > 0 ? refused.p : "", refused.len);
+		reply_tool(it, true, refused.len > 0 ? refused.p : "",
+		    refused.len);
 	buf_wipe(&refused);
 }
 
@@ -51,18 +53,22 @@ tools_call(struct rpc *r, struct item *it, struct span params)
 	json_object_object_get_ex(it->params, "name", &name);
 	json_object_object_get_ex(it->params, "arguments", &args);
 	if (!json_object_is_type(name, json_type_string)) {
-		reply_fault(it, FAULT_PARAMS, "params.name has to be the name of a tool");
+		reply_fault(it, FAULT_PARAMS,
+		    "params.name has to be the name of a tool");
 		return;
 	}
 	if (args != NULL && !json_object_is_type(args, json_type_object)) {
-		reply_fault(it, FAULT_PARAMS, "params.arguments has to be an object");
+		reply_fault(it, FAULT_PARAMS,
+		    "params.arguments has to be an object");
 		return;
 	}
 	tool = tool_find(json_object_get_string(name),
 	    (size_t)json_object_get_string_len(name));
 	if (tool == NULL) {
-		reply_fault(it, FAULT_PARAMS, "Unknown tool: %.64s; tools/list shows those "
-		    "that there are", json_object_get_string(name));
+		reply_fault(it, FAULT_PARAMS,
+		    "Unknown tool: %.64s; tools/list shows those "
+		    "that there are",
+		    json_object_get_string(name));
 		return;
 	}
 	if (r->version == MCP_MODERN && !modern_params(r, it, tool, args))

@@ -78,8 +78,10 @@ get(struct tools_list *l, const struct policy *p, bool modern)
 	bool bound = p->slack_user[0] != '\0';
 	struct variant *v;
 
-	for (v = l->variants; v < l->variants + VARIANTS && v->toolsets != NULL; v++)
-		if (v->role == p->role && v->bound == bound && v->modern == modern &&
+	for (v = l->variants; v < l->variants + VARIANTS && v->toolsets != NULL;
+	     v++)
+		if (v->role == p->role && v->bound == bound &&
+		    v->modern == modern &&
 		    strcmp(v->toolsets, p->toolsets) == 0)
 			return &v->tail;
 	if (v == l->variants + VARIANTS) {
@@ -119,7 +121,8 @@ void
 tools_list(struct rpc *r, struct item *it, struct span params)
 {
 	if (has_cursor(params))
-		reply_fault(it, FAULT_PARAMS, "This cursor is not of this server; ask "
+		reply_fault(it, FAULT_PARAMS,
+		    "This cursor is not of this server; ask "
 		    "without one: all tools come at once");
 	else if (r->batch)
 		add_list(it, get(r->mcp->lists, r->policy, false));

@@ -69,8 +69,8 @@ message_name(enum message_type type)
 int
 channel_pair(int fds[2])
 {
-	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC,
-	    0, fds);
+	return socketpair(AF_UNIX,
+	    SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds);
 }
 
 /* 0: gone out; else errno. */
@@ -170,7 +170,8 @@ take_fd(struct msghdr *m)
 {
 	int kept = -1;
 
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c != NULL; c = CMSG_NXTHDR(m, c)) {
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c != NULL;
+	     c = CMSG_NXTHDR(m, c)) {
 		size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 
 		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
@@ -178,7 +179,8 @@ take_fd(struct msghdr *m)
 		for (size_t i = 0; i < n; i++) {
 			int fd;
 
-			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
+			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int),
+			    sizeof(int));
 			if (kept == -1)
 				kept = fd;
 			else
@@ -198,12 +200,15 @@ gone(struct channel *ch)
 }
 
 static void
-hand_over(struct channel *ch, const struct packet_head *head, char *data, size_t len,
-    int fd)
+hand_over(struct channel *ch, const struct packet_head *head, char *data,
+    size_t len, int fd)
 {
-	struct message message = { .type = (enum message_type)head->type, .id = head->id,
+	struct message message = { .type = (enum message_type)head->type,
+		.id = head->id,
 		.last = (head->flags & FLAG_LAST) != 0,
-		.error = (head->flags & FLAG_ERROR) != 0, .data = data, .len = len,
+		.error = (head->flags & FLAG_ERROR) != 0,
+		.data = data,
+		.len = len,
 		.fd = fd };
 
 	data[len] = '\0';
@@ -263,8 +268,10 @@ channel_new(struct event_base *base, int fd, channel_fn *on_message,
 	ch->on_gone = on_gone;
 	ch->arg = arg;
 	STAILQ_INIT(&ch->queue);
-	ch->readable = event_new(base, fd, EV_READ | EV_PERSIST, on_readable, ch);
-	ch->writable = event_new(base, fd, EV_WRITE | EV_PERSIST, on_writable, ch);
+	ch->readable = event_new(base, fd, EV_READ | EV_PERSIST, on_readable,
+	    ch);
+	ch->writable = event_new(base, fd, EV_WRITE | EV_PERSIST, on_writable,
+	    ch);
 	if (ch->readable == NULL || ch->writable == NULL ||
 	    event_add(ch->readable, NULL) == -1)
 		fatal("channel: no event for descriptor %d", fd);

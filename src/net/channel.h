@@ -33,8 +33,8 @@ typedef void channel_fn(struct channel *ch, const struct message *m, void *arg);
 typedef void channel_gone_fn(struct channel *ch, void *arg);	/* EOF; free it there or later */
 
 int channel_pair(int fds[2]);		/* non-blocking, close-on-exec; -1 */
-struct channel *channel_new(struct event_base *base, int fd, channel_fn *on_message,
-    channel_gone_fn *on_gone, void *arg);
+struct channel *channel_new(struct event_base *base, int fd,
+    channel_fn *on_message, channel_gone_fn *on_gone, void *arg);
 void channel_free(struct channel *ch);	/* closes; NULL is fine */
 int channel_fd(const struct channel *ch);
 /* Hands over one packet that has come already, now; false: there was none, or EOF
@@ -45,7 +45,7 @@ bool channel_read(struct channel *ch);
  * marked; fd -1 for none. */
 bool channel_send(struct channel *ch, enum message_type type, unsigned id,
     const void *data, size_t len, int fd);
-bool channel_reply(struct channel *ch, unsigned id, bool error, const void *data,
-    size_t len);
+bool channel_reply(struct channel *ch, unsigned id, bool error,
+    const void *data, size_t len);
 
 #endif

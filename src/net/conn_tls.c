@@ -36,7 +36,8 @@ outcome(struct conn *c, int rc)
 		const char *text = ERR_reason_error_string(ERR_peek_error());
 
 		counter_up(CNT_TLS_FAILED);
-		log_debug("tls", "handshake failed: %s", text != NULL ? text : "the client left");
+		log_debug("tls", "handshake failed: %s",
+		    text != NULL ? text : "the client left");
 	}
 	ERR_clear_error();
 	c->broken = true;
@@ -163,7 +164,8 @@ conn_accept_tls(struct conn *c, void *server)
 {
 	SSL *ssl = SSL_new(server);
 
-	_Static_assert(CONN_READ_MIN >= SSL3_RT_MAX_PLAIN_LENGTH, "a record fits");
+	_Static_assert(CONN_READ_MIN >= SSL3_RT_MAX_PLAIN_LENGTH,
+	    "a record fits");
 	if (ssl == NULL || SSL_set_fd(ssl, c->fd) != 1)
 		fatal("conn: no TLS for descriptor %d", c->fd);
 	SSL_set_accept_state(ssl);

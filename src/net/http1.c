@@ -101,7 +101,8 @@ http1_enter(struct http_conn *c, enum phase phase)
 	};
 
 	c->phase = phase;
-	http1_wait(c, phase == PHASE_IDLE && c->fresh ? WAIT_FRESH : waits[phase]);
+	http1_wait(c,
+	    phase == PHASE_IDLE && c->fresh ? WAIT_FRESH : waits[phase]);
 }
 
 static bool
@@ -367,7 +368,8 @@ http1_read(struct http_conn *c)
 static bool
 read_enough(const struct http_conn *c)
 {
-	return c->phase == PHASE_WORK && c->conn.in.len >= c->s->conf.max_header;
+	return c->phase == PHASE_WORK &&
+	    c->conn.in.len >= c->s->conf.max_header;
 }
 
 void

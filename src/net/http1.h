@@ -78,7 +78,8 @@ struct http_req {
 };
 
 struct http_server *http_server_new(struct event_base *base,
-    const struct http_conf *conf, const struct http_handler *handler, void *arg);
+    const struct http_conf *conf, const struct http_handler *handler,
+    void *arg);
 /* Connections under way are closed; on_gone and on_done are called for each. */
 void http_server_free(struct http_server *s);
 

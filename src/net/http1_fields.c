@@ -103,7 +103,8 @@ http_cookie(const struct http_req *req, const char *name, struct buf *out)
 
 	for (size_t i = 0; i < req->nfields; i++)
 		if (strcmp(req->fields[i].name, "cookie") == 0)
-			found += find(req->fields[i].value, "; ", name, &value, &len);
+			found += find(req->fields[i].value, "; ", name, &value,
+			    &len);
 	if (found != 1)
 		return -1;
 	buf_add(out, value, len);

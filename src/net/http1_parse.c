@@ -14,19 +14,42 @@
 
 static const unsigned char class[256] = {
 	['0' ... '9'] = TOKEN | TARGET | HOST | HEX,
-	['A' ... 'F'] = TOKEN | TARGET | HOST | HEX, ['G' ... 'Z'] = TOKEN | TARGET | HOST,
-	['a' ... 'f'] = TOKEN | TARGET | HOST | HEX, ['g' ... 'z'] = TOKEN | TARGET | HOST,
-	['-'] = TOKEN | TARGET | HOST, ['.'] = TOKEN | TARGET | HOST,
-	['_'] = TOKEN | TARGET | HOST, ['~'] = TOKEN | TARGET | HOST,
+	['A' ... 'F'] = TOKEN | TARGET | HOST | HEX,
+	['G' ... 'Z'] = TOKEN | TARGET | HOST,
+	['a' ... 'f'] = TOKEN | TARGET | HOST | HEX,
+	['g' ... 'z'] = TOKEN | TARGET | HOST,
+	['-'] = TOKEN | TARGET | HOST,
+	['.'] = TOKEN | TARGET | HOST,
+	['_'] = TOKEN | TARGET | HOST,
+	['~'] = TOKEN | TARGET | HOST,
 	['%'] = TOKEN | TARGET | HOST,
-	['!'] = TOKEN | TARGET, ['$'] = TOKEN | TARGET, ['&'] = TOKEN | TARGET,
-	['\''] = TOKEN | TARGET, ['*'] = TOKEN | TARGET, ['+'] = TOKEN | TARGET,
-	['^'] = TOKEN | TARGET, ['`'] = TOKEN | TARGET, ['|'] = TOKEN | TARGET,
+	['!'] = TOKEN | TARGET,
+	['$'] = TOKEN | TARGET,
+	['&'] = TOKEN | TARGET,
+	['\''] = TOKEN | TARGET,
+	['*'] = TOKEN | TARGET,
+	['+'] = TOKEN | TARGET,
+	['^'] = TOKEN | TARGET,
+	['`'] = TOKEN | TARGET,
+	['|'] = TOKEN | TARGET,
 	['#'] = TOKEN,
-	['"'] = TARGET, ['('] = TARGET, [')'] = TARGET, [','] = TARGET, ['/'] = TARGET,
-	[':'] = TARGET, [';'] = TARGET, ['<'] = TARGET, ['='] = TARGET, ['>'] = TARGET,
-	['?'] = TARGET, ['@'] = TARGET, ['['] = TARGET, ['\\'] = TARGET, [']'] = TARGET,
-	['{'] = TARGET, ['}'] = TARGET,
+	['"'] = TARGET,
+	['('] = TARGET,
+	[')'] = TARGET,
+	[','] = TARGET,
+	['/'] = TARGET,
+	[':'] = TARGET,
+	[';'] = TARGET,
+	['<'] = TARGET,
+	['='] = TARGET,
+	['>'] = TARGET,
+	['?'] = TARGET,
+	['@'] = TARGET,
+	['['] = TARGET,
+	['\\'] = TARGET,
+	[']'] = TARGET,
+	['{'] = TARGET,
+	['}'] = TARGET,
 };
 
 static bool
@@ -104,7 +127,8 @@ good_host(const char *p)
 	const char *end = p + strlen(p), *stop = p;
 
 	if (*p == '[') {
-		for (stop++; is(*stop, HEX) || *stop == ':' || *stop == '.'; stop++)
+		for (stop++; is(*stop, HEX) || *stop == ':' || *stop == '.';
+		     stop++)
 			;
 		if (*stop != ']' || stop - p < 3)
 			return false;
@@ -295,7 +319,8 @@ on_expect(struct framing *f, struct http_field *field, enum http_error *e)
 
 static const struct {
 	const char *name;
-	int (*run)(struct framing *f, struct http_field *field, enum http_error *e);
+	int (*run)(struct framing *f, struct http_field *field,
+	    enum http_error *e);
 } known[] = {
 	{ "connection", on_connection },
 	{ "content-length", on_length },

@@ -20,8 +20,10 @@ refuse(struct http_conn *c, const char *why)
 	counter_up(CNT_PROXY_REFUSED);
 	if (s->proxy_told == 0 || s->now - s->proxy_told >= TELL_MS) {
 		s->proxy_told = s->now;
-		log_warn("http", "a connection was refused, because with PROXY_PROTOCOL %s; "
-		    "told once a minute peer=%s", why, c->peer);
+		log_warn("http",
+		    "a connection was refused, because with PROXY_PROTOCOL %s; "
+		    "told once a minute peer=%s",
+		    why, c->peer);
 	}
 	http1_refuse(c, HTTP_ERROR_PROXY);
 }

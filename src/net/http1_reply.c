@@ -116,7 +116,8 @@ http_add(struct http_req *req, const char *name, const char *value)
 	struct request *r = (struct request *)req;
 
 	if (!one_line(name) || !one_line(value)) {
-		log_error("http", "a header with a line break was left out name=%.32s", name);
+		log_error("http",
+		    "a header with a line break was left out name=%.32s", name);
 		return;
 	}
 	for (size_t i = 0; i < FIXED; i++)
@@ -161,7 +162,8 @@ date(struct http_server *s)
 	if (now != s->date_at) {
 		s->date_at = now;
 		gmtime_r(&now, &tm);
-		strftime(s->date, sizeof(s->date), "%a, %d %b %Y %H:%M:%S GMT", &tm);
+		strftime(s->date, sizeof(s->date), "%a, %d %b %Y %H:%M:%S GMT",
+		    &tm);
 	}
 	return s->date;
 }

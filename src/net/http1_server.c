@@ -110,7 +110,8 @@ tell_pause(struct http_server *s, const char *why)
 	if (s->pause_told != 0 && s->now - s->pause_told < PAUSE_TOLD_MS)
 		return;
 	s->pause_told = s->now;
-	log_warn("http", "accepting pauses: %s connections=%zu", why, s->connections);
+	log_warn("http", "accepting pauses: %s connections=%zu", why,
+	    s->connections);
 }
 
 static void
@@ -191,7 +192,8 @@ take_one(struct listener *l)
 		listeners_update(s);
 		return false;
 	}
-	client = accept4(l->fd, (struct sockaddr *)&sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	client = accept4(l->fd, (struct sockaddr *)&sa, &len,
+	    SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (client != -1) {
 		peer_text(&sa, peer);
 		adopt(s, client, peer, l->tls);

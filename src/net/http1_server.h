@@ -15,8 +15,17 @@
  * is slow to take the answer) - SKIP (what is left of a body that nobody wants) -
  * IDLE again, or LINGER: our side is shut and what still comes is thrown away, so
  * that the client gets to see the answer. */
-enum phase { PHASE_PROXY, PHASE_IDLE, PHASE_HEAD, PHASE_BODY, PHASE_WORK, PHASE_FLUSH,
-	PHASE_SKIP, PHASE_LINGER, PHASE_COUNT };
+enum phase {
+	PHASE_PROXY,
+	PHASE_IDLE,
+	PHASE_HEAD,
+	PHASE_BODY,
+	PHASE_WORK,
+	PHASE_FLUSH,
+	PHASE_SKIP,
+	PHASE_LINGER,
+	PHASE_COUNT
+};
 
 /* Deadlines: all in one list wait equally long, so each list is in order and a
  * tick looks only at its head.  WHOLE is a list of its own beside the others. */

@@ -99,7 +99,8 @@ job_fail(struct httpc_job *job, CURLcode code)
 		    job->h->conf.max_reply);
 	else
 		err_set(&err, sent ? ERR_TIMEOUT : ERR_UPSTREAM, "%s%s",
-		    job->error[0] != '\0' ? job->error : curl_easy_strerror(code),
+		    job->error[0] != '\0' ? job->error :
+					    curl_easy_strerror(code),
 		    sent ? "" : " (nothing was sent)");
 	job_free(job);
 	if (done != NULL)
@@ -111,13 +112,15 @@ header(const struct httpc_job *job, const char *name)
 {
 	struct curl_header *found;
 
-	if (curl_easy_header(job->easy->curl, name, 0, CURLH_HEADER, -1, &found) != CURLHE_OK)
+	if (curl_easy_header(job->easy->curl, name, 0, CURLH_HEADER, -1,
+		&found) != CURLHE_OK)
 		return NULL;
 	return found->value;
 }
 
 static void
-copy_header(const struct httpc_job *job, const char *name, char *out, size_t size)
+copy_header(const struct httpc_job *job, const char *name, char *out,
+    size_t size)
 {
 	const char *value = header(job, name);
 	size_t len = value != NULL ? strlen(value) : 0;
@@ -152,9 +155,11 @@ job_finish(struct httpc_job *job, CURLcode code)
 		job_fail(job, code);
 		return;
 	}
-	curl_easy_getinfo(job->easy->curl, CURLINFO_RESPONSE_CODE, &reply.status);
+	curl_easy_getinfo(job->easy->curl, CURLINFO_RESPONSE_CODE,
+	    &reply.status);
 	reply.retry_after = retry_after(job);
-	copy_header(job, "X-Slack-Req-Id", reply.request_id, sizeof(reply.request_id));
+	copy_header(job, "X-Slack-Req-Id", reply.request_id,
+	    sizeof(reply.request_id));
 	copy_header(job, "X-OAuth-Scopes", reply.scopes, sizeof(reply.scopes));
 	body = job->reply;
 	job->reply = (struct buf){ 0 };
@@ -176,7 +181,8 @@ collect(struct httpc *h)
 		struct httpc_job *job;
 		CURLcode code = msg->data.result;
 
-		curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, (char **)&job);
+		curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE,
+		    (char **)&job);
 		job_finish(job, code);
 	}
 }
@@ -230,7 +236,8 @@ want_socket(CURL *curl, curl_socket_t fd, int what, void *arg, void *sockarg)
 	    (what & CURL_POLL_OUT ? EV_WRITE : 0);
 
 	(void)curl;
-	if (ev != NULL && what != CURL_POLL_REMOVE && event_get_events(ev) == bits)
+	if (ev != NULL && what != CURL_POLL_REMOVE &&
+	    event_get_events(ev) == bits)
 		return 0;
 	if (ev != NULL)
 		event_free(ev);
@@ -258,7 +265,8 @@ on_body(char *p, size_t size, size_t n, void *arg)
  * that a kept connection died under it: curl would send it once more, but
  * whether the first one was carried out nobody knows. */
 static int
-on_sending(void *arg, char *remote, char *local, int remote_port, int local_port)
+on_sending(void *arg, char *remote, char *local, int remote_port,
+    int local_port)
 {
 	struct httpc_job *job = arg;
 
@@ -400,7 +408,8 @@ add_authorization(struct httpc_job *job, const struct secret *value)
 }
 
 struct httpc_job *
-httpc_post(struct httpc *h, const struct httpc_ask *ask, httpc_done_fn *done, void *arg)
+httpc_post(struct httpc *h, const struct httpc_ask *ask, httpc_done_fn *done,
+    void *arg)
 {
 	struct httpc_job *job = job_new(h, ask->url, ask->timeout_ms);
 	CURL *c = job->easy->curl;
@@ -414,8 +423,10 @@ httpc_post(struct httpc *h, const struct httpc_ask *ask, httpc_done_fn *done, vo
 	curl_easy_setopt(c, CURLOPT_POST, 1L);
 	buf_add(&job->form, ask->form, ask->form_len);
 	/* without any, curl would ask for them */
-	curl_easy_setopt(c, CURLOPT_POSTFIELDS, job->form.len > 0 ? job->form.p : "");
-	curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)job->form.len);
+	curl_easy_setopt(c, CURLOPT_POSTFIELDS,
+	    job->form.len > 0 ? job->form.p : "");
+	curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE,
+	    (curl_off_t)job->form.len);
 	curl_easy_setopt(c, CURLOPT_OPENSOCKETFUNCTION, NULL);
 	job_start(job);
 	return job;
@@ -433,12 +444,14 @@ httpc_warm(struct httpc *h, const char *url)
 	struct httpc_job *job = job_new(h, url, h->conf.connect_ms);
 
 	curl_easy_setopt(job->easy->curl, CURLOPT_HTTPGET, 1L);
-	curl_easy_setopt(job->easy->curl, CURLOPT_OPENSOCKETFUNCTION, no_socket);
+	curl_easy_setopt(job->easy->curl, CURLOPT_OPENSOCKETFUNCTION,
+	    no_socket);
 	job_start(job);
 }
 
 struct httpc *
-httpc_new(struct event_base *base, const struct httpc_conf *conf, struct err *err)
+httpc_new(struct event_base *base, const struct httpc_conf *conf,
+    struct err *err)
 {
 	struct httpc *h = mem_new(sizeof(*h));
 
@@ -459,7 +472,8 @@ httpc_new(struct event_base *base, const struct httpc_conf *conf, struct err *er
 	curl_multi_setopt(h->multi, CURLMOPT_SOCKETDATA, h);
 	curl_multi_setopt(h->multi, CURLMOPT_TIMERFUNCTION, want_timer);
 	curl_multi_setopt(h->multi, CURLMOPT_TIMERDATA, h);
-	curl_multi_setopt(h->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)conf->pool);
+	curl_multi_setopt(h->multi, CURLMOPT_MAX_HOST_CONNECTIONS,
+	    (long)conf->pool);
 	curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, 2L * conf->pool);
 	return h;
 }

@@ -38,9 +38,11 @@ static void
 set_port(struct address *a, int port)
 {
 	if (a->sa.ss_family == AF_INET6)
-		((struct sockaddr_in6 *)&a->sa)->sin6_port = htons((uint16_t)port);
+		((struct sockaddr_in6 *)&a->sa)->sin6_port = htons(
+		    (uint16_t)port);
 	else
-		((struct sockaddr_in *)&a->sa)->sin_port = htons((uint16_t)port);
+		((struct sockaddr_in *)&a->sa)->sin_port = htons(
+		    (uint16_t)port);
 }
 
 static int
@@ -61,8 +63,9 @@ show(const struct address *a, char *out, size_t size)
 {
 	char host[46], port[6];		/* both numeric */
 
-	if (getnameinfo((const struct sockaddr *)&a->sa, a->len, host, sizeof(host),
-	    port, sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+	if (getnameinfo((const struct sockaddr *)&a->sa, a->len, host,
+		sizeof(host), port, sizeof(port),
+		NI_NUMERICHOST | NI_NUMERICSERV) != 0)
 		snprintf(out, size, "?");
 	else if (a->sa.ss_family == AF_INET6)
 		snprintf(out, size, "[%s]:%s", host, port);
@@ -80,7 +83,8 @@ resolve(struct place *p, const char *name, struct err *err)
 	int rc = getaddrinfo(name, NULL, &hints, &list);
 
 	if (rc != 0)
-		return err_set(err, ERR_INPUT, "%s: cannot resolve \"%s\" (%s); give "
+		return err_set(err, ERR_INPUT,
+		    "%s: cannot resolve \"%s\" (%s); give "
 		    "an address of this machine, a name of it, localhost or *",
 		    p->host_option, p->host, gai_strerror(rc));
 	for (struct addrinfo *i = list; i != NULL; i = i->ai_next) {
@@ -88,7 +92,8 @@ resolve(struct place *p, const char *name, struct err *err)
 
 		for (int k = 0; k < p->n; k++)
 			have |= p->at[k].len == i->ai_addrlen &&
-			    memcmp(&p->at[k].sa, i->ai_addr, i->ai_addrlen) == 0;
+			    memcmp(&p->at[k].sa, i->ai_addr, i->ai_addrlen) ==
+				0;
 		if (have || p->n == LISTEN_ADDRESSES)
 			continue;
 		memcpy(&p->at[p->n].sa, i->ai_addr, i->ai_addrlen);
@@ -121,12 +126,15 @@ find_addresses(struct place *p, struct err *err)
 	}
 	if (len > 2 && len < sizeof(plain) && p->host[0] == '[' &&
 	    p->host[len - 1] == ']') {
-		snprintf(plain, sizeof(plain), "%.*s", (int)len - 2, p->host + 1);
+		snprintf(plain, sizeof(plain), "%.*s", (int)len - 2,
+		    p->host + 1);
 		return resolve(p, plain, err);
 	}
 	if (len == 0)
-		return err_set(err, ERR_INPUT, "%s is empty; give an address, a name, "
-		    "localhost or *", p->host_option);
+		return err_set(err, ERR_INPUT,
+		    "%s is empty; give an address, a name, "
+		    "localhost or *",
+		    p->host_option);
 	if (resolve(p, p->host, err) == -1)
 		return -1;
 	p->at[0].dual = strcmp(p->host, "::") == 0;
@@ -138,7 +146,8 @@ static int
 bound(const struct address *a, bool shared)
 {
 	const int on = 1, v6only = !a->dual;
-	int fd = socket(a->sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fd = socket(a->sa.ss_family,
+	    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd == -1)
 		return -1;
@@ -146,9 +155,12 @@ bound(const struct address *a, bool shared)
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == -1 ||
 	    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == -1 ||
 	    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on)) == -1 ||
-	    (shared && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == -1) ||
-	    (a->sa.ss_family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6,
-	    IPV6_V6ONLY, &v6only, sizeof(v6only)) == -1) ||
+	    (shared &&
+		setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) ==
+		    -1) ||
+	    (a->sa.ss_family == AF_INET6 &&
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only,
+		    sizeof(v6only)) == -1) ||
 	    bind(fd, (const struct sockaddr *)&a->sa, a->len) == -1) {
 		int e = errno;
 
@@ -167,15 +179,20 @@ complain(const struct place *p, const struct address *a, int e, struct err *err)
 	show(a, text, sizeof(text));
 	switch (e) {
 	case EADDRINUSE:
-		return err_set(err, ERR_INPUT, "%s is taken by another program: stop "
-		    "it, or change %s", text, p->port_option);
+		return err_set(err, ERR_INPUT,
+		    "%s is taken by another program: stop "
+		    "it, or change %s",
+		    text, p->port_option);
 	case EACCES:
-		return err_set(err, ERR_INPUT, "%s: ports below 1024 need root or "
-		    "CAP_NET_BIND_SERVICE; start as root, or change %s", text,
-		    p->port_option);
+		return err_set(err, ERR_INPUT,
+		    "%s: ports below 1024 need root or "
+		    "CAP_NET_BIND_SERVICE; start as root, or change %s",
+		    text, p->port_option);
 	case EADDRNOTAVAIL:
-		return err_set(err, ERR_INPUT, "%s is no address of this machine: "
-		    "change %s", text, p->host_option);
+		return err_set(err, ERR_INPUT,
+		    "%s is no address of this machine: "
+		    "change %s",
+		    text, p->host_option);
 	default:
 		return err_set(err, ERR_INTERNAL, "%s: %s; see %s and %s", text,
 		    strerror(e), p->host_option, p->port_option);
@@ -192,7 +209,8 @@ lacks_family(const struct place *p, int e)
 static void
 forget(struct place *p, int i)
 {
-	memmove(&p->at[i], &p->at[i + 1], sizeof(p->at[0]) * (size_t)(p->n - i - 1));
+	memmove(&p->at[i], &p->at[i + 1],
+	    sizeof(p->at[0]) * (size_t)(p->n - i - 1));
 	p->n--;
 }
 
@@ -238,7 +256,9 @@ int
 listen_open(struct listen_set *l, const char *host, int port, int slots,
     const char *host_option, const char *port_option, struct err *err)
 {
-	struct place p = { .host = host, .port = port, .host_option = host_option,
+	struct place p = { .host = host,
+		.port = port,
+		.host_option = host_option,
 		.port_option = port_option };
 	int rc, tries = 0;
 
@@ -247,8 +267,10 @@ listen_open(struct listen_set *l, const char *host, int port, int slots,
 		return -1;
 	while ((rc = probe(&p, err)) == 1)
 		if (++tries == FREE_PORT_TRIES)
-			return err_set(err, ERR_INTERNAL, "no port is free on all "
-			    "addresses of %s=%s", host_option, host);
+			return err_set(err, ERR_INTERNAL,
+			    "no port is free on all "
+			    "addresses of %s=%s",
+			    host_option, host);
 	if (rc == -1)
 		return -1;
 	l->addresses = l->own = p.n;
@@ -296,13 +318,15 @@ void
 listen_join(struct listen_set *l, struct listen_set *more)
 {
 	int both = l->addresses + more->addresses;
-	int *fds = mem_array(NULL, (size_t)l->slots * (size_t)both, sizeof(*fds));
+	int *fds = mem_array(NULL, (size_t)l->slots * (size_t)both,
+	    sizeof(*fds));
 
 	for (int slot = 0; slot < l->slots; slot++) {
 		memcpy(fds + slot * both, l->fds + slot * l->addresses,
 		    sizeof(*fds) * (size_t)l->addresses);
-		memcpy(fds + slot * both + l->addresses, more->fds +
-		    slot * more->addresses, sizeof(*fds) * (size_t)more->addresses);
+		memcpy(fds + slot * both + l->addresses,
+		    more->fds + slot * more->addresses,
+		    sizeof(*fds) * (size_t)more->addresses);
 	}
 	memcpy(l->shown[l->addresses], more->shown[0],
 	    sizeof(l->shown[0]) * (size_t)more->addresses);
@@ -324,22 +348,29 @@ clear_path(const struct sockaddr_un *sa, struct err *err)
 		return errno == ENOENT ? 0 : err_set(err, ERR_INPUT, "%s: %s",
 		    sa->sun_path, strerror(errno));
 	if (!S_ISSOCK(st.st_mode))
-		return err_set(err, ERR_INPUT, "%s is there and no socket: move it "
-		    "away, or choose another path", sa->sun_path);
+		return err_set(err, ERR_INPUT,
+		    "%s is there and no socket: move it "
+		    "away, or choose another path",
+		    sa->sun_path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd == -1)
-		return err_set(err, ERR_INTERNAL, "socket: %s", strerror(errno));
+		return err_set(err, ERR_INTERNAL, "socket: %s",
+		    strerror(errno));
 	rc = connect(fd, (const struct sockaddr *)sa, sizeof(*sa));
 	e = errno;
 	close(fd);
 	if (rc == 0 || e == EAGAIN)
-		return err_set(err, ERR_INPUT, "%s is served by a running program: "
-		    "stop it, or choose another path", sa->sun_path);
+		return err_set(err, ERR_INPUT,
+		    "%s is served by a running program: "
+		    "stop it, or choose another path",
+		    sa->sun_path);
 	if (e != ECONNREFUSED && e != ENOENT)
-		return err_set(err, ERR_INPUT, "%s: %s", sa->sun_path, strerror(e));
+		return err_set(err, ERR_INPUT, "%s: %s", sa->sun_path,
+		    strerror(e));
 	if (unlink(sa->sun_path) == -1 && errno != ENOENT)
-		return err_set(err, ERR_INPUT, "%s: cannot remove the dead socket: %s",
-		    sa->sun_path, strerror(errno));
+		return err_set(err, ERR_INPUT,
+		    "%s: cannot remove the dead socket: %s", sa->sun_path,
+		    strerror(errno));
 	return 0;
 }
 
@@ -350,14 +381,17 @@ listen_unix(const char *path, unsigned mode, int gid, struct err *err)
 	int fd;
 
 	if (strlen(path) >= sizeof(sa.sun_path))
-		return err_set(err, ERR_INPUT, "%s: longer than the %zu bytes a socket "
-		    "path may have", path, sizeof(sa.sun_path) - 1);
+		return err_set(err, ERR_INPUT,
+		    "%s: longer than the %zu bytes a socket "
+		    "path may have",
+		    path, sizeof(sa.sun_path) - 1);
 	snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", path);
 	if (clear_path(&sa, err) == -1)
 		return -1;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd == -1)
-		return err_set(err, ERR_INTERNAL, "socket: %s", strerror(errno));
+		return err_set(err, ERR_INTERNAL, "socket: %s",
+		    strerror(errno));
 	/* fchmod: so that it is never open wider than in the end */
 	if (fchmod(fd, 0600) == -1 ||
 	    bind(fd, (const struct sockaddr *)&sa, sizeof(sa)) == -1 ||

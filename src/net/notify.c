@@ -20,7 +20,8 @@ take_address(struct notify *n, const char *path)
 {
 	size_t len = strlen(path);
 
-	if (len < 2 || (*path != '/' && *path != '@') || len >= sizeof(n->to.sun_path)) {
+	if (len < 2 || (*path != '/' && *path != '@') ||
+	    len >= sizeof(n->to.sun_path)) {
 		log_warn("notify", "NOTIFY_SOCKET is neither a path nor @name");
 		return;
 	}
@@ -104,7 +105,8 @@ notify_tell(struct notify *n, const char *fmt, ...)
 	va_end(ap);
 	why = send_text(n, text);
 	if (why != 0 && n->lost++ == 0)
-		log_warn("notify", "the service manager was not told: %s", strerror(why));
+		log_warn("notify", "the service manager was not told: %s",
+		    strerror(why));
 	else if (why == 0)
 		n->lost = 0;
 }

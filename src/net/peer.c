@@ -22,9 +22,12 @@ peer_in_group(int fd, gid_t group)
 	bool in = false;
 
 	/* the first time it only says how many there are */
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &len) == -1 && errno == ERANGE)
-		groups = mem_array(NULL, len / sizeof(*groups), sizeof(*groups));
-	if (groups != NULL && getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &len) == 0)
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &len) == -1 &&
+	    errno == ERANGE)
+		groups = mem_array(NULL, len / sizeof(*groups),
+		    sizeof(*groups));
+	if (groups != NULL &&
+	    getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &len) == 0)
 		for (size_t i = 0; i < len / sizeof(*groups); i++)
 			in |= groups[i] == group;
 	free(groups);

@@ -66,13 +66,15 @@ take_line(struct proxy *out, const char *p, const char *end)
 		if (i < 4 && p++ == end)
 			return -1;
 	}
-	if (p != end || words[0].len != 4 || memcmp(words[0].p, "TCP", 3) != 0 ||
+	if (p != end || words[0].len != 4 ||
+	    memcmp(words[0].p, "TCP", 3) != 0 ||
 	    (words[0].p[3] != '4' && words[0].p[3] != '6'))
 		return -1;
 	v6 = words[0].p[3] == '6';
 	if (take_address(&out->client, words[1].p, words[1].len, v6) == -1 ||
 	    take_address(&to, words[2].p, words[2].len, v6) == -1 ||
-	    !is_port(words[3].p, words[3].len) || !is_port(words[4].p, words[4].len))
+	    !is_port(words[3].p, words[3].len) ||
+	    !is_port(words[4].p, words[4].len))
 		return -1;
 	out->told = true;
 	return 0;
@@ -111,7 +113,8 @@ static const struct {
 };
 
 static int
-take_record(struct proxy *out, unsigned char kind, const unsigned char *p, size_t len)
+take_record(struct proxy *out, unsigned char kind, const unsigned char *p,
+    size_t len)
 {
 	char text[INET6_ADDRSTRLEN];
 
@@ -123,8 +126,8 @@ take_record(struct proxy *out, unsigned char kind, const unsigned char *p, size_
 		out->told = families[i].address != 0;
 		if (!out->told)
 			return 0;
-		inet_ntop(families[i].address == 4 ? AF_INET : AF_INET6, p, text,
-		    sizeof(text));
+		inet_ntop(families[i].address == 4 ? AF_INET : AF_INET6, p,
+		    text, sizeof(text));
 		return address_parse(&out->client, text, strlen(text));
 	}
 	return -1;
@@ -145,7 +148,8 @@ parse_v2(struct proxy *out, const unsigned char *p, size_t len)
 		return -1;
 	if (len < size)
 		return 0;
-	if (p[12] == PROXY && take_record(out, p[13], p + V2_HEAD, size - V2_HEAD) == -1)
+	if (p[12] == PROXY &&
+	    take_record(out, p[13], p + V2_HEAD, size - V2_HEAD) == -1)
 		return -1;
 	return (ssize_t)size;
 }

@@ -35,8 +35,10 @@ tls_ca_load(struct err *err)
 	X509_STORE *store;
 
 	if (path == NULL) {
-		err_set(err, ERR_INPUT, "no CA bundle found: install the package "
-		    "ca-certificates, or set %s", X509_get_default_cert_file_env());
+		err_set(err, ERR_INPUT,
+		    "no CA bundle found: install the package "
+		    "ca-certificates, or set %s",
+		    X509_get_default_cert_file_env());
 		return NULL;
 	}
 	if ((store = X509_STORE_new()) == NULL) {
@@ -44,9 +46,10 @@ tls_ca_load(struct err *err)
 		return NULL;
 	}
 	if (X509_STORE_load_file(store, path) != 1) {
-		err_set(err, ERR_INPUT, "%s: no readable PEM certificates (%s); "
-		    "repair it, or set %s", path,
-		    ERR_reason_error_string(ERR_peek_last_error()),
+		err_set(err, ERR_INPUT,
+		    "%s: no readable PEM certificates (%s); "
+		    "repair it, or set %s",
+		    path, ERR_reason_error_string(ERR_peek_last_error()),
 		    X509_get_default_cert_file_env());
 		ERR_clear_error();
 		X509_STORE_free(store);

@@ -37,8 +37,8 @@ board_claim(struct region *r, int slot, unsigned generation)
 		atomic_store(&row->generation, generation);
 		atomic_store(&row->started, now);
 		atomic_store(&row->stamp, now);
-		snprintf(row->owner, sizeof(row->owner), "%s:%d:%lld:%u", r->head->node,
-		    slot, (long long)clock_wall_ms(), i);
+		snprintf(row->owner, sizeof(row->owner), "%s:%d:%lld:%u",
+		    r->head->node, slot, (long long)clock_wall_ms(), i);
 		atomic_store(&row->state, BOARD_STARTING);
 		return (int)i;
 	}
@@ -159,7 +159,8 @@ board_key_down(struct region *r, const char *principal)
 	struct row_key *k;
 
 	(void)r;
-	if (mine != NULL && (k = key_of(mine, layout_hash(principal), false)) != NULL)
+	if (mine != NULL &&
+	    (k = key_of(mine, layout_hash(principal), false)) != NULL)
 		atomic_fetch_sub(&k->calls, 1);
 }
 

@@ -11,7 +11,8 @@
 static bool
 is_stale(const struct bucket *b, int64_t now)
 {
-	return atomic_load(&b->next_us) / 1000 < now && atomic_load(&b->blocked_ms) < now;
+	return atomic_load(&b->next_us) / 1000 < now &&
+	    atomic_load(&b->blocked_ms) < now;
 }
 
 /* The bucket of that name.  When all places are taken by live ones the first is
@@ -38,7 +39,8 @@ find(struct region *r, const char *name, int64_t now)
 }
 
 static int64_t
-earliest(const struct bucket *b, struct rate rate, int64_t now_us, int64_t *next)
+earliest(const struct bucket *b, struct rate rate, int64_t now_us,
+    int64_t *next)
 {
 	int64_t step = MINUTE_US / rate.per_minute;
 	int64_t slack = step * (rate.burst > 1 ? rate.burst - 1 : 0);
@@ -50,8 +52,8 @@ earliest(const struct bucket *b, struct rate rate, int64_t now_us, int64_t *next
 }
 
 bool
-bucket_take(struct region *r, const char *name, struct rate rate, int64_t wait_ms,
-    int64_t *at_ms)
+bucket_take(struct region *r, const char *name, struct rate rate,
+    int64_t wait_ms, int64_t *at_ms)
 {
 	int64_t now = clock_ms(), at, next, was;
 	struct bucket *b;
@@ -71,7 +73,8 @@ bucket_take(struct region *r, const char *name, struct rate rate, int64_t wait_m
 }
 
 bool
-bucket_peek(struct region *r, const char *name, struct rate rate, int64_t *at_ms)
+bucket_peek(struct region *r, const char *name, struct rate rate,
+    int64_t *at_ms)
 {
 	int64_t now = clock_ms(), next;
 

@@ -186,7 +186,8 @@ kill_strays(int fd, const struct head *want)
 	for (unsigned i = 0; i < old.rows; i++) {
 		if ((pid = stray(fd, &old, i, &slot)) == 0)
 			continue;
-		log_warn("region", "killing a process that outlived its master pid=%d", pid);
+		log_warn("region",
+		    "killing a process that outlived its master pid=%d", pid);
 		kill(pid, SIGKILL);
 	}
 }
@@ -205,13 +206,15 @@ lock_within(int fd, int wait_ms)
 }
 
 static int
-open_locked(const struct region_conf *conf, const struct head *want, int wait_ms,
-    struct err *err)
+open_locked(const struct region_conf *conf, const struct head *want,
+    int wait_ms, struct err *err)
 {
-	int fd = open(conf->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int fd = open(conf->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
+	    0600);
 
 	if (fd == -1) {
-		err_set(err, ERR_UPSTREAM, "region %s: %s", conf->path, strerror(errno));
+		err_set(err, ERR_UPSTREAM, "region %s: %s", conf->path,
+		    strerror(errno));
 		return -1;
 	}
 	if (lock_within(fd, wait_ms))
@@ -219,8 +222,10 @@ open_locked(const struct region_conf *conf, const struct head *want, int wait_ms
 	kill_strays(fd, want);
 	if (lock_within(fd, wait_ms))
 		return fd;
-	err_set(err, ERR_LIMIT, "region %s: held by another daemon; each daemon needs "
-	    "a RUN_DIR of its own", conf->path);
+	err_set(err, ERR_LIMIT,
+	    "region %s: held by another daemon; each daemon needs "
+	    "a RUN_DIR of its own",
+	    conf->path);
 	close(fd);
 	return -1;
 }
@@ -233,7 +238,8 @@ is_good(int fd, const struct head *want)
 	struct stat st;
 
 	return fstat(fd, &st) == 0 && (uint64_t)st.st_size == want->size &&
-	    pread(fd, &old, sizeof(old), 0) == (ssize_t)sizeof(old) && same(&old, want);
+	    pread(fd, &old, sizeof(old), 0) == (ssize_t)sizeof(old) &&
+	    same(&old, want);
 }
 
 static int
@@ -242,16 +248,19 @@ make_file(int fd, const struct head *want, const char *path, struct err *err)
 	int rc;
 
 	if (ftruncate(fd, 0) == -1)
-		return err_set(err, ERR_UPSTREAM, "region %s: %s", path, strerror(errno));
+		return err_set(err, ERR_UPSTREAM, "region %s: %s", path,
+		    strerror(errno));
 	rc = posix_fallocate(fd, 0, (off_t)want->size);
 	if (rc != 0)
-		return err_set(err, ERR_UPSTREAM, "region %s: no room for %llu KiB: %s",
-		    path, (unsigned long long)(want->size / 1024), strerror(rc));
+		return err_set(err, ERR_UPSTREAM,
+		    "region %s: no room for %llu KiB: %s", path,
+		    (unsigned long long)(want->size / 1024), strerror(rc));
 	return 0;
 }
 
 struct region *
-region_open(const struct region_conf *conf, int wait_ms, bool *fresh, struct err *err)
+region_open(const struct region_conf *conf, int wait_ms, bool *fresh,
+    struct err *err)
 {
 	struct region *r = mem_new(sizeof(*r));
 	struct head want;
@@ -264,9 +273,11 @@ region_open(const struct region_conf *conf, int wait_ms, bool *fresh, struct err
 	*fresh = !is_good(r->fd, &want);
 	if (*fresh && make_file(r->fd, &want, conf->path, err) == -1)
 		goto fail;
-	map = mmap(NULL, want.size, PROT_READ | PROT_WRITE, MAP_SHARED, r->fd, 0);
+	map = mmap(NULL, want.size, PROT_READ | PROT_WRITE, MAP_SHARED, r->fd,
+	    0);
 	if (map == MAP_FAILED) {
-		err_set(err, ERR_UPSTREAM, "region %s: mmap: %s", conf->path, strerror(errno));
+		err_set(err, ERR_UPSTREAM, "region %s: mmap: %s", conf->path,
+		    strerror(errno));
 		goto fail;
 	}
 	if (*fresh)
@@ -288,9 +299,11 @@ region_private(const struct region_conf *conf)
 	void *map;
 
 	plan(&want, conf);
-	map = mmap(NULL, want.size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	map = mmap(NULL, want.size, PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (map == MAP_FAILED)
-		fatal("mmap of %llu bytes: %s", (unsigned long long)want.size, strerror(errno));
+		fatal("mmap of %llu bytes: %s", (unsigned long long)want.size,
+		    strerror(errno));
 	memcpy(map, &want, sizeof(want));
 	r->fd = -1;
 	point(r, map);

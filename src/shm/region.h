@@ -28,8 +28,8 @@ struct region_conf {
  * the stragglers that the old board names and waits once more), validates the
  * old content or makes a new one, ends with LOCK_SH.  *fresh tells a region made
  * anew (its sessions may be read back from STATE_DIR). */
-struct region *region_open(const struct region_conf *conf, int wait_ms, bool *fresh,
-    struct err *err);
+struct region *region_open(const struct region_conf *conf, int wait_ms,
+    bool *fresh, struct err *err);
 /* One of its own for jobs without a daemon and for unit tests (anonymous). */
 struct region *region_private(const struct region_conf *conf);
 /* After a reload: times and caps that may change without a restart. */

@@ -72,8 +72,9 @@ lock_or_limit(struct region *r, unsigned stripe, struct err *err)
 	if (lock(r, stripe, LOCK_MS) == 0)
 		return 0;
 	counter_up(CNT_LOCK_TIMEOUTS);
-	return err_set(err, ERR_LIMIT, "sessions: the lock of stripe %u was not had in %d ms",
-	    stripe, LOCK_MS);
+	return err_set(err, ERR_LIMIT,
+	    "sessions: the lock of stripe %u was not had in %d ms", stripe,
+	    LOCK_MS);
 }
 
 static void
@@ -167,7 +168,8 @@ find(struct region *r, const char *id, uint64_t hash)
 	size_t first = first_of(r, hash % STRIPES);
 
 	for (size_t at = first; at < first + r->head->slots; at++)
-		if (atomic_load_explicit(&r->tags[at], memory_order_relaxed) == tag &&
+		if (atomic_load_explicit(&r->tags[at], memory_order_relaxed) ==
+			tag &&
 		    strcmp(r->slot_at[at].s.id, id) == 0)
 			return at;
 	return SIZE_MAX;
@@ -227,7 +229,8 @@ evict(struct region *r, const char *principal)
 				oldest = r->slot_at[at].s;
 		unlock(r, stripe);
 	}
-	if (oldest.id[0] != '\0' && session_end(r, oldest.id, principal, &err) == 0)
+	if (oldest.id[0] != '\0' &&
+	    session_end(r, oldest.id, principal, &err) == 0)
 		counter_up(CNT_SESSIONS_EVICTED);
 }
 
@@ -240,11 +243,14 @@ session_new(struct region *r, struct session *s, struct err *err)
 	if (atomic_load(&owner_of(r, s->principal)->sessions) >=
 	    atomic_load(&r->head->max_per_key))
 		evict(r, s->principal);
-	if (atomic_load(&r->head->sessions) >= atomic_load(&r->head->max_sessions))
+	if (atomic_load(&r->head->sessions) >=
+	    atomic_load(&r->head->max_sessions))
 		session_prune(r);
 	s->made = s->used = clock_us();
 	for (int i = 0; i < TRIES && rc == 0 &&
-	    atomic_load(&r->head->sessions) < atomic_load(&r->head->max_sessions); i++) {
+	     atomic_load(&r->head->sessions) <
+		 atomic_load(&r->head->max_sessions);
+	     i++) {
 		crypto_token(random, ID_BYTES);
 		snprintf(s->id, sizeof(s->id), "%s.%s", r->head->node, random);
 		rc = put(r, s, err);
@@ -254,8 +260,11 @@ session_new(struct region *r, struct session *s, struct err *err)
 		return 0;
 	}
 	counter_up(CNT_SESSIONS_FULL);
-	return rc == -1 ? -1 : err_set(err, ERR_LIMIT, "sessions: all %d places are taken "
-	    "(MAX_SESSIONS)", atomic_load(&r->head->max_sessions));
+	return rc == -1 ? -1 :
+			  err_set(err, ERR_LIMIT,
+			      "sessions: all %d places are taken "
+			      "(MAX_SESSIONS)",
+			      atomic_load(&r->head->max_sessions));
 }
 
 static int
@@ -282,7 +291,8 @@ enter(struct region *r, const char *id, const char *principal, unsigned *stripe,
 		counter_up(CNT_SESSIONS_PRUNED);
 		at = SIZE_MAX;
 	}
-	if (at != SIZE_MAX && strcmp(r->slot_at[at].s.principal, principal) == 0)
+	if (at != SIZE_MAX &&
+	    strcmp(r->slot_at[at].s.principal, principal) == 0)
 		return at;
 	unlock(r, *stripe);
 	not_found(err);
@@ -305,8 +315,8 @@ session_get(struct region *r, const char *id, const char *principal,
 }
 
 int
-session_log_level(struct region *r, const char *id, const char *principal, int level,
-    struct err *err)
+session_log_level(struct region *r, const char *id, const char *principal,
+    int level, struct err *err)
 {
 	unsigned stripe;
 	size_t at = enter(r, id, principal, &stripe, err);
@@ -319,7 +329,8 @@ session_log_level(struct region *r, const char *id, const char *principal, int l
 }
 
 int
-session_end(struct region *r, const char *id, const char *principal, struct err *err)
+session_end(struct region *r, const char *id, const char *principal,
+    struct err *err)
 {
 	unsigned stripe;
 	size_t at = enter(r, id, principal, &stripe, err);
@@ -351,7 +362,8 @@ prune_stripe(struct region *r, unsigned stripe, int64_t now, struct seen *seen)
 			gone++;
 		} else {
 			seen->sessions++;
-			seen->owners[owner_of(r, r->slot_at[at].s.principal) - r->owners]++;
+			seen->owners[owner_of(r, r->slot_at[at].s.principal) -
+			    r->owners]++;
 		}
 	}
 	return gone;
@@ -413,7 +425,8 @@ session_count_of(const struct region *r, const char *principal)
 }
 
 void
-session_each(struct region *r, void (*fn)(void *arg, const struct session *s), void *arg)
+session_each(struct region *r, void (*fn)(void *arg, const struct session *s),
+    void *arg)
 {
 	struct session *copy = mem_array(NULL, r->head->slots, sizeof(*copy));
 

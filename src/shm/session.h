@@ -39,8 +39,8 @@ size_t session_prune(struct region *r);
 size_t session_count(const struct region *r);
 size_t session_count_of(const struct region *r, const char *principal);
 /* Copies of the live ones, stripe by stripe; never called under a lock. */
-void session_each(struct region *r, void (*fn)(void *arg, const struct session *s),
-    void *arg);
+void session_each(struct region *r,
+    void (*fn)(void *arg, const struct session *s), void *arg);
 
 /* One read back: it keeps its id and times.  -1: past its time, or no room. */
 int session_restore(struct region *r, const struct session *s, struct err *err);

@@ -31,8 +31,9 @@ save_one(void *arg, const struct session *s)
 {
 	struct saving *to = arg;
 
-	fprintf(to->f, "%s %s %d %d %x %" PRId64 " %" PRId64 "\n", s->id, s->principal,
-	    s->version, s->log_level, s->caps, to->now - s->made, to->now - s->used);
+	fprintf(to->f, "%s %s %d %d %x %" PRId64 " %" PRId64 "\n", s->id,
+	    s->principal, s->version, s->log_level, s->caps, to->now - s->made,
+	    to->now - s->used);
 	to->n++;
 }
 
@@ -85,9 +86,9 @@ read_lines(struct region *r, FILE *f, int64_t down)
 	while (fgets(line, sizeof(line), f) != NULL) {
 		memset(&s, 0, sizeof(s));
 		/* NOLINTNEXTLINE(cert-err34-c): the ranges are checked just below */
-		if (sscanf(line, FIELDS, s.id, s.principal, &s.version, &s.log_level,
-		    &s.caps, &made, &used) != 7 || used < 0 || used > made ||
-		    made > AGE_MAX)
+		if (sscanf(line, FIELDS, s.id, s.principal, &s.version,
+			&s.log_level, &s.caps, &made, &used) != 7 ||
+		    used < 0 || used > made || made > AGE_MAX)
 			continue;
 		s.made = now - made - down;
 		s.used = now - used - down;
@@ -107,10 +108,13 @@ session_load(struct region *r, const char *path, struct err *err)
 	if (f == NULL && errno == ENOENT)
 		return 0;
 	if (f == NULL)
-		return err_set(err, ERR_UPSTREAM, "%s: %s", path, strerror(errno));
-	if (fgets(line, sizeof(line), f) == NULL || strcmp(line, FIRST_LINE "\n") != 0 ||
+		return err_set(err, ERR_UPSTREAM, "%s: %s", path,
+		    strerror(errno));
+	if (fgets(line, sizeof(line), f) == NULL ||
+	    strcmp(line, FIRST_LINE "\n") != 0 ||
 	    fgets(line, sizeof(line), f) == NULL) {
-		err_set(err, ERR_INPUT, "%s: not a list of sessions of this version", path);
+		err_set(err, ERR_INPUT,
+		    "%s: not a list of sessions of this version", path);
 	} else {
 		down = strtoll(line, NULL, 10);
 		down = down >= 0 && down < now ? (now - down) * 1000 : 0;

@@ -96,9 +96,10 @@ end(struct slack_call *c, const struct slack_answer *a)
 {
 	if (a->class != SLACK_NONE) {
 		counter_up(CNT_SLACK_ERRORS);
-		log_at(a->class == SLACK_BUG ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO, "slack",
-		    "%s failed team=%s class=%s error=%s tries=%u%s",
-		    methods[c->m].name, install_key(c->in), slack_class_word(a->class),
+		log_at(a->class == SLACK_BUG ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO,
+		    "slack", "%s failed team=%s class=%s error=%s tries=%u%s",
+		    methods[c->m].name, install_key(c->in),
+		    slack_class_word(a->class),
 		    a->code[0] != '\0' ? a->code : "-", c->tries,
 		    a->unknown ? " outcome=unknown" : "");
 	}
@@ -139,7 +140,8 @@ wait_until(struct slack_call *c, int64_t at)
 	sleep_until(c, at);
 }
 
-static void on_reply(void *arg, const struct httpc_reply *reply, const struct err *err);
+static void on_reply(void *arg, const struct httpc_reply *reply,
+    const struct err *err);
 
 static void
 send_it(struct slack_call *c)
@@ -152,7 +154,8 @@ send_it(struct slack_call *c)
 		.form = c->form.p, .form_len = c->form.len,
 	};
 
-	snprintf(url, sizeof(url), "%s%s", conf->slack_api_url, methods[c->m].name);
+	snprintf(url, sizeof(url), "%s%s", conf->slack_api_url,
+	    methods[c->m].name);
 	ask.timeout_ms = (long)(left < conf->upstream_timeout ? left :
 	    conf->upstream_timeout);
 	if (ask.timeout_ms < 1)
@@ -212,8 +215,8 @@ go_on(struct slack_call *c)
 		return;
 	}
 	if (!c->reserved) {
-		at = budget_take(c->s->region, &c->budget, c->deadline - ANSWER_MS - now,
-		    &again);
+		at = budget_take(c->s->region, &c->budget,
+		    c->deadline - ANSWER_MS - now, &again);
 		if (at == -1) {
 			end_wait(c, again);
 			return;
@@ -256,7 +259,8 @@ try_again(struct slack_call *c, struct slack_answer *a)
 	crypto_random(&jitter, sizeof(jitter));
 	at = clock_ms() + (PAUSE_MS << (c->tries < 4 ? c->tries : 4)) / 2 +
 	    jitter % PAUSE_MS;
-	if (!c->detached && c->tries <= allowed && at + ANSWER_MS < c->deadline) {
+	if (!c->detached && c->tries <= allowed &&
+	    at + ANSWER_MS < c->deadline) {
 		counter_up(CNT_SLACK_RETRIES);
 		sleep_until(c, at);
 		return;
@@ -278,7 +282,8 @@ read_detail(struct json_object *json, struct slack_answer *a)
 	    !json_object_is_type(list, json_type_array))
 		return;
 	for (size_t i = 0; i < json_object_array_length(list) && i < 4; i++) {
-		const char *s = json_object_get_string(json_object_array_get_idx(list, i));
+		const char *s = json_object_get_string(
+		    json_object_array_get_idx(list, i));
 
 		if (s == NULL)
 			continue;
@@ -317,8 +322,9 @@ slack_parse(const char *text, size_t len)
 	json_tokener_set_flags(tok, JSON_TOKENER_STRICT);
 	if (len > 0 && len < INT_MAX)
 		json = json_tokener_parse_ex(tok, text, (int)len);
-	if (json != NULL && (json_tokener_get_error(tok) != json_tokener_success ||
-	    !json_object_is_type(json, json_type_object))) {
+	if (json != NULL &&
+	    (json_tokener_get_error(tok) != json_tokener_success ||
+		!json_object_is_type(json, json_type_object))) {
 		json_object_put(json);
 		json = NULL;
 	}
@@ -370,7 +376,8 @@ obey(struct slack_call *c, const struct httpc_reply *reply)
 }
 
 static void
-take_reply(struct slack_call *c, const struct httpc_reply *reply, const struct err *err)
+take_reply(struct slack_call *c, const struct httpc_reply *reply,
+    const struct err *err)
 {
 	struct slack_answer a = { .class = SLACK_TRANSPORT };
 	struct json_object *json = NULL;
@@ -387,8 +394,8 @@ take_reply(struct slack_call *c, const struct httpc_reply *reply, const struct e
 		classify(reply, json, &a);
 	} else {
 		a.sent = err->kind != ERR_UPSTREAM;
-		log_info("slack", "%s got no answer team=%s: %s", methods[c->m].name,
-		    install_key(c->in), err->text);
+		log_info("slack", "%s got no answer team=%s: %s",
+		    methods[c->m].name, install_key(c->in), err->text);
 	}
 	if (a.class == SLACK_WAIT && reply != NULL)
 		obey(c, reply);
@@ -413,8 +420,9 @@ on_reply(void *arg, const struct httpc_reply *reply, const struct err *err)
 }
 
 struct slack_call *
-slack_ask(struct slack *s, struct install *in, enum slack_method m, const char *form,
-    size_t len, const char *channel, int64_t deadline_ms, slack_fn *done, void *arg)
+slack_ask(struct slack *s, struct install *in, enum slack_method m,
+    const char *form, size_t len, const char *channel, int64_t deadline_ms,
+    slack_fn *done, void *arg)
 {
 	struct slack_call *c = mem_new(sizeof(*c));
 	const char *request = log_request(NULL);

@@ -44,9 +44,9 @@ struct slack_answer {
  * form is "a=b&c=d", without the token; channel is for the budget (may be NULL). */
 struct slack_call;
 typedef void slack_fn(void *arg, const struct slack_answer *a);
-struct slack_call *slack_ask(struct slack *s, struct install *in, enum slack_method m,
-    const char *form, size_t len, const char *channel, int64_t deadline_ms,
-    slack_fn *done, void *arg);
+struct slack_call *slack_ask(struct slack *s, struct install *in,
+    enum slack_method m, const char *form, size_t len, const char *channel,
+    int64_t deadline_ms, slack_fn *done, void *arg);
 /* Nobody listens any more.  A read, or a write not yet given to curl, ends; a
  * write under way goes on (GAUGE_DETACHED) and its done is still called: posts
  * must be told.  Returns true when done will still come. */

@@ -58,11 +58,13 @@ budget_blocked(struct region *r, const struct budget *b)
 }
 
 int64_t
-budget_take(struct region *r, const struct budget *b, int64_t wait_ms, int64_t *again)
+budget_take(struct region *r, const struct budget *b, int64_t wait_ms,
+    int64_t *again)
 {
 	int64_t at = clock_ms();
 
-	if (b->rate.per_minute > 0 && !bucket_take(r, b->lane, b->rate, wait_ms, &at)) {
+	if (b->rate.per_minute > 0 &&
+	    !bucket_take(r, b->lane, b->rate, wait_ms, &at)) {
 		*again = at;
 		return -1;
 	}
@@ -79,5 +81,6 @@ budget_block(struct region *r, const struct budget *b, long seconds)
 	if (seconds > WAIT_MAX_S)
 		seconds = WAIT_MAX_S;
 	crypto_random(&jitter, sizeof(jitter));
-	bucket_block(r, b->scope, clock_ms() + seconds * 1000 + jitter % JITTER_MS);
+	bucket_block(r, b->scope,
+	    clock_ms() + seconds * 1000 + jitter % JITTER_MS);
 }

@@ -13,8 +13,8 @@ struct budget {
 	struct rate rate;		/* per_minute 0: only a 429 binds */
 };
 
-void budget_of(struct budget *b, const struct conf *conf, const struct install *in,
-    enum slack_method m, const char *channel);
+void budget_of(struct budget *b, const struct conf *conf,
+    const struct install *in, enum slack_method m, const char *channel);
 
 /* When the call may go (monotonic ms), reserved; or -1: not within wait_ms, and
  * *again is when to come back. */

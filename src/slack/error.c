@@ -111,8 +111,8 @@ slack_word(char *out, size_t size, const char *text, size_t len)
 		char c = text[i];
 
 		if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-		    (c >= '0' && c <= '9') || c == '_' || c == '.' || c == ':' ||
-		    c == ',' || c == '-')
+		    (c >= '0' && c <= '9') || c == '_' || c == '.' ||
+		    c == ':' || c == ',' || c == '-')
 			out[n++] = c;
 	}
 	out[n] = '\0';
@@ -125,20 +125,24 @@ explain_unknown(const struct slack_answer *a, struct buf *out)
 	buf_str(out, "It is unknown whether this was done: Slack ");
 	buf_str(out, a->code[0] != '\0' ? "had a fault in the middle of it" :
 	    "did not answer to the end");
-	buf_str(out, ". It may have been posted. Do not send it again before looking at"
+	buf_str(out,
+	    ". It may have been posted. Do not send it again before looking at"
 	    " the channel (slack_get_channel_history).");
 }
 
 static void
 explain_wait(const struct slack_answer *a, enum slack_method m, struct buf *out)
 {
-	buf_fmt(out, "Too many calls: wait %d s before %s is called again here. Nothing was"
-	    " done. Try again after that time.", a->wait_s, slack_method_name(m));
+	buf_fmt(out,
+	    "Too many calls: wait %d s before %s is called again here. Nothing "
+	    "was"
+	    " done. Try again after that time.",
+	    a->wait_s, slack_method_name(m));
 }
 
 void
-slack_explain(const struct slack *s, const struct slack_answer *a, enum slack_method m,
-    struct buf *out)
+slack_explain(const struct slack *s, const struct slack_answer *a,
+    enum slack_method m, struct buf *out)
 {
 	if (a->unknown) {
 		explain_unknown(a, out);

@@ -141,7 +141,8 @@ is_url(const char *s)
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyz"
 	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:/";
 
-	return (strncmp(s, "https://", 8) == 0 || strncmp(s, "http://", 7) == 0) &&
+	return (strncmp(s, "https://", 8) == 0 ||
+		   strncmp(s, "http://", 7) == 0) &&
 	    strspn(s, letters) == strlen(s);
 }
 
@@ -183,8 +184,8 @@ grant_row(const struct grant *g, const struct keyring *keys, int64_t asked,
 	install_identity(identity, g->enterprise_id, g->team_id);
 	buf_reset(bot);
 	buf_reset(refresh);
-	keyring_seal(keys, identity, secret_expose(&g->bot_token), g->bot_token.len,
-	    bot);
+	keyring_seal(keys, identity, secret_expose(&g->bot_token),
+	    g->bot_token.len, bot);
 	if (g->refresh_token.len > 0)
 		keyring_seal(keys, identity, secret_expose(&g->refresh_token),
 		    g->refresh_token.len, refresh);

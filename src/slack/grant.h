@@ -19,7 +19,8 @@ struct grant {
 };
 
 /* -1 and Slack's kind of error word in code: no_bot_token, or bad_answer. */
-int grant_read(struct grant *g, struct json_object *answer, char *code, size_t size);
+int grant_read(struct grant *g, struct json_object *answer, char *code,
+    size_t size);
 /* bot_id and url; what does not look right stays "". */
 void grant_identify(struct grant *g, struct json_object *auth_test);
 void grant_wipe(struct grant *g);

@@ -90,13 +90,16 @@ open_token(const struct keyring *keys, const struct install_row *row,
 		return;
 	install_identity(identity, row->enterprise_id, row->team_id);
 	buf_str(&text, BEARER);
-	if (keyring_open(keys, row->key_id, identity, row->bot_token, row->bot_token_len,
-	    &text, &err) == 0 && strlen(text.p) == text.len) {
+	if (keyring_open(keys, row->key_id, identity, row->bot_token,
+		row->bot_token_len, &text, &err) == 0 &&
+	    strlen(text.p) == text.len) {
 		secret_set(&in->bot_token, text.p);
 	} else {
 		in->unreadable = true;
-		log_error("installs", "a token cannot be opened: is its key in TOKEN_KEYS?"
-		    " team=%s key_id=%s", install_key(in), row->key_id);
+		log_error("installs",
+		    "a token cannot be opened: is its key in TOKEN_KEYS?"
+		    " team=%s key_id=%s",
+		    install_key(in), row->key_id);
 	}
 	buf_wipe(&text);
 }
@@ -222,14 +225,16 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
-on_rows(void *arg, const struct install_row *rows, size_t n, const struct err *err)
+on_rows(void *arg, const struct install_row *rows, size_t n,
+    const struct err *err)
 {
 	struct installs *i = arg;
 	struct timeval tv = clock_tv(RETRY_MS);
 
 	i->unit = NULL;
 	if (err != NULL) {
-		log_debug("installs", "installs could not be read: %s", err->text);
+		log_debug("installs", "installs could not be read: %s",
+		    err->text);
 		forget_fresh(i);
 		evtimer_add(i->timer, &tv);
 		return;
@@ -242,10 +247,12 @@ on_rows(void *arg, const struct install_row *rows, size_t n, const struct err *e
 	}
 	if (i->nfresh + n > i->fresh_room) {
 		i->fresh_room = i->nfresh + n;
-		i->fresh = mem_array(i->fresh, i->fresh_room, sizeof(struct install *));
+		i->fresh = mem_array(i->fresh, i->fresh_room,
+		    sizeof(struct install *));
 	}
 	for (size_t k = 0; k < n; k++)
-		i->fresh[i->nfresh++] = install_from_row(i->slack->keys, &rows[k]);
+		i->fresh[i->nfresh++] = install_from_row(i->slack->keys,
+		    &rows[k]);
 	i->at = rows[n - 1].changed;
 	i->unit = installs_since(i->slack->store, i->at, on_rows, i);
 }
@@ -312,7 +319,8 @@ installs_find(struct installs *i, const char *team_id)
 }
 
 void
-installs_each(struct installs *i, bool (*fn)(void *arg, struct install *in), void *arg)
+installs_each(struct installs *i, bool (*fn)(void *arg, struct install *in),
+    void *arg)
 {
 	const char *before = "";
 

@@ -39,8 +39,8 @@ bool installs_loaded(const struct installs *i);
 /* By team id (or enterprise id of an org-wide install): any state.  NULL: none. */
 struct install *installs_find(struct installs *i, const char *team_id);
 /* In order of team id; stop when fn returns false. */
-void installs_each(struct installs *i, bool (*fn)(void *arg, struct install *in),
-    void *arg);
+void installs_each(struct installs *i,
+    bool (*fn)(void *arg, struct install *in), void *arg);
 /* One of its own from a row: the token opened, refs 1. */
 struct install *install_from_row(const struct keyring *keys,
     const struct install_row *row);

@@ -86,7 +86,8 @@ oauth_begin(struct slack *s, struct buf *state, struct buf *cookie)
 
 	crypto_token(text, OAUTH_COOKIE_BYTES);
 	buf_str(cookie, text);
-	oauth_state_seal(s->keys, text, clock_wall_ms() + OAUTH_STATE_S * 1000LL, state);
+	oauth_state_seal(s->keys, text,
+	    clock_wall_ms() + OAUTH_STATE_S * 1000LL, state);
 	explicit_bzero(text, sizeof(text));
 	counter_up(CNT_OAUTH_STARTED);
 }
@@ -139,7 +140,8 @@ finish(struct oauth *o, enum oauth_end end)
 		r.team_name = o->grant.team_name;
 		log_info("oauth", "install %s team=%s state=%s%s",
 		    end == OAUTH_DONE ? "stored" : "spooled", r.team_id,
-		    install_state_word(r.state), r.rotates ? " rotates=yes" : "");
+		    install_state_word(r.state),
+		    r.rotates ? " rotates=yes" : "");
 	}
 	if (o->done != NULL)
 		o->done(o->arg, &r);
@@ -169,8 +171,10 @@ spool(struct oauth *o, const struct err *why)
 		finish(o, OAUTH_SPOOLED);
 		return;
 	}
-	log_error("oauth", "an install is lost, neither store nor spool took it:"
-	    " have it made again team=%s: %s", o->row.team_id, err.text);
+	log_error("oauth",
+	    "an install is lost, neither store nor spool took it:"
+	    " have it made again team=%s: %s",
+	    o->row.team_id, err.text);
 	snprintf(o->code, sizeof(o->code), "not_stored");
 	finish(o, OAUTH_STORE_AWAY);
 }
@@ -205,9 +209,10 @@ state_of(const struct oauth *o)
 		return old->state;
 	if (conf->install_allow[0] == '\0')
 		return conf->base_loopback ? INSTALL_LIVE : INSTALL_PENDING;
-	if ((g->team_id[0] != '\0' && list_allows(conf->install_allow, g->team_id)) ||
+	if ((g->team_id[0] != '\0' &&
+		list_allows(conf->install_allow, g->team_id)) ||
 	    (g->enterprise_id[0] != '\0' &&
-	    list_allows(conf->install_allow, g->enterprise_id)))
+		list_allows(conf->install_allow, g->enterprise_id)))
 		return INSTALL_LIVE;
 	return INSTALL_PENDING;
 }
@@ -220,9 +225,11 @@ on_identified(void *arg, const struct slack_answer *a)
 	if (a->class == SLACK_NONE)
 		grant_identify(&o->grant, a->json);
 	else
-		log_warn("oauth", "auth.test failed after an install team=%s error=%s",
+		log_warn("oauth",
+		    "auth.test failed after an install team=%s error=%s",
 		    o->row.team_id, a->code);
-	grant_row(&o->grant, o->s->keys, o->asked, &o->bot, &o->refresh, &o->row);
+	grant_row(&o->grant, o->s->keys, o->asked, &o->bot, &o->refresh,
+	    &o->row);
 	o->row.state = state_of(o);
 	install_put(o->s->store, &o->row, on_stored, o);
 }
@@ -230,7 +237,8 @@ on_identified(void *arg, const struct slack_answer *a)
 static void
 identify(struct oauth *o)
 {
-	grant_row(&o->grant, o->s->keys, o->asked, &o->bot, &o->refresh, &o->row);
+	grant_row(&o->grant, o->s->keys, o->asked, &o->bot, &o->refresh,
+	    &o->row);
 	o->probe = install_from_row(o->s->keys, &o->row);
 	slack_ask(o->s, o->probe, METHOD_AUTH_TEST, "", 0, NULL,
 	    clock_ms() + IDENTIFY_MS, on_identified, o);
@@ -255,14 +263,19 @@ read_answer(struct oauth *o, const struct httpc_reply *reply)
 	struct json_object *json = slack_parse(reply->body, reply->len), *ok;
 
 	if (json == NULL || !json_object_object_get_ex(json, "ok", &ok) ||
-	    !json_object_is_type(ok, json_type_boolean) || reply->status >= 500) {
-		log_warn("oauth", "Slack's answer to a code makes no sense status=%ld"
-		    " slack_request=%s", reply->status, reply->request_id);
+	    !json_object_is_type(ok, json_type_boolean) ||
+	    reply->status >= 500) {
+		log_warn("oauth",
+		    "Slack's answer to a code makes no sense status=%ld"
+		    " slack_request=%s",
+		    reply->status, reply->request_id);
 		finish(o, OAUTH_SLACK_AWAY);
 	} else if (!json_object_get_boolean(ok)) {
 		refused(o, json);
-	} else if (grant_read(&o->grant, json, o->code, sizeof(o->code)) == -1) {
-		log_warn("oauth", "an install without what is needed error=%s", o->code);
+	} else if (grant_read(&o->grant, json, o->code, sizeof(o->code)) ==
+	    -1) {
+		log_warn("oauth", "an install without what is needed error=%s",
+		    o->code);
 		finish(o, OAUTH_SLACK_REFUSED);
 	} else {
 		identify(o);
@@ -334,7 +347,8 @@ on_nonce(void *arg, bool first, const struct err *err)
 
 	o->unit = NULL;
 	if (err != NULL) {
-		log_warn("oauth", "the store does not take writes: %s", err->text);
+		log_warn("oauth", "the store does not take writes: %s",
+		    err->text);
 		finish(o, OAUTH_STORE_AWAY);
 	} else if (!first) {
 		finish(o, OAUTH_USED);
@@ -344,8 +358,8 @@ on_nonce(void *arg, bool first, const struct err *err)
 }
 
 struct oauth *
-oauth_finish(struct slack *s, const char *state, const char *cookie, const char *code,
-    oauth_fn *done, void *arg)
+oauth_finish(struct slack *s, const char *state, const char *cookie,
+    const char *code, oauth_fn *done, void *arg)
 {
 	struct oauth *o = mem_new(sizeof(*o));
 	struct timeval now = { 0, 0 };

@@ -14,8 +14,8 @@
 /* A new state and the cookie's value that goes with it. */
 void oauth_begin(struct slack *s, struct buf *state, struct buf *cookie);
 /* The URL of Slack's page; team is a hint or "". */
-void oauth_authorize_url(const struct slack *s, const char *state, const char *team,
-    struct buf *out);
+void oauth_authorize_url(const struct slack *s, const char *state,
+    const char *team, struct buf *out);
 /* Which scopes are asked for: SLACK_SCOPES, else those of the enabled tools, which
  * the caller knows (slack/ is below tools/). */
 void oauth_set_scopes(const char *scopes);
@@ -46,8 +46,8 @@ typedef void oauth_fn(void *arg, const struct oauth_result *r);
 /* Checks the state, uses its nonce up, exchanges the code, asks auth.test, stores
  * the install.  From the exchange on it finishes without a listener. */
 struct oauth;
-struct oauth *oauth_finish(struct slack *s, const char *state, const char *cookie,
-    const char *code, oauth_fn *done, void *arg);
+struct oauth *oauth_finish(struct slack *s, const char *state,
+    const char *cookie, const char *code, oauth_fn *done, void *arg);
 void oauth_forget(struct oauth *o);	/* the listener has gone */
 
 #endif

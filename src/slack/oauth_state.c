@@ -35,13 +35,15 @@ oauth_state_seal(const struct keyring *keys, const char *cookie, int64_t until,
 	aad_of(cookie, aad);
 	crypto_random(plain.nonce, sizeof(plain.nonce));
 	for (int i = 0; i < 8; i++)
-		plain.until[i] = (unsigned char)((uint64_t)until >> (56 - 8 * i));
+		plain.until[i] = (unsigned char)((uint64_t)until >>
+		    (56 - 8 * i));
 	keyring_wrap(keys, aad, &plain, sizeof(plain), state);
 }
 
 int
-oauth_state_open(const struct keyring *keys, const char *cookie, const char *state,
-    int64_t now, char nonce[OAUTH_NONCE_SIZE], int64_t *until)
+oauth_state_open(const struct keyring *keys, const char *cookie,
+    const char *state, int64_t now, char nonce[OAUTH_NONCE_SIZE],
+    int64_t *until)
 {
 	char aad[SHA256_SIZE * 2 + 16];
 	struct buf text = { 0 };

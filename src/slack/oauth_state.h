@@ -14,10 +14,11 @@
 #define OAUTH_COOKIE_BYTES	32
 
 /* until: wall ms.  Adds the state; the cookie is any text of the caller's. */
-void oauth_state_seal(const struct keyring *keys, const char *cookie, int64_t until,
-    struct buf *state);
+void oauth_state_seal(const struct keyring *keys, const char *cookie,
+    int64_t until, struct buf *state);
 /* 0 and the nonce (and its end), or -1: forged, of another browser, past its end. */
-int oauth_state_open(const struct keyring *keys, const char *cookie, const char *state,
-    int64_t now, char nonce[OAUTH_NONCE_SIZE], int64_t *until);
+int oauth_state_open(const struct keyring *keys, const char *cookie,
+    const char *state, int64_t now, char nonce[OAUTH_NONCE_SIZE],
+    int64_t *until);
 
 #endif

@@ -69,8 +69,8 @@ changes_kick(struct changes *c)
 {
 	c->again = c->unit != NULL;
 	if (c->unit == NULL)
-		c->unit = store_run(c->st, UNIT(DO(CHANGES_READ)), store_timeout(c->st),
-		    on_read, c);
+		c->unit = store_run(c->st, UNIT(DO(CHANGES_READ)),
+		    store_timeout(c->st), on_read, c);
 }
 
 static void
@@ -84,7 +84,8 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 }
 
 struct changes *
-changes_new(struct store *st, struct event_base *base, changes_fn *moved, void *arg)
+changes_new(struct store *st, struct event_base *base, changes_fn *moved,
+    void *arg)
 {
 	struct changes *c = mem_new(sizeof(*c));
 	struct timeval tv = clock_tv(EVERY_MS);

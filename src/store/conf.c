@@ -49,7 +49,9 @@ parse_host(struct store_conf *c, const char *text, size_t len)
 	rest += *rest == ']';
 	if (rest == end)
 		return 0;
-	return *rest == ':' ? parse_port(rest + 1, (size_t)(end - rest) - 1, &c->port) : -1;
+	return *rest == ':' ?
+	    parse_port(rest + 1, (size_t)(end - rest) - 1, &c->port) :
+	    -1;
 }
 
 static int
@@ -72,7 +74,8 @@ parse_mariadb(struct store_conf *c, const char *text)
 	c->database = mem_strn(text + where + 1, database);
 	if (where > 0)
 		return rest[0] == '\0' ? parse_host(c, text, where) : -1;
-	if (strncmp(rest, "?socket=/", 9) != 0 || strpbrk(rest + 1, "?&") != NULL)
+	if (strncmp(rest, "?socket=/", 9) != 0 ||
+	    strpbrk(rest + 1, "?&") != NULL)
 		return -1;
 	c->socket = mem_str(rest + 8);
 	return 0;
@@ -99,7 +102,8 @@ store_conf_parse(struct store_conf *out, const char *text, struct err *err)
 }
 
 int
-store_conf_load(struct store_conf *out, const struct conf *from, struct err *err)
+store_conf_load(struct store_conf *out, const struct conf *from,
+    struct err *err)
 {
 	if (store_conf_parse(out, from->store, err) == -1)
 		return -1;

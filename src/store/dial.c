@@ -32,7 +32,8 @@ struct dial {
 static void
 set_options(MYSQL *my, const struct store_conf *conf)
 {
-	static const unsigned seconds = WAIT_S, tcp = MYSQL_PROTOCOL_TCP, off = 0;
+	static const unsigned seconds = WAIT_S, tcp = MYSQL_PROTOCOL_TCP,
+			      off = 0;
 	my_bool yes = 1, no = 0;
 
 	mysql_options(my, MYSQL_OPT_NONBLOCK, 0);
@@ -62,12 +63,14 @@ dial_thread(void *arg)
 	if ((d->my = mysql_init(NULL)) == NULL)
 		fatal("store: no memory for a connection");
 	set_options(d->my, c);
-	if (mysql_real_connect(d->my, c->host, c->user, secret_expose(&d->password),
-	    c->database, c->port, c->socket, CLIENT_FOUND_ROWS) == NULL) {
-		err_set(&d->err, ERR_UPSTREAM, "MariaDB: %s", mysql_error(d->my));
+	if (mysql_real_connect(d->my, c->host, c->user,
+		secret_expose(&d->password), c->database, c->port, c->socket,
+		CLIENT_FOUND_ROWS) == NULL) {
+		err_set(&d->err, ERR_UPSTREAM, "MariaDB: %s",
+		    mysql_error(d->my));
 		mysql_close(d->my);
 		d->my = NULL;
-	} else {	/* left blocking, and over TLS the driver would wait in read() */
+	} else { /* left blocking, and over TLS the driver would wait in read() */
 		fcntl(mysql_get_socket(d->my), F_SETFL, O_NONBLOCK);
 	}
 	eventfd_write(d->done, 1);
@@ -79,10 +82,14 @@ dial_thread(void *arg)
 static void
 copy_conf(struct dial *d, const struct store_conf *conf)
 {
-	d->conf = (struct store_conf){ .port = conf->port, .host = mem_str(conf->host),
-		.socket = mem_str(conf->socket), .user = mem_str(conf->user),
-		.database = mem_str(conf->database), .ca = mem_str(conf->ca) };
-	secret_set(&d->password, conf->password != NULL ? secret_expose(conf->password) : "");
+	d->conf = (struct store_conf){ .port = conf->port,
+		.host = mem_str(conf->host),
+		.socket = mem_str(conf->socket),
+		.user = mem_str(conf->user),
+		.database = mem_str(conf->database),
+		.ca = mem_str(conf->ca) };
+	secret_set(&d->password,
+	    conf->password != NULL ? secret_expose(conf->password) : "");
 }
 
 struct dial *

@@ -49,7 +49,8 @@ install_state_of(const char *word)
 void
 install_identity(char *out, const char *enterprise_id, const char *team_id)
 {
-	snprintf(out, INSTALL_IDENTITY_SIZE, "install:%s:%s", enterprise_id, team_id);
+	snprintf(out, INSTALL_IDENTITY_SIZE, "install:%s:%s", enterprise_id,
+	    team_id);
 }
 
 /* ---- reading ---- */
@@ -94,21 +95,22 @@ installs_since(struct store *st, int64_t since, installs_fn *done, void *arg)
 
 	op->done = done;
 	op->arg = arg;
-	return op_start(st, UNIT(DO(INSTALLS_SINCE, INT(since))), store_timeout(st),
-	    on_rows, &op->op);
+	return op_start(st, UNIT(DO(INSTALLS_SINCE, INT(since))),
+	    store_timeout(st), on_rows, &op->op);
 }
 
 /* ---- writing ---- */
 
 static struct install_op *
-install_op(const char *enterprise_id, const char *team_id, install_done_fn *done,
-    void *arg)
+install_op(const char *enterprise_id, const char *team_id,
+    install_done_fn *done, void *arg)
 {
 	struct install_op *op = mem_new(sizeof(*op));
 
 	op->done = done;
 	op->arg = arg;
-	snprintf(op->team, sizeof(op->team), "%s", team_id[0] != '\0' ? team_id : enterprise_id);
+	snprintf(op->team, sizeof(op->team), "%s",
+	    team_id[0] != '\0' ? team_id : enterprise_id);
 	return op;
 }
 
@@ -150,7 +152,8 @@ on_put(void *arg, const struct answer *a, const struct err *err)
 		return;
 	}
 	if (op->retried) {
-		err_set(&gone, ERR_UPSTREAM, "the row of %s comes and goes", op->team);
+		err_set(&gone, ERR_UPSTREAM, "the row of %s comes and goes",
+		    op->team);
 		finish(op, &gone);
 		return;
 	}
@@ -161,10 +164,11 @@ on_put(void *arg, const struct answer *a, const struct err *err)
 }
 
 void
-install_put(struct store *st, const struct install_row *row, install_done_fn *done,
-    void *arg)
+install_put(struct store *st, const struct install_row *row,
+    install_done_fn *done, void *arg)
 {
-	struct install_op *op = install_op(row->enterprise_id, row->team_id, done, arg);
+	struct install_op *op = install_op(row->enterprise_id, row->team_id,
+	    done, arg);
 
 	op->made = row->made;
 	op_start(st, UNIT(DO(CHANGES_BUMP), DO(INSTALL_PUT, TEXT(row->app_id),
@@ -184,26 +188,33 @@ on_state(void *arg, const struct answer *a, const struct err *err)
 	struct err none;
 
 	if (err == NULL && a->touched == 0) {
-		err_set(&none, ERR_NOT_FOUND, "%s is not installed, or in another state: "
-		    "see show installs", op->team);
+		err_set(&none, ERR_NOT_FOUND,
+		    "%s is not installed, or in another state: "
+		    "see show installs",
+		    op->team);
 		err = &none;
 	}
 	finish(op, err);
 }
 
 void
-install_set_state(struct store *st, const char *enterprise_id, const char *team_id,
-    enum install_state from, enum install_state to, install_done_fn *done, void *arg)
+install_set_state(struct store *st, const char *enterprise_id,
+    const char *team_id, enum install_state from, enum install_state to,
+    install_done_fn *done, void *arg)
 {
 	struct install_op *op = install_op(enterprise_id, team_id, done, arg);
 
 	if (to == INSTALL_REVOKED)
-		op_start(st, UNIT(DO(CHANGES_BUMP), DO(INSTALL_REVOKE, BYTES("", 0),
-		    BYTES("", 0), INT(clock_wall_ms()), TEXT(enterprise_id), TEXT(team_id),
-		    TEXT(words[from]), INT(INT64_MAX))), store_timeout(st), on_state,
-		    &op->op);
+		op_start(st,
+		    UNIT(DO(CHANGES_BUMP),
+			DO(INSTALL_REVOKE, BYTES("", 0), BYTES("", 0),
+			    INT(clock_wall_ms()), TEXT(enterprise_id),
+			    TEXT(team_id), TEXT(words[from]), INT(INT64_MAX))),
+		    store_timeout(st), on_state, &op->op);
 	else
-		op_start(st, UNIT(DO(CHANGES_BUMP), DO(INSTALL_STATE, TEXT(words[to]),
-		    TEXT(enterprise_id), TEXT(team_id), TEXT(words[from]))),
+		op_start(st,
+		    UNIT(DO(CHANGES_BUMP),
+			DO(INSTALL_STATE, TEXT(words[to]), TEXT(enterprise_id),
+			    TEXT(team_id), TEXT(words[from]))),
 		    store_timeout(st), on_state, &op->op);
 }

@@ -38,7 +38,8 @@ struct install_row {
 
 /* "install:<enterprise>:<team>", the associated data of its tokens. */
 #define INSTALL_IDENTITY_SIZE	96
-void install_identity(char *out, const char *enterprise_id, const char *team_id);
+void install_identity(char *out, const char *enterprise_id,
+    const char *team_id);
 
 typedef void installs_fn(void *arg, const struct install_row *rows, size_t n,
     const struct err *err);

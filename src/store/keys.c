@@ -67,8 +67,8 @@ keys_since(struct store *st, int64_t since, keys_fn *done, void *arg)
 
 	op->done = done;
 	op->arg = arg;
-	return op_start(st, UNIT(DO(KEYS_SINCE, INT(since))), store_timeout(st), on_rows,
-	    &op->op);
+	return op_start(st, UNIT(DO(KEYS_SINCE, INT(since))), store_timeout(st),
+	    on_rows, &op->op);
 }
 
 /* ---- one key ---- */
@@ -108,8 +108,10 @@ on_added(void *arg, const struct answer *a, const struct err *err)
 	struct err taken;
 
 	if (err == NULL && a->touched == 0) {
-		err_set(&taken, ERR_INPUT, "a live key has the name \"%s\": revoke it "
-		    "first, or take another name", op->name);
+		err_set(&taken, ERR_INPUT,
+		    "a live key has the name \"%s\": revoke it "
+		    "first, or take another name",
+		    op->name);
 		err = &taken;
 	}
 	finish(op, err);
@@ -122,8 +124,10 @@ on_counted(void *arg, const struct answer *a, const struct err *err)
 	struct err full;
 
 	if (err == NULL && answer_at(a, 0, 0)->n >= KEYS_MAX) {
-		err_set(&full, ERR_LIMIT, "%d keys are live, and that is the most; revoke "
-		    "some", KEYS_MAX);
+		err_set(&full, ERR_LIMIT,
+		    "%d keys are live, and that is the most; revoke "
+		    "some",
+		    KEYS_MAX);
 		err = &full;
 	}
 	if (err != NULL)
@@ -133,7 +137,8 @@ on_counted(void *arg, const struct answer *a, const struct err *err)
 }
 
 void
-key_add(struct store *st, const struct key_row *row, key_done_fn *done, void *arg)
+key_add(struct store *st, const struct key_row *row, key_done_fn *done,
+    void *arg)
 {
 	struct key_op *op = key_op(row->name, done, arg);
 
@@ -142,8 +147,8 @@ key_add(struct store *st, const struct key_row *row, key_done_fn *done, void *ar
 	    TEXT(row->role), TEXT(row->toolsets), TEXT(row->channels_read),
 	    TEXT(row->channels_write), TEXT(row->rate), TEXT(row->slack_user),
 	    INT(row->made), INT(row->expires), TEXT(row->state))));
-	op_start(st, UNIT(DO(KEY_COUNT, TEXT("live"))), store_timeout(st), on_counted,
-	    &op->op);
+	op_start(st, UNIT(DO(KEY_COUNT, TEXT("live"))), store_timeout(st),
+	    on_counted, &op->op);
 }
 
 static void
@@ -153,8 +158,8 @@ on_revoked(void *arg, const struct answer *a, const struct err *err)
 	struct err none;
 
 	if (err == NULL && a->touched == 0) {
-		err_set(&none, ERR_NOT_FOUND, "no live key has the name or id \"%s\"",
-		    op->name);
+		err_set(&none, ERR_NOT_FOUND,
+		    "no live key has the name or id \"%s\"", op->name);
 		err = &none;
 	}
 	finish(op, err);
@@ -186,8 +191,8 @@ key_revoke(struct store *st, const char *name, key_done_fn *done, void *arg)
 {
 	struct key_op *op = key_op(name, done, arg);
 
-	op_start(st, UNIT(DO(KEY_FIND, TEXT(name), TEXT(name))), store_timeout(st),
-	    on_found, &op->op);
+	op_start(st, UNIT(DO(KEY_FIND, TEXT(name), TEXT(name))),
+	    store_timeout(st), on_found, &op->op);
 }
 
 /* ---- the environment's ---- */
@@ -203,16 +208,23 @@ static void
 on_seed(void *arg, const struct answer *a, const struct err *err)
 {
 	struct key_op *op = arg;
-	const struct value *old = err == NULL && a->rows > 0 ? answer_at(a, 0, 0) : NULL;
+	const struct value *old = err == NULL && a->rows > 0 ?
+	    answer_at(a, 0, 0) :
+	    NULL;
 
 	if (err != NULL) {
 		finish(op, err);
 	} else if (old == NULL) {
-		op_next(&op->op, UNIT(DO(CHANGES_BUMP), DO(KEY_ADD, TEXT(SEED_ID),
-		    TEXT(SEED_ID), TEXT("!" SEED_ID), BYTES(op->hash, HASH_SIZE), TEXT("*"),
-		    TEXT("admin"), TEXT("*"), TEXT(""), TEXT(""), TEXT(""), TEXT(""),
-		    INT(op->now), INT(0), TEXT(SEED_STATE))), on_seeded);
-	} else if (old->len != HASH_SIZE || memcmp(old->text, op->hash, HASH_SIZE) != 0) {
+		op_next(&op->op,
+		    UNIT(DO(CHANGES_BUMP),
+			DO(KEY_ADD, TEXT(SEED_ID), TEXT(SEED_ID),
+			    TEXT("!" SEED_ID), BYTES(op->hash, HASH_SIZE),
+			    TEXT("*"), TEXT("admin"), TEXT("*"), TEXT(""),
+			    TEXT(""), TEXT(""), TEXT(""), INT(op->now), INT(0),
+			    TEXT(SEED_STATE))),
+		    on_seeded);
+	} else if (old->len != HASH_SIZE ||
+	    memcmp(old->text, op->hash, HASH_SIZE) != 0) {
 		op_next(&op->op, UNIT(DO(CHANGES_BUMP), DO(KEY_RESEED,
 		    BYTES(op->hash, HASH_SIZE), INT(op->now), TEXT(SEED_ID))), on_seeded);
 	} else {
@@ -228,6 +240,6 @@ key_seen(struct store *st, const unsigned char hash[32], int64_t now,
 
 	memcpy(op->hash, hash, HASH_SIZE);
 	op->now = now;
-	op_start(st, UNIT(DO(KEY_HASH, TEXT(SEED_ID))), store_timeout(st), on_seed,
-	    &op->op);
+	op_start(st, UNIT(DO(KEY_HASH, TEXT(SEED_ID))), store_timeout(st),
+	    on_seed, &op->op);
 }

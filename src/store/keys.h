@@ -28,14 +28,17 @@ typedef void keys_fn(void *arg, const struct key_row *rows, size_t n,
     const struct err *err);
 /* Rows with changed > since, oldest change first, at most 500: ask again with the
  * last one's changed until none comes. */
-struct unit *keys_since(struct store *st, int64_t since, keys_fn *done, void *arg);
+struct unit *keys_since(struct store *st, int64_t since, keys_fn *done,
+    void *arg);
 
 /* ERR_INPUT: a live key has that name.  ERR_LIMIT: KEYS_MAX are live. */
 #define KEYS_MAX	10000
 typedef void key_done_fn(void *arg, const struct err *err);
-void key_add(struct store *st, const struct key_row *row, key_done_fn *done, void *arg);
+void key_add(struct store *st, const struct key_row *row, key_done_fn *done,
+    void *arg);
 /* By name (or id).  ERR_NOT_FOUND. */
-void key_revoke(struct store *st, const char *name, key_done_fn *done, void *arg);
+void key_revoke(struct store *st, const char *name, key_done_fn *done,
+    void *arg);
 /* The first day of the environment key: the row "env" of state "seed". */
 void key_seen(struct store *st, const unsigned char hash[32], int64_t now,
     key_done_fn *done, void *arg);

@@ -54,8 +54,10 @@ beat(struct lease *l)
 static void
 take(struct lease *l)
 {
-	ask(l, UNIT(DO(LEASE_TAKE, TEXT(l->owner), TEXT(l->name), TEXT(l->rival),
-	    INT(l->beat))), on_written);
+	ask(l,
+	    UNIT(DO(LEASE_TAKE, TEXT(l->owner), TEXT(l->name), TEXT(l->rival),
+		INT(l->beat))),
+	    on_written);
 }
 
 static bool
@@ -76,7 +78,8 @@ on_seen(void *arg, const struct answer *a, const struct err *err)
 		return;
 	}
 	if (a->rows == 0) {
-		ask(l, UNIT(DO(LEASE_MAKE, TEXT(l->name), TEXT(l->owner))), on_written);
+		ask(l, UNIT(DO(LEASE_MAKE, TEXT(l->name), TEXT(l->owner))),
+		    on_written);
 		return;
 	}
 	owner = answer_at(a, 0, 0)->text;
@@ -139,8 +142,8 @@ lease_drop(struct lease *l)
 		return;
 	d = l->drop = mem_new(sizeof(*d));
 	d->lease = l;
-	op_start(l->st, UNIT(DO(LEASE_DROP, TEXT(l->name), TEXT(l->owner))), DEADLINE(l),
-	    on_dropped, &d->op);
+	op_start(l->st, UNIT(DO(LEASE_DROP, TEXT(l->name), TEXT(l->owner))),
+	    DEADLINE(l), on_dropped, &d->op);
 }
 
 void

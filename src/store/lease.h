@@ -33,7 +33,8 @@ struct lease {
 /* Beats when it is ours, else one attempt to take it: call it every ttl/3.
  * Answers as store_run does; done may be NULL.  While the last one or a drop is
  * under way nothing is begun, and done is not called. */
-void lease_tend(struct lease *l, void (*done)(void *arg, int left_ms), void *arg);
+void lease_tend(struct lease *l, void (*done)(void *arg, int left_ms),
+    void *arg);
 int lease_left(const struct lease *l);	/* ms; 0: not ours */
 void lease_drop(struct lease *l);	/* the next may have it at once */
 void lease_wipe(struct lease *l);

@@ -16,7 +16,15 @@
 #define REDIAL_FIRST	100	/* ms; doubles while the server is away */
 #define REDIAL_MAX	5000
 
-enum todo { TO_BEGIN, TO_PREPARE, TO_EXECUTE, TO_STORE, TO_COMMIT, TO_ROLLBACK, TO_END };
+enum todo {
+	TO_BEGIN,
+	TO_PREPARE,
+	TO_EXECUTE,
+	TO_STORE,
+	TO_COMMIT,
+	TO_ROLLBACK,
+	TO_END
+};
 enum verdict { GOOD, UNDONE, BUSY, FAILED };
 
 struct lane {
@@ -149,7 +157,8 @@ start_query(struct lane *l)
 	static const char *const text[] = {
 		[TO_BEGIN] = "BEGIN", [TO_COMMIT] = "COMMIT", [TO_ROLLBACK] = "ROLLBACK" };
 
-	return mysql_real_query_start(&l->rc, l->my, text[l->todo], strlen(text[l->todo]));
+	return mysql_real_query_start(&l->rc, l->my, text[l->todo],
+	    strlen(text[l->todo]));
 }
 
 static int
@@ -166,7 +175,8 @@ start_prepare(struct lane *l)
 
 	if (sql == NULL)
 		sql = step->params[0].text;
-	if (stmt(l) == NULL && (l->prepared[step->id] = mysql_stmt_init(l->my)) == NULL)
+	if (stmt(l) == NULL &&
+	    (l->prepared[step->id] = mysql_stmt_init(l->my)) == NULL)
 		fatal("store: no memory for a statement");
 	return mysql_stmt_prepare_start(&l->rc, stmt(l), sql, strlen(sql));
 }
@@ -190,9 +200,11 @@ start_execute(struct lane *l)
 	struct value *v = l->unit->steps[l->step].params;
 	MYSQL_BIND bind[PARAMS_MAX] = { 0 };
 
-	for (unsigned long i = 0; i < mysql_stmt_param_count(stmt(l)); i++, v++) {
+	for (unsigned long i = 0; i < mysql_stmt_param_count(stmt(l));
+	     i++, v++) {
 		bind[i].buffer_type = type_of(v->letter);
-		bind[i].buffer = v->letter == 'i' ? (void *)&v->n : (void *)v->text;
+		bind[i].buffer = v->letter == 'i' ? (void *)&v->n :
+						    (void *)v->text;
 		bind[i].buffer_length = v->len;
 	}
 	mysql_stmt_bind_param(stmt(l), bind);
@@ -245,7 +257,8 @@ static void
 bind_columns(struct columns *c, const char *letters)
 {
 	for (size_t i = 0; letters[i] != '\0'; i++) {
-		c->bind[i].buffer_type = letters[i] == 'i' ? MYSQL_TYPE_LONGLONG :
+		c->bind[i].buffer_type = letters[i] == 'i' ?
+		    MYSQL_TYPE_LONGLONG :
 		    MYSQL_TYPE_BLOB;
 		c->bind[i].buffer = letters[i] == 'i' ? &c->n[i] : NULL;
 		c->bind[i].length = &c->len[i];
@@ -284,7 +297,8 @@ take_rows(struct lane *l)
 		return -1;
 	bind_columns(&c, letters);
 	mysql_stmt_bind_result(stmt(l), c.bind);
-	while ((rc = mysql_stmt_fetch(stmt(l))) == 0 || rc == MYSQL_DATA_TRUNCATED) {
+	while ((rc = mysql_stmt_fetch(stmt(l))) == 0 ||
+	    rc == MYSQL_DATA_TRUNCATED) {
 		struct value *v = unit_row(l->unit, n);
 
 		for (unsigned i = 0; i < n; i++, v++) {
@@ -328,8 +342,8 @@ judge(struct lane *l)
 	    by_stmt ? mysql_stmt_error(stmt(l)) : mysql_error(l->my) :
 	    by_stmt ? mysql_stmt_sqlstate(stmt(l)) : mysql_sqlstate(l->my);
 	if (l->code == 0)
-		err_set(&l->err, ERR_UPSTREAM, "MariaDB: %s: an answer does not fit",
-		    statement(l)->name);
+		err_set(&l->err, ERR_UPSTREAM,
+		    "MariaDB: %s: an answer does not fit", statement(l)->name);
 	else
 		err_set(&l->err, ERR_UPSTREAM, "MariaDB: %s: error %u (%s)",
 		    statement(l)->name, l->code, text);
@@ -349,7 +363,8 @@ begin_step(struct lane *l)
 		l->step--;
 		return l->unit->nsteps > 1 ? TO_COMMIT : TO_END;
 	}
-	return stmt(l) == NULL || statement(l)->sql == NULL ? TO_PREPARE : TO_EXECUTE;
+	return stmt(l) == NULL || statement(l)->sql == NULL ? TO_PREPARE :
+							      TO_EXECUTE;
 }
 
 static enum todo
@@ -492,14 +507,18 @@ drop(void *back, struct unit *u)
 static void
 copy_conf(struct mariadb *m, const struct store_conf *conf)
 {
-	m->conf = (struct store_conf){ .host = mem_str(conf->host), .port = conf->port,
-		.socket = mem_str(conf->socket), .user = mem_str(conf->user),
-		.database = mem_str(conf->database), .ca = mem_str(conf->ca),
+	m->conf = (struct store_conf){ .host = mem_str(conf->host),
+		.port = conf->port,
+		.socket = mem_str(conf->socket),
+		.user = mem_str(conf->user),
+		.database = mem_str(conf->database),
+		.ca = mem_str(conf->ca),
 		.password = conf->password };
 }
 
 static void *
-open_server(struct store *st, struct event_base *base, const struct store_conf *conf)
+open_server(struct store *st, struct event_base *base,
+    const struct store_conf *conf)
 {
 	struct mariadb *m = mem_new(sizeof(*m));
 
@@ -531,4 +550,5 @@ close_server(void *back)
 	free(m);
 }
 
-const struct backend backend_mariadb = { open_server, close_server, start, drop };
+const struct backend backend_mariadb = { open_server, close_server, start,
+	drop };

@@ -42,7 +42,8 @@ static const char schema_table[] =
 /* Likewise, as migration 1 has it: its lease stands above the first one too. */
 static const char leases_table[] =
     "CREATE TABLE IF NOT EXISTS leases ("
-    "name VARCHAR(64) NOT NULL, owner VARCHAR(64) NOT NULL, beat BIGINT NOT NULL, "
+    "name VARCHAR(64) NOT NULL, owner VARCHAR(64) NOT NULL, beat BIGINT NOT "
+    "NULL, "
     "PRIMARY KEY (name)) "
     "/*M! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */";
 
@@ -80,7 +81,8 @@ take_rows(void *arg, const struct answer *a)
 
 	for (size_t i = 0; i < a->rows; i++) {
 		const struct value *v = answer_at(a, i, 0);
-		enum way way = strcmp(v[1].text, way_words[DOWN]) == 0 ? DOWN : UP;
+		enum way way = strcmp(v[1].text, way_words[DOWN]) == 0 ? DOWN :
+									 UP;
 
 		if (v[0].n < 1 || v[0].n > MIGRATIONS_MAX)
 			continue;
@@ -93,19 +95,22 @@ take_rows(void *arg, const struct answer *a)
 }
 
 static int
-look(struct store *st, struct event_base *base, struct progress *p, struct err *err)
+look(struct store *st, struct event_base *base, struct progress *p,
+    struct err *err)
 {
 	memset(p, 0, sizeof(*p));
 	/* first as a user who may read and write rows, but make no tables */
-	if (store_wait(st, base, UNIT(DO(SCHEMA_READ)), LOOK_MS, take_rows, p, err) == 0)
+	if (store_wait(st, base, UNIT(DO(SCHEMA_READ)), LOOK_MS, take_rows, p,
+		err) == 0)
 		return 0;
 	if (err->kind == ERR_TIMEOUT)
 		return -1;
 	memset(p, 0, sizeof(*p));
-	if (store_wait(st, base, UNIT(DO(DDL, TEXT(schema_table))), LOOK_MS, NULL, NULL,
-	    err) == -1)
+	if (store_wait(st, base, UNIT(DO(DDL, TEXT(schema_table))), LOOK_MS,
+		NULL, NULL, err) == -1)
 		return -1;
-	return store_wait(st, base, UNIT(DO(SCHEMA_READ)), LOOK_MS, take_rows, p, err);
+	return store_wait(st, base, UNIT(DO(SCHEMA_READ)), LOOK_MS, take_rows,
+	    p, err);
 }
 
 static void
@@ -115,7 +120,8 @@ sum_up(const struct progress *p, struct migrate_state *out)
 	for (int m = 1; m <= MIGRATIONS_MAX; m++) {
 		if (p->of[m].done[UP] == 0)
 			continue;
-		if (p->of[m].done[UP] == p->of[m].steps && p->of[m].done[DOWN] == 0)
+		if (p->of[m].done[UP] == p->of[m].steps &&
+		    p->of[m].done[DOWN] == 0)
 			out->at = m;
 		else
 			out->half = m;
@@ -123,8 +129,8 @@ sum_up(const struct progress *p, struct migrate_state *out)
 }
 
 int
-migrate_look(struct store *st, struct event_base *base, struct migrate_state *out,
-    struct err *err)
+migrate_look(struct store *st, struct event_base *base,
+    struct migrate_state *out, struct err *err)
 {
 	struct progress p;
 
@@ -149,28 +155,34 @@ run_step(const struct at *at, const struct script_step *s, struct err *err)
 	struct err why;
 
 	if (at->lease != NULL && lease_left(at->lease) == 0)
-		return err_set(err, ERR_UPSTREAM, "migration %d, step %d %s: another daemon "
-		    "has taken over", s->migration, s->step, way_words[s->way]);
-	if (store_wait(at->st, at->base, UNIT(DO(DDL, TEXT(s->text)), DO(SCHEMA_ADD,
-	    INT(s->migration), TEXT(way_words[s->way]), INT(s->step),
-	    INT(count_steps(s->migration, s->way)), INT(s->readable_by),
-	    INT(clock_wall_ms()))), STEP_MS, NULL, NULL, &why) == 0)
+		return err_set(err, ERR_UPSTREAM,
+		    "migration %d, step %d %s: another daemon "
+		    "has taken over",
+		    s->migration, s->step, way_words[s->way]);
+	if (store_wait(at->st, at->base,
+		UNIT(DO(DDL, TEXT(s->text)),
+		    DO(SCHEMA_ADD, INT(s->migration), TEXT(way_words[s->way]),
+			INT(s->step), INT(count_steps(s->migration, s->way)),
+			INT(s->readable_by), INT(clock_wall_ms()))),
+		STEP_MS, NULL, NULL, &why) == 0)
 		return 0;
-	return err_set(err, why.kind, "migration %d, step %d %s: %s", s->migration, s->step,
-	    way_words[s->way], why.text);
+	return err_set(err, why.kind, "migration %d, step %d %s: %s",
+	    s->migration, s->step, way_words[s->way], why.text);
 }
 
 static int
-run_script(const struct at *at, int migration, enum way way, int done, struct err *err)
+run_script(const struct at *at, int migration, enum way way, int done,
+    struct err *err)
 {
 	for (size_t i = 0; i < SCRIPT_STEPS; i++) {
 		const struct script_step *s = &script[i];
 
-		if (s->migration == migration && s->way == way && s->step > done &&
-		    run_step(at, s, err) == -1)
+		if (s->migration == migration && s->way == way &&
+		    s->step > done && run_step(at, s, err) == -1)
 			return -1;
 	}
-	log_info("store", "migration is done number=%d way=%s", migration, way_words[way]);
+	log_info("store", "migration is done number=%d way=%s", migration,
+	    way_words[way]);
 	return 0;
 }
 
@@ -179,8 +191,8 @@ undo(const struct at *at, int migration, int done, struct err *err)
 {
 	if (run_script(at, migration, DOWN, done, err) == -1)
 		return -1;
-	return store_wait(at->st, at->base, UNIT(DO(SCHEMA_CLEAR, INT(migration))), LOOK_MS, NULL,
-	    NULL, err);
+	return store_wait(at->st, at->base,
+	    UNIT(DO(SCHEMA_CLEAR, INT(migration))), LOOK_MS, NULL, NULL, err);
 }
 
 static int
@@ -192,8 +204,10 @@ up(const struct at *at, struct err *err)
 	if (look(at->st, at->base, &p, err) == -1)
 		return -1;
 	if (p.readable_by > last)
-		return err_set(err, ERR_INPUT, "the store needs a program that knows "
-		    "migration %d, this one knows up to %d: install the newer program",
+		return err_set(err, ERR_INPUT,
+		    "the store needs a program that knows "
+		    "migration %d, this one knows up to %d: install the newer "
+		    "program",
 		    p.readable_by, last);
 	for (int m = 1; m <= last; m++) {
 		/* a rollback that was cut off: to its end first */
@@ -227,11 +241,14 @@ migrate_down(struct store *st, struct event_base *base, struct err *err)
 	sum_up(&p, &s);
 	m = s.half > s.at ? s.half : s.at;
 	if (m == 0)
-		return err_set(err, ERR_NOT_FOUND, "the store is empty: there is no migration "
+		return err_set(err, ERR_NOT_FOUND,
+		    "the store is empty: there is no migration "
 		    "to undo");
 	if (m > s.newest)
-		return err_set(err, ERR_INPUT, "migration %d is of a newer program than this "
-		    "(it knows up to %d): use that one to undo it", m, s.newest);
+		return err_set(err, ERR_INPUT,
+		    "migration %d is of a newer program than this "
+		    "(it knows up to %d): use that one to undo it",
+		    m, s.newest);
 	return undo(&(struct at){ st, base, NULL }, m, p.of[m].done[DOWN], err);
 }
 
@@ -254,7 +271,8 @@ on_tend(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
-begin(struct tending *t, struct store *st, struct event_base *base, const char *owner)
+begin(struct tending *t, struct store *st, struct event_base *base,
+    const char *owner)
 {
 	struct timeval tv = clock_tv(TEND_MS);
 
@@ -286,10 +304,12 @@ wait_alone(struct tending *t, struct err *err)
 	while (lease_left(&t->lease) == 0) {
 		event_base_loop(t->base, EVLOOP_ONCE);
 		if (store_is_away(t->lease.st))
-			return err_set(err, ERR_UPSTREAM, "the store went away before it could "
+			return err_set(err, ERR_UPSTREAM,
+			    "the store went away before it could "
 			    "be migrated");
 		if (!told && t->lease.rival[0] != '\0')
-			log_info("store", "waits for another daemon to migrate owner=%s",
+			log_info("store",
+			    "waits for another daemon to migrate owner=%s",
 			    t->lease.rival);
 		told = told || t->lease.rival[0] != '\0';
 	}
@@ -303,8 +323,8 @@ migrate_up_alone(struct store *st, struct event_base *base, const char *owner,
 	struct tending t;
 	int rc;
 
-	if (store_wait(st, base, UNIT(DO(DDL, TEXT(leases_table))), LOOK_MS, NULL, NULL,
-	    err) == -1)
+	if (store_wait(st, base, UNIT(DO(DDL, TEXT(leases_table))), LOOK_MS,
+		NULL, NULL, err) == -1)
 		return -1;
 	begin(&t, st, base, owner);
 	rc = wait_alone(&t, err);

@@ -14,13 +14,13 @@ struct migrate_state {
 	int newest;		/* newest that this program knows */
 	int readable_by;	/* of the store: above `newest` means refuse */
 };
-int migrate_look(struct store *st, struct event_base *base, struct migrate_state *out,
-    struct err *err);
+int migrate_look(struct store *st, struct event_base *base,
+    struct migrate_state *out, struct err *err);
 /* ERR_INPUT when a newer program's tables cannot be read by this one. */
 int migrate_up(struct store *st, struct event_base *base, struct err *err);
 /* The same, by one daemon at a time: waits for the lease of this name and keeps it. */
-int migrate_up_alone(struct store *st, struct event_base *base, const char *owner,
-    struct err *err);
+int migrate_up_alone(struct store *st, struct event_base *base,
+    const char *owner, struct err *err);
 int migrate_down(struct store *st, struct event_base *base, struct err *err);
 
 /* What only SQLite needs; nothing to do for a store that a server keeps.
@@ -33,8 +33,8 @@ int migrate_check(const struct store_conf *conf, struct err *err);
 int migrate_checkpoint(const struct store_conf *conf, struct err *err);
 
 /* One unit, waited for (jobs). Rows are handed to fn, which may be NULL. */
-int store_wait(struct store *st, struct event_base *base, const struct step *steps,
-    int deadline_ms, void (*fn)(void *arg, const struct answer *a), void *arg,
-    struct err *err);
+int store_wait(struct store *st, struct event_base *base,
+    const struct step *steps, int deadline_ms,
+    void (*fn)(void *arg, const struct answer *a), void *arg, struct err *err);
 
 #endif

@@ -16,8 +16,8 @@ struct op {
 };
 
 /* The callback's arg is op. */
-struct unit *op_start(struct store *st, const struct step *steps, int deadline_ms,
-    store_done_fn *done, struct op *op);
+struct unit *op_start(struct store *st, const struct step *steps,
+    int deadline_ms, store_done_fn *done, struct op *op);
 /* From within that callback: not the end yet, these come next. */
 void op_next(struct op *op, const struct step *steps, store_done_fn *done);
 /* The step as it was run. */

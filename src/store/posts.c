@@ -69,8 +69,10 @@ retire(struct post *p, int64_t made)
 	char old[KEY_MAX + 32];
 
 	snprintf(old, sizeof(old), "%s@%" PRId64, KEY(p).text, made);
-	op_next(&p->op, UNIT(DO(POST_RETIRE, TEXT(old), PRINCIPAL(p), KEY(p), INT(made)),
-	    p->insert), on_begun);
+	op_next(&p->op,
+	    UNIT(DO(POST_RETIRE, TEXT(old), PRINCIPAL(p), KEY(p), INT(made)),
+		p->insert),
+	    on_begun);
 }
 
 static void
@@ -118,12 +120,13 @@ on_begun(void *arg, const struct answer *a, const struct err *err)
 	if (err != NULL || a->touched > 0)
 		p->done(p->arg, POST_GO, "", err);
 	else
-		op_next(&p->op, UNIT(DO(POST_SEE, PRINCIPAL(p), KEY(p))), on_seen);
+		op_next(&p->op, UNIT(DO(POST_SEE, PRINCIPAL(p), KEY(p))),
+		    on_seen);
 }
 
 struct post *
-post_begin(struct store *st, const struct post_id *id, int64_t now, int deadline_ms,
-    post_fn *done, void *arg)
+post_begin(struct store *st, const struct post_id *id, int64_t now,
+    int deadline_ms, post_fn *done, void *arg)
 {
 	struct post *p = mem_new(sizeof(*p));
 	const char *tool = id->tool != NULL ? id->tool : "";
@@ -134,9 +137,10 @@ post_begin(struct store *st, const struct post_id *id, int64_t now, int deadline
 	p->done = done;
 	p->arg = arg;
 	p->op.wipe = wipe;
-	step_keep(&p->insert, UNIT(DO(POST_BEGIN, TEXT(id->principal), TEXT(key),
-	    BYTES(id->digest, sizeof(id->digest)), TEXT(id->owner), TEXT(tool),
-	    TEXT(id->team), TEXT(id->channel), INT(now))));
+	step_keep(&p->insert,
+	    UNIT(DO(POST_BEGIN, TEXT(id->principal), TEXT(key),
+		BYTES(id->digest, sizeof(id->digest)), TEXT(id->owner),
+		TEXT(tool), TEXT(id->team), TEXT(id->channel), INT(now))));
 	op_start(st, UNIT(p->insert), deadline_ms, on_begun, &p->op);
 	return p;
 }
@@ -153,7 +157,8 @@ on_ended(void *arg, const struct answer *a, const struct err *err)
 {
 	(void)arg;
 	if (err != NULL)
-		log_error("posts", "an outcome could not be stored: %s", err->text);
+		log_error("posts", "an outcome could not be stored: %s",
+		    err->text);
 	else if (a->touched == 0)
 		log_warn("posts", "an outcome found no row that waits for it");
 }

@@ -67,7 +67,8 @@ put_field(struct buf *out, const struct field *f, const struct install_row *row)
 		buf_fmt(out, "%" PRId64, *(const int64_t *)at);
 		break;
 	case STATE_FIELD:
-		buf_str(out, install_state_word(*(const enum install_state *)at));
+		buf_str(out,
+		    install_state_word(*(const enum install_state *)at));
 		break;
 	case TEXT_FIELD:
 	case BYTES_FIELD:
@@ -97,7 +98,8 @@ write_all(int fd, const char *p, size_t len)
 static int
 write_file(int dir, const char *name, const struct buf *text)
 {
-	int fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int fd = openat(dir, name,
+	    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	int rc = -1;
 
 	if (fd == -1)
@@ -117,16 +119,19 @@ open_spool(const char *state_dir, bool make, struct err *err)
 
 	snprintf(path, sizeof(path), "%s/spool", state_dir);
 	if (make && mkdir(path, 0700) == -1 && errno != EEXIST)
-		return err_set(err, ERR_UPSTREAM, "%s: %s", path, strerror(errno));
+		return err_set(err, ERR_UPSTREAM, "%s: %s", path,
+		    strerror(errno));
 	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (dir == -1)
-		return err_set(err, errno == ENOENT ? ERR_NOT_FOUND : ERR_UPSTREAM, "%s: %s",
+		return err_set(err,
+		    errno == ENOENT ? ERR_NOT_FOUND : ERR_UPSTREAM, "%s: %s",
 		    path, strerror(errno));
 	return dir;
 }
 
 int
-spool_install(const char *state_dir, const struct install_row *row, struct err *err)
+spool_install(const char *state_dir, const struct install_row *row,
+    struct err *err)
 {
 	struct buf text = { 0 };
 	char name[96], tmp[104], word[B64URL_SIZE(9)];
@@ -139,12 +144,13 @@ spool_install(const char *state_dir, const struct install_row *row, struct err *
 		put_field(&text, &fields[i], row);
 	buf_str(&text, LAST_LINE);
 	crypto_token(word, 9);
-	snprintf(name, sizeof(name), PREFIX "%014" PRId64 "-%s", clock_wall_ms(), word);
+	snprintf(name, sizeof(name), PREFIX "%014" PRId64 "-%s",
+	    clock_wall_ms(), word);
 	snprintf(tmp, sizeof(tmp), "new-%s", name);
-	if (write_file(dir, tmp, &text) == -1 || renameat(dir, tmp, dir, name) == -1 ||
-	    fsync(dir) == -1) {
-		rc = err_set(err, ERR_UPSTREAM, "%s/spool/%s: %s", state_dir, name,
-		    strerror(errno));
+	if (write_file(dir, tmp, &text) == -1 ||
+	    renameat(dir, tmp, dir, name) == -1 || fsync(dir) == -1) {
+		rc = err_set(err, ERR_UPSTREAM, "%s/spool/%s: %s", state_dir,
+		    name, strerror(errno));
 		unlinkat(dir, tmp, 0);
 	}
 	close(dir);
@@ -215,7 +221,8 @@ parse(struct spooled *s, char *text)
 static int
 read_file(int dir, const char *name, char *text)
 {
-	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	int fd = openat(dir, name,
+	    O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	ssize_t n, len = 0;
 
 	if (fd == -1)
@@ -261,16 +268,19 @@ on_put(void *arg, const struct err *err)
 
 /* What was installed again or revoked since is not undone. */
 static int
-store_row(struct store *st, struct event_base *base, const struct install_row *row,
-    struct err *err)
+store_row(struct store *st, struct event_base *base,
+    const struct install_row *row, struct err *err)
 {
 	struct put p = { .err = err, .updated = row->updated };
 
-	if (store_wait(st, base, UNIT(DO(INSTALL_TIMES, TEXT(row->enterprise_id),
-	    TEXT(row->team_id))), store_timeout(st), on_times, &p, err) == -1)
+	if (store_wait(st, base,
+		UNIT(DO(INSTALL_TIMES, TEXT(row->enterprise_id),
+		    TEXT(row->team_id))),
+		store_timeout(st), on_times, &p, err) == -1)
 		return -1;
 	if (p.newer) {
-		log_info("spool", "an install was overtaken by a newer one team=%s",
+		log_info("spool",
+		    "an install was overtaken by a newer one team=%s",
 		    row->team_id);
 		return 0;
 	}
@@ -278,7 +288,8 @@ store_row(struct store *st, struct event_base *base, const struct install_row *r
 	while (!p.over)
 		event_base_loop(base, EVLOOP_ONCE);
 	if (p.rc == 0)
-		log_info("spool", "an install was stored team=%s", row->team_id);
+		log_info("spool", "an install was stored team=%s",
+		    row->team_id);
 	return p.rc;
 }
 
@@ -291,16 +302,20 @@ put_aside(int dir, const char *name, struct err *err)
 
 	snprintf(aside, sizeof(aside), "bad-%s", name);
 	if (renameat(dir, name, dir, aside) == -1)
-		return err_set(err, ERR_INPUT, "STATE_DIR/spool/%s is no whole install of "
-		    "this version: look at it and remove it", name);
-	log_error("spool", "STATE_DIR/spool/%s is no whole install of this version: look at "
-	    "it, and remove it, or mend it and take away the bad-", aside);
+		return err_set(err, ERR_INPUT,
+		    "STATE_DIR/spool/%s is no whole install of "
+		    "this version: look at it and remove it",
+		    name);
+	log_error("spool",
+	    "STATE_DIR/spool/%s is no whole install of this version: look at "
+	    "it, and remove it, or mend it and take away the bad-",
+	    aside);
 	return 0;
 }
 
 static int
-replay_file(int dir, const char *name, struct store *st, struct event_base *base,
-    struct err *err)
+replay_file(int dir, const char *name, struct store *st,
+    struct event_base *base, struct err *err)
 {
 	struct spooled s = { .row = { .made = 0 } };
 	char *text = mem_new(FILE_SIZE_MAX + 1);
@@ -311,7 +326,8 @@ replay_file(int dir, const char *name, struct store *st, struct event_base *base
 	else
 		rc = store_row(st, base, &s.row, err);
 	if (rc == 0 && unlinkat(dir, name, 0) == -1 && errno != ENOENT)
-		rc = err_set(err, ERR_UPSTREAM, "STATE_DIR/spool/%s: %s", name, strerror(errno));
+		rc = err_set(err, ERR_UPSTREAM, "STATE_DIR/spool/%s: %s", name,
+		    strerror(errno));
 	for (size_t i = 0; i < FIELDS; i++)
 		buf_wipe(&s.values[i]);
 	explicit_bzero(text, FILE_SIZE_MAX + 1);
@@ -340,9 +356,11 @@ spool_replay(const char *state_dir, struct store *st, struct event_base *base,
 	for (int i = 0; i < n; i++) {
 		if (away) {
 			left++;
-		} else if (replay_file(dir, names[i]->d_name, st, base, err) == -1) {
+		} else if (replay_file(dir, names[i]->d_name, st, base, err) ==
+		    -1) {
 			log_error("spool", "%s", err->text);
-			away = err->kind == ERR_UPSTREAM || err->kind == ERR_TIMEOUT;
+			away = err->kind == ERR_UPSTREAM ||
+			    err->kind == ERR_TIMEOUT;
 			left++;
 		}
 		free(names[i]);
@@ -350,7 +368,8 @@ spool_replay(const char *state_dir, struct store *st, struct event_base *base,
 	if (n >= 0)
 		free(names);
 	else
-		err_set(err, ERR_UPSTREAM, "%s/spool: %s", state_dir, strerror(errno));
+		err_set(err, ERR_UPSTREAM, "%s/spool: %s", state_dir,
+		    strerror(errno));
 	close(dir);
 	return n >= 0 ? left : -1;
 }

@@ -63,7 +63,8 @@ close_db(struct sqlite *s)
 static void
 create_file(const char *path)
 {
-	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+	    0600);
 
 	if (fd != -1)
 		close(fd);
@@ -78,8 +79,9 @@ open_db(struct sqlite *s)
 		return SQLITE_OK;
 	if (s->create)
 		create_file(s->path);
-	rc = sqlite3_open_v2(s->path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
-	    SQLITE_OPEN_EXRESCODE, NULL);
+	rc = sqlite3_open_v2(s->path, &s->db,
+	    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
+	    NULL);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_exec(s->db, settings, NULL, NULL, NULL);
 	s->full = false;
@@ -94,8 +96,10 @@ check_moved(struct sqlite *s)
 {
 	int moved = 0;
 
-	if (s->db != NULL && sqlite3_file_control(s->db, NULL, SQLITE_FCNTL_HAS_MOVED,
-	    &moved) == SQLITE_OK && moved != 0) {
+	if (s->db != NULL &&
+	    sqlite3_file_control(s->db, NULL, SQLITE_FCNTL_HAS_MOVED, &moved) ==
+		SQLITE_OK &&
+	    moved != 0) {
 		log_warn("store", "the file was replaced path=%s", s->path);
 		close_db(s);
 	}
@@ -109,10 +113,11 @@ prepare(struct sqlite *s, const struct step *step, sqlite3_stmt **out)
 
 	*out = NULL;
 	if (sql == NULL)
-		return sqlite3_prepare_v2(s->db, step->params[0].text, -1, out, NULL);
+		return sqlite3_prepare_v2(s->db, step->params[0].text, -1, out,
+		    NULL);
 	if (s->prepared[step->id] == NULL)
-		rc = sqlite3_prepare_v3(s->db, sql, -1, SQLITE_PREPARE_PERSISTENT,
-		    &s->prepared[step->id], NULL);
+		rc = sqlite3_prepare_v3(s->db, sql, -1,
+		    SQLITE_PREPARE_PERSISTENT, &s->prepared[step->id], NULL);
 	*out = s->prepared[step->id];
 	return rc;
 }
@@ -126,9 +131,11 @@ bind_params(sqlite3_stmt *q, const struct step *step)
 		if (v->letter == 'i')
 			sqlite3_bind_int64(q, i + 1, v->n);
 		else if (v->letter == 's')
-			sqlite3_bind_text(q, i + 1, v->text, (int)v->len, SQLITE_STATIC);
+			sqlite3_bind_text(q, i + 1, v->text, (int)v->len,
+			    SQLITE_STATIC);
 		else
-			sqlite3_bind_blob(q, i + 1, v->text, (int)v->len, SQLITE_STATIC);
+			sqlite3_bind_blob(q, i + 1, v->text, (int)v->len,
+			    SQLITE_STATIC);
 	}
 }
 
@@ -168,7 +175,9 @@ run_step(struct sqlite *s, struct unit *u, const struct step *step)
 	while ((rc = sqlite3_step(q)) == SQLITE_ROW)
 		take_row(u, q, st->columns);
 	if (st->flags & WRITE)
-		u->answer.touched = rc == SQLITE_DONE ? sqlite3_changes64(s->db) : 0;
+		u->answer.touched = rc == SQLITE_DONE ?
+		    sqlite3_changes64(s->db) :
+		    0;
 	if (st->sql == NULL) {
 		sqlite3_finalize(q);
 	} else {
@@ -186,8 +195,11 @@ begin(struct sqlite *s, const struct unit *u)
 	if ((u->flags & WRITE) == 0)
 		return u->nsteps == 1 ? SQLITE_OK :
 		    sqlite3_exec(s->db, "BEGIN", NULL, NULL, NULL);
-	if (full != s->full && sqlite3_exec(s->db, full ? "PRAGMA synchronous = FULL" :
-	    "PRAGMA synchronous = NORMAL", NULL, NULL, NULL) == SQLITE_OK)
+	if (full != s->full &&
+	    sqlite3_exec(s->db,
+		full ? "PRAGMA synchronous = FULL" :
+		       "PRAGMA synchronous = NORMAL",
+		NULL, NULL, NULL) == SQLITE_OK)
 		s->full = full;
 	return sqlite3_exec(s->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
 }
@@ -202,7 +214,8 @@ run_unit(struct sqlite *s, struct unit *u)
 		unsigned flags = statements[u->steps[i].id].flags;
 
 		rc = run_step(s, u, &u->steps[i]);
-		if (rc == SQLITE_OK && (flags & MUST) == MUST && u->answer.touched == 0)
+		if (rc == SQLITE_OK && (flags & MUST) == MUST &&
+		    u->answer.touched == 0)
 			rc = SQLITE_CONSTRAINT;
 	}
 	if (rc == SQLITE_OK && !sqlite3_get_autocommit(s->db))
@@ -241,7 +254,8 @@ start(void *back, struct unit *u)
 	if (rc == SQLITE_OK)
 		rc = run_unit(s, u);
 	if (rc == SQLITE_OK || rc == SQLITE_CONSTRAINT ||
-	    rc == SQLITE_CONSTRAINT_PRIMARYKEY || rc == SQLITE_CONSTRAINT_UNIQUE)
+	    rc == SQLITE_CONSTRAINT_PRIMARYKEY ||
+	    rc == SQLITE_CONSTRAINT_UNIQUE)
 		unit_end(u, NULL);
 	else if ((rc & 0xff) == SQLITE_BUSY || (rc & 0xff) == SQLITE_LOCKED)
 		unit_busy(u);
@@ -271,7 +285,8 @@ on_reopen(evutil_socket_t fd, short what, void *arg)
 }
 
 static void *
-open_file(struct store *st, struct event_base *base, const struct store_conf *conf)
+open_file(struct store *st, struct event_base *base,
+    const struct store_conf *conf)
 {
 	struct sqlite *s = mem_new(sizeof(*s));
 

@@ -27,7 +27,8 @@ failed(sqlite3 *db, const char *what, const char *path, struct err *err)
 static int
 open_file(const char *path, int flags, sqlite3 **out, struct err *err)
 {
-	if (sqlite3_open_v2(path, out, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
+	if (sqlite3_open_v2(path, out, flags | SQLITE_OPEN_NOMUTEX, NULL) !=
+	    SQLITE_OK)
 		return failed(*out, "cannot open", path, err);
 	sqlite3_busy_timeout(*out, WAIT_MS);
 	return 0;
@@ -74,9 +75,11 @@ create_file(const char *path, struct err *err)
 	int fd;
 
 	unlink(path);
-	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+	    0600);
 	if (fd == -1)
-		return err_set(err, ERR_UPSTREAM, "%s: %s", path, strerror(errno));
+		return err_set(err, ERR_UPSTREAM, "%s: %s", path,
+		    strerror(errno));
 	close(fd);
 	return 0;
 }
@@ -95,7 +98,8 @@ copy_aside(const struct store_conf *conf, int version, struct err *err)
 	if (open_file(conf->path, SQLITE_OPEN_READWRITE, &db, err) == -1)
 		return -1;
 	rc = create_file(tmp, err);
-	if (rc == 0 && (rc = back_up(db, tmp, err)) == 0 && rename(tmp, to) == -1)
+	if (rc == 0 && (rc = back_up(db, tmp, err)) == 0 &&
+	    rename(tmp, to) == -1)
 		rc = err_set(err, ERR_UPSTREAM, "%s: %s", to, strerror(errno));
 	if (rc == -1)
 		unlink(tmp);
@@ -110,7 +114,8 @@ migrate_copy(const struct store_conf *conf, int version, struct err *err)
 		return 0;
 	if (copy_aside(conf, version, err) == -1)
 		return -1;
-	log_info("store", "copied aside path=%s.before-%04d", conf->path, version);
+	log_info("store", "copied aside path=%s.before-%04d", conf->path,
+	    version);
 	return 0;
 }
 
@@ -123,12 +128,15 @@ check_place(const char *path, struct err *err)
 
 	snprintf(folder, sizeof(folder), "%.*s", len > 0 ? len : 1, path);
 	if (access(folder, W_OK | X_OK) == -1)
-		return err_set(err, ERR_INPUT, "STORE: the folder %s cannot be written (%s): "
-		    "make it, and let it belong to user %u", folder, strerror(errno),
-		    (unsigned)geteuid());
+		return err_set(err, ERR_INPUT,
+		    "STORE: the folder %s cannot be written (%s): "
+		    "make it, and let it belong to user %u",
+		    folder, strerror(errno), (unsigned)geteuid());
 	if (access(path, R_OK | W_OK) == -1 && errno != ENOENT)
-		return err_set(err, ERR_INPUT, "STORE: the file %s cannot be written (%s): let "
-		    "it belong to user %u", path, strerror(errno), (unsigned)geteuid());
+		return err_set(err, ERR_INPUT,
+		    "STORE: the file %s cannot be written (%s): let "
+		    "it belong to user %u",
+		    path, strerror(errno), (unsigned)geteuid());
 	return 0;
 }
 
@@ -158,8 +166,9 @@ check_file(const struct store_conf *conf, struct err *err)
 	sqlite3_close(db);
 	if (strcmp(word, "ok") == 0)
 		return 0;
-	return err_set(err, ERR_INPUT, "the store %s is damaged (%s): play a backup back",
-	    conf->path, word);
+	return err_set(err, ERR_INPUT,
+	    "the store %s is damaged (%s): play a backup back", conf->path,
+	    word);
 }
 
 int
@@ -190,11 +199,12 @@ migrate_checkpoint(const struct store_conf *conf, struct err *err)
 	 * possible at once, because writers wait for it. */
 	rc = sqlite3_exec(db, "PRAGMA schema_version", NULL, NULL, NULL);	/* else it knows of no log */
 	if (rc == SQLITE_OK)
-		rc = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+		rc = sqlite3_wal_checkpoint_v2(db, NULL,
+		    SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 	sqlite3_busy_timeout(db, CUT_MS);
 	if (rc == SQLITE_OK)
-		rc = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL,
-		    NULL);
+		rc = sqlite3_wal_checkpoint_v2(db, NULL,
+		    SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 	if (rc == SQLITE_BUSY || rc == SQLITE_LOCKED)
 		rc = SQLITE_OK;
 	if (rc != SQLITE_OK)

@@ -99,7 +99,8 @@ step_keep(struct step *to, const struct step *from)
 	to->id = from->id;
 	for (size_t i = 0; s->params[i] != '\0'; i++) {
 		if (i == PARAMS_MAX || from->params[i].letter != s->params[i])
-			fatal("store: %s: parameter %zu is another's", s->name, i);
+			fatal("store: %s: parameter %zu is another's", s->name,
+			    i);
 		value_copy(&to->params[i], &from->params[i]);
 	}
 }
@@ -194,8 +195,8 @@ came_back(struct store *st)
 void
 unit_end(struct unit *u, const struct err *err)
 {
-	if (err != NULL && err->kind == ERR_UPSTREAM && (u->flags & INSIST) != 0 &&
-	    clock_ms() < u->deadline) {
+	if (err != NULL && err->kind == ERR_UPSTREAM &&
+	    (u->flags & INSIST) != 0 && clock_ms() < u->deadline) {
 		pause_unit(u, PAUSE_AWAY);
 		return;
 	}

@@ -90,7 +90,8 @@ typedef void store_done_fn(void *arg, const struct answer *answer,
 int store_conf_parse(struct store_conf *out, const char *text, struct err *err);
 /* The same from all options that tell of the store; the password stays borrowed. */
 struct conf;
-int store_conf_load(struct store_conf *out, const struct conf *from, struct err *err);
+int store_conf_load(struct store_conf *out, const struct conf *from,
+    struct err *err);
 void store_conf_wipe(struct store_conf *conf);
 
 /* After the fork; conf is copied, its password borrowed.  Cannot fail: a store that is away fails its units (and says so

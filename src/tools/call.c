@@ -31,7 +31,9 @@ call_text(const struct call *call, const char *name)
 {
 	struct json_object *v = call_arg(call, name);
 
-	return json_object_is_type(v, json_type_string) ? json_object_get_string(v) : "";
+	return json_object_is_type(v, json_type_string) ?
+	    json_object_get_string(v) :
+	    "";
 }
 
 long
@@ -110,13 +112,14 @@ call_digest(const struct call *call, unsigned char out[32])
 	if (call->install != NULL)
 		buf_str(&b, install_key(call->install));
 	buf_char(&b, '\0');
-	for (const struct tool_arg *a = call->tool->args; a->name != NULL; a++) {
+	for (const struct tool_arg *a = call->tool->args; a->name != NULL;
+	     a++) {
 		struct json_object *v = call_arg(call, a->name);
 		const char *s = v == NULL ? "" :
 		    json_object_to_json_string_ext(v, JSON_C_TO_STRING_PLAIN);
 
-		if (a->type == ARG_CURSOR || a->type == ARG_KEY || a->type == ARG_TEAM ||
-		    strcmp(a->name, "limit") == 0)
+		if (a->type == ARG_CURSOR || a->type == ARG_KEY ||
+		    a->type == ARG_TEAM || strcmp(a->name, "limit") == 0)
 			continue;
 		buf_add(&b, a->name, strlen(a->name) + 1);
 		buf_add(&b, s, strlen(s) + 1);
@@ -132,7 +135,8 @@ call_free(struct call *call)
 {
 	if (call->counted) {
 		board_gauge(GAUGE_CALLS, -1);
-		board_key_down(call->box->slack->region, call->policy->principal);
+		board_key_down(call->box->slack->region,
+		    call->policy->principal);
 	}
 	if (call->timer != NULL)
 		event_free(call->timer);
@@ -180,16 +184,19 @@ make_form(const struct call *call, struct buf *form)
 {
 	char number[24];
 
-	for (const struct tool_arg *a = call->tool->args; a->name != NULL; a++) {
+	for (const struct tool_arg *a = call->tool->args; a->name != NULL;
+	     a++) {
 		struct json_object *v = call_arg(call, a->name);
 
 		if (a->slack == NULL)
 			continue;
 		if (a->type == ARG_INT && (v != NULL || a->dflt != 0)) {
-			snprintf(number, sizeof(number), "%ld", call_number(call, a->name));
+			snprintf(number, sizeof(number), "%ld",
+			    call_number(call, a->name));
 			add(form, a->slack, number);
 		} else if (a->type == ARG_BOOL && v != NULL) {
-			add(form, a->slack, json_object_get_boolean(v) ? "true" : "false");
+			add(form, a->slack,
+			    json_object_get_boolean(v) ? "true" : "false");
 		} else if (a->type != ARG_INT && v != NULL) {
 			add(form, a->slack, json_object_get_string(v));
 		}
@@ -214,8 +221,8 @@ on_slack(void *arg, const struct slack_answer *a)
 	if (good)
 		call->tool->shape(call, a->json, &call->out);
 	else
-		slack_explain(call->box->slack, a, (enum slack_method)call->tool->method,
-		    &call->out);
+		slack_explain(call->box->slack, a,
+		    (enum slack_method)call->tool->method, &call->out);
 	call_end(call, !good);
 }
 
@@ -233,8 +240,8 @@ call_go(struct call *call)
 		call->tool->form(call, &form);
 	before = log_request(call->request[0] != '\0' ? call->request : NULL);
 	call->asked = slack_ask(call->box->slack, call->install,
-	    (enum slack_method)call->tool->method, form.len > 0 ? form.p : "", form.len,
-	    channel, call->deadline, on_slack, call);
+	    (enum slack_method)call->tool->method, form.len > 0 ? form.p : "",
+	    form.len, channel, call->deadline, on_slack, call);
 	log_request(before);
 	buf_wipe(&form);
 }
@@ -260,9 +267,10 @@ check_tool(struct call *call, const struct call_ask *ask, struct buf *refused)
 	if (policy_tool(call->policy, call->tool->role, call->tool->toolset))
 		return 0;
 	counter_up(CNT_POLICY_REFUSED);
-	buf_fmt(refused, "This key may not use %s: that needs the role %s and the toolset"
-	    " %s. The operator can make a key that has them.", call->tool->name,
-	    role_word(call->tool->role), call->tool->toolset);
+	buf_fmt(refused,
+	    "This key may not use %s: that needs the role %s and the toolset"
+	    " %s. The operator can make a key that has them.",
+	    call->tool->name, role_word(call->tool->role), call->tool->toolset);
 	return -1;
 }
 
@@ -286,7 +294,8 @@ check_team(struct call *call, const struct call_ask *ask, struct buf *refused)
 }
 
 static int
-check_channels(struct call *call, const struct call_ask *ask, struct buf *refused)
+check_channels(struct call *call, const struct call_ask *ask,
+    struct buf *refused)
 {
 	(void)ask;
 	return target_channels(call, refused);
@@ -314,15 +323,19 @@ check_caps(struct call *call, const struct call_ask *ask, struct buf *refused)
 	(void)ask;
 	if (board_gauge_sum(s->region, GAUGE_CALLS) >= s->conf->max_calls) {
 		counter_up(CNT_CALLS_LIMIT);
-		buf_str(refused, "This server works on as many calls as it can at the moment."
+		buf_str(refused,
+		    "This server works on as many calls as it can at the "
+		    "moment."
 		    " Try again in a few seconds.");
 		return -1;
 	}
 	if (board_key_up(s->region, call->policy->principal,
 	    s->conf->max_calls_per_key) == -1) {
 		counter_up(CNT_CALLS_LIMIT);
-		buf_fmt(refused, "This key has %d calls under way, which is all it may. Wait"
-		    " for some of them to end.", s->conf->max_calls_per_key);
+		buf_fmt(refused,
+		    "This key has %d calls under way, which is all it may. Wait"
+		    " for some of them to end.",
+		    s->conf->max_calls_per_key);
 		return -1;
 	}
 	board_gauge(GAUGE_CALLS, 1);
@@ -344,19 +357,28 @@ check_rate(struct call *call, const struct call_ask *ask, struct buf *refused)
 	if (bucket_take(s->region, name, s->conf->rate_team, 0, &at))
 		return 0;
 	counter_up(CNT_RATE_REFUSED);
-	buf_fmt(refused, "Too many calls for this workspace at the moment. Try again in"
-	    " %d s.", (int)((at - now + 999) / 1000));
+	buf_fmt(refused,
+	    "Too many calls for this workspace at the moment. Try again in"
+	    " %d s.",
+	    (int)((at - now + 999) / 1000));
 	return -1;
 }
 
 static int (*const checks[])(struct call *call, const struct call_ask *ask,
     struct buf *refused) = {
-	check_tool, check_args, check_team, check_channels, check_scopes, check_cursor,
-	check_caps, check_rate,
+	check_tool,
+	check_args,
+	check_team,
+	check_channels,
+	check_scopes,
+	check_cursor,
+	check_caps,
+	check_rate,
 };
 
 static struct call *
-new_call(struct toolbox *box, const struct call_ask *ask, call_fn *done, void *arg)
+new_call(struct toolbox *box, const struct call_ask *ask, call_fn *done,
+    void *arg)
 {
 	struct call *call = mem_new(sizeof(*call));
 
@@ -367,14 +389,15 @@ new_call(struct toolbox *box, const struct call_ask *ask, call_fn *done, void *a
 	call->done = done;
 	call->arg = arg;
 	if (ask->request_id != NULL)
-		snprintf(call->request, sizeof(call->request), "%s", ask->request_id);
+		snprintf(call->request, sizeof(call->request), "%s",
+		    ask->request_id);
 	fence_new(&call->fence);
 	return call;
 }
 
 struct call *
-call_start(struct toolbox *box, const struct call_ask *ask, call_fn *done, void *arg,
-    struct buf *refused)
+call_start(struct toolbox *box, const struct call_ask *ask, call_fn *done,
+    void *arg, struct buf *refused)
 {
 	struct call *call = new_call(box, ask, done, arg);
 	struct timeval now = { 0, 0 };

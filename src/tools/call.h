@@ -32,8 +32,8 @@ typedef void call_fn(void *arg, const struct call_result *r);
 /* Checks everything that can be checked without waiting (arguments, role,
  * workspace, channel, scopes, caps).  NULL and the error's text in refused, which
  * is answered as isError; else the call is under way and done comes later. */
-struct call *call_start(struct toolbox *box, const struct call_ask *ask, call_fn *done,
-    void *arg, struct buf *refused);
+struct call *call_start(struct toolbox *box, const struct call_ask *ask,
+    call_fn *done, void *arg, struct buf *refused);
 /* The client has gone: reads end, a write that was given to curl goes on. */
 void call_cancel(struct call *call);
 

@@ -26,34 +26,39 @@ aad_of(const struct call *call, char out[AAD_SIZE])
 	call_digest(call, digest);
 	crypto_hex(hex, digest, sizeof(digest));
 	snprintf(out, AAD_SIZE, "cursor|%s|%s|%s|%s", call->policy->principal,
-	    call->tool->name, call->install != NULL ? install_key(call->install) : "",
-	    hex);
+	    call->tool->name,
+	    call->install != NULL ? install_key(call->install) : "", hex);
 }
 
 /* The row's limit must come back with a page that was shown in part. */
 void
-call_more(const struct call *call, const char *cursor, size_t skip, struct buf *out)
+call_more(const struct call *call, const char *cursor, size_t skip,
+    struct buf *out)
 {
 	char aad[AAD_SIZE];
 	struct buf plain = { 0 };
 
-	if (skip == 0 && cursor[0] != '\0' && strcmp(cursor, call_at(call)) == 0) {
+	if (skip == 0 && cursor[0] != '\0' &&
+	    strcmp(cursor, call_at(call)) == 0) {
 		log_warn("tools", "a cursor of Slack's leads to itself");
-		buf_str(out, "Slack gave the same cursor once more: this is as far as it"
+		buf_str(out,
+		    "Slack gave the same cursor once more: this is as far as it"
 		    " leads.\n");
 		return;
 	}
 	if (strlen(cursor) > SLACKS_MAX) {
 		log_warn("tools", "a cursor of Slack's is too long bytes=%zu",
 		    strlen(cursor));
-		buf_str(out, "There is more, but Slack's cursor to it cannot be used:"
+		buf_str(out,
+		    "There is more, but Slack's cursor to it cannot be used:"
 		    " narrow the call.\n");
 		return;
 	}
 	aad_of(call, aad);
-	buf_fmt(&plain, "%" PRId64 " %zu %ld %s", clock_wall_ms() + CURSOR_MS, skip,
-	    skip > 0 ? call_number(call, "limit") : 0, cursor);
-	buf_str(out, "There is more: call again with the same arguments and cursor=");
+	buf_fmt(&plain, "%" PRId64 " %zu %ld %s", clock_wall_ms() + CURSOR_MS,
+	    skip, skip > 0 ? call_number(call, "limit") : 0, cursor);
+	buf_str(out,
+	    "There is more: call again with the same arguments and cursor=");
 	keyring_wrap(call->box->slack->keys, aad, plain.p, plain.len, out);
 	buf_char(out, '\n');
 	buf_wipe(&plain);
@@ -91,12 +96,15 @@ cursor_take(struct call *call, struct buf *refused)
 	if (given[0] == '\0')
 		return 0;
 	aad_of(call, aad);
-	rc = keyring_unwrap(call->box->slack->keys, aad, given, strlen(given), &plain);
+	rc = keyring_unwrap(call->box->slack->keys, aad, given, strlen(given),
+	    &plain);
 	if (rc == 0)
 		rc = parse(call, plain.p);
 	buf_wipe(&plain);
 	if (rc == -1)
-		buf_str(refused, "This cursor is too old or belongs to another call. Repeat"
-		    " the other arguments as they were, or start again without a cursor.");
+		buf_str(refused,
+		    "This cursor is too old or belongs to another call. Repeat"
+		    " the other arguments as they were, or start again without "
+		    "a cursor.");
 	return rc;
 }

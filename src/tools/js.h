@@ -14,7 +14,8 @@ js_get(struct json_object *o, const char *key, enum json_type type)
 	struct json_object *v;
 
 	if (json_object_is_type(o, json_type_object) &&
-	    json_object_object_get_ex(o, key, &v) && json_object_is_type(v, type))
+	    json_object_object_get_ex(o, key, &v) &&
+	    json_object_is_type(v, type))
 		return v;
 	return NULL;
 }

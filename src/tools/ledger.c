@@ -37,7 +37,8 @@ make_key(struct call *call, const struct call_ask *ask)
 		snprintf(call->key, sizeof(call->key), "k:%.100s", given);
 		return;
 	}
-	if (ask->session == NULL || ask->session[0] == '\0' || ask->rpc_id_len == 0) {
+	if (ask->session == NULL || ask->session[0] == '\0' ||
+	    ask->rpc_id_len == 0) {
 		memcpy(call->key, "r:", 2);
 		crypto_token(call->key + 2, 18);
 		return;
@@ -59,8 +60,8 @@ begin(struct call *call)
 
 	if (left > BEGIN_MS)
 		left = BEGIN_MS;
-	call->post = post_begin(call->box->slack->store, &call->id, clock_wall_ms(),
-	    left > 1 ? (int)left : 1, on_begun, call);
+	call->post = post_begin(call->box->slack->store, &call->id,
+	    clock_wall_ms(), left > 1 ? (int)left : 1, on_begun, call);
 }
 
 void
@@ -78,9 +79,11 @@ ledger_begin(struct call *call, const struct call_ask *ask)
 }
 
 static void
-tell(struct call *call, const char *state, const char *channel, const char *text)
+tell(struct call *call, const char *state, const char *channel,
+    const char *text)
 {
-	post_end(call->box->slack->store, &call->id, state, channel, text, END_MS);
+	post_end(call->box->slack->store, &call->id, state, channel, text,
+	    END_MS);
 }
 
 /* The next generation's row: the key and " 1" (a caller's key holds no blank). */
@@ -91,7 +94,8 @@ next_generation(struct call *call)
 
 	if (++call->generation > GENERATIONS)
 		return false;
-	snprintf(call->key + base, sizeof(call->key) - base, " %u", call->generation);
+	snprintf(call->key + base, sizeof(call->key) - base, " %u",
+	    call->generation);
 	begin(call);
 	return true;
 }
@@ -116,14 +120,16 @@ refuse(struct call *call, enum post_word word, const char *text)
 {
 	buf_fmt(&call->out, "Nothing was posted now. This %s", post_text(word));
 	if (word == POST_REFUSED)
-		buf_fmt(&call->out, " (%s): %s To try again, use a new idempotency_key",
-		    text, slack_error_text(text));
+		buf_fmt(&call->out,
+		    " (%s): %s To try again, use a new idempotency_key", text,
+		    slack_error_text(text));
 	buf_str(&call->out, ".");
 	call_end(call, true);
 }
 
 static void
-on_begun(void *arg, enum post_word word, const char *text, const struct err *err)
+on_begun(void *arg, enum post_word word, const char *text,
+    const struct err *err)
 {
 	struct call *call = arg;
 
@@ -133,9 +139,12 @@ on_begun(void *arg, enum post_word word, const char *text, const struct err *err
 			tell(call, "refused", call->id.channel, NOT_SENT);
 		call_free(call);
 	} else if (err != NULL) {
-		log_warn("tools", "the ledger of posts is out of reach: %s", err->text);
-		buf_str(&call->out, "Nothing was posted: this server's store is away, and"
-		    " without it a post could happen twice. Reading goes on; try to post"
+		log_warn("tools", "the ledger of posts is out of reach: %s",
+		    err->text);
+		buf_str(&call->out,
+		    "Nothing was posted: this server's store is away, and"
+		    " without it a post could happen twice. Reading goes on; "
+		    "try to post"
 		    " again in a minute.");
 		call_end(call, true);
 	} else if (word == POST_GO) {

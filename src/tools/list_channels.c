@@ -14,7 +14,8 @@
 #define ABOUT_BYTES	160
 
 static void
-put(const struct fence *f, struct buf *out, const char *before, const char *s, size_t max)
+put(const struct fence *f, struct buf *out, const char *before, const char *s,
+    size_t max)
 {
 	if (s[0] == '\0')
 		return;
@@ -26,7 +27,8 @@ static void
 put_about(const struct fence *f, struct buf *out, const char *before,
     struct json_object *channel, const char *key)
 {
-	const char *s = js_text(js_get(channel, key, json_type_object), "value");
+	const char *s = js_text(js_get(channel, key, json_type_object),
+	    "value");
 	struct buf b = { 0 };
 
 	mrkdwn_read(&b, s, strlen(s));
@@ -67,7 +69,8 @@ put_channel(const struct fence *f, struct json_object *c, struct buf *out)
 	else
 		put(f, out, " | with ", js_text(c, "user"), NAME_BYTES);
 	if (js_get(c, "num_members", json_type_int) != NULL)
-		buf_fmt(out, " | %" PRId64 " members", js_int(c, "num_members"));
+		buf_fmt(out, " | %" PRId64 " members",
+		    js_int(c, "num_members"));
 	put_flags(c, out);
 	put_about(f, out, " | topic: ", c, "topic");
 	put_about(f, out, " | purpose: ", c, "purpose");
@@ -76,7 +79,8 @@ put_channel(const struct fence *f, struct json_object *c, struct buf *out)
 
 /* Returns at which row the page had to be cut; its length when it fitted. */
 static size_t
-put_page(struct call *call, struct json_object *answer, struct buf *out, size_t *shown)
+put_page(struct call *call, struct json_object *answer, struct buf *out,
+    size_t *shown)
 {
 	const char *team = install_key(call_install(call));
 	size_t n = js_count(answer, "channels"), i;
@@ -85,7 +89,8 @@ put_page(struct call *call, struct json_object *answer, struct buf *out, size_t 
 	for (i = call_skip(call); i < n; i++) {
 		struct json_object *c = js_at(answer, "channels", i);
 
-		if (!policy_channel(call_policy(call), team, js_text(c, "id"), false))
+		if (!policy_channel(call_policy(call), team, js_text(c, "id"),
+			false))
 			continue;
 		buf_reset(&row);
 		put_channel(call_fence(call), c, &row);
@@ -100,24 +105,34 @@ put_page(struct call *call, struct json_object *answer, struct buf *out, size_t 
 static void
 shape(struct call *call, struct json_object *answer, struct buf *out)
 {
-	struct json_object *meta = js_get(answer, "response_metadata", json_type_object);
+	struct json_object *meta = js_get(answer, "response_metadata",
+	    json_type_object);
 	const char *next = js_text(meta, "next_cursor");
 	size_t n = js_count(answer, "channels"), shown = 0, end;
 	struct buf rows = { 0 };
 
 	end = put_page(call, answer, &rows, &shown);
 	if (shown > 0) {
-		buf_fmt(out, "%zu channel%s. Each line: id | name | members | flags | topic |"
-		    " purpose.\n", shown, shown == 1 ? "" : "s");
+		buf_fmt(out,
+		    "%zu channel%s. Each line: id | name | members | flags | "
+		    "topic |"
+		    " purpose.\n",
+		    shown, shown == 1 ? "" : "s");
 		fence_begin(call_fence(call), out);
 		buf_add(out, rows.p, rows.len);
 		fence_end(call_fence(call), out);
 	} else if (next[0] != '\0') {
-		buf_str(out, "No channel on this page: Slack leaves archived ones and those"
-		    " out of reach out after it has cut the page. More pages follow.\n");
+		buf_str(out,
+		    "No channel on this page: Slack leaves archived ones and "
+		    "those"
+		    " out of reach out after it has cut the page. More pages "
+		    "follow.\n");
 	} else {
-		buf_str(out, "No channel here that this key and the app can see. A private one"
-		    " is seen only after a member typed /invite @ and the app's name in"
+		buf_str(out,
+		    "No channel here that this key and the app can see. A "
+		    "private one"
+		    " is seen only after a member typed /invite @ and the "
+		    "app's name in"
 		    " it.\n");
 	}
 	if (end < n)
@@ -135,8 +150,10 @@ form(struct call *call, struct buf *form)
 	const struct install *in = call_install(call);
 	bool public = list_has(in->scopes, "channels:read");
 	bool private = list_has(in->scopes, "groups:read");
-	const char *types = public && private ? "public_channel,private_channel" :
-	    private ? "private_channel" : "public_channel";
+	const char *types = public && private ?
+	    "public_channel,private_channel" :
+	    private ? "private_channel" :
+		      "public_channel";
 
 	if (call_arg(call, "types") == NULL)
 		buf_form(form, "types", types, strlen(types));
@@ -146,16 +163,16 @@ form(struct call *call, struct buf *form)
 		buf_form(form, "team_id", in->team_id, strlen(in->team_id));
 }
 
-static const struct tool_arg args[] = {
-	ARGUMENT_TEAM,
-	ARGUMENT_LIMIT(100),
+static const struct tool_arg args[] = { ARGUMENT_TEAM, ARGUMENT_LIMIT(100),
 	ARGUMENT_CURSOR,
-	{ "types", ARG_TYPES, .slack = "types", .help = "comma list of public_channel,"
-	  " private_channel, mpim, im; left out: the channels that the app may list" },
+	{ "types", ARG_TYPES, .slack = "types",
+	    .help = "comma list of public_channel,"
+		    " private_channel, mpim, im; left out: the channels that "
+	            "the app may list" },
 	{ "exclude_archived", ARG_BOOL, .slack = "exclude_archived",
-	  .also = { "excludeArchived" }, .help = "leave archived ones out; true if left out" },
-	{ .name = NULL }
-};
+	    .also = { "excludeArchived" },
+	    .help = "leave archived ones out; true if left out" },
+	{ .name = NULL } };
 
 const struct tool tool_list_channels = {
 	.name = "slack_list_channels",

@@ -85,7 +85,8 @@ link_to(struct buf *out, const struct control *c)
 		to.target += 7;
 		to.tlen -= 7;
 	}
-	if (to.llen > 0 && (to.llen != to.tlen || memcmp(to.label, to.target, to.tlen) != 0)) {
+	if (to.llen > 0 &&
+	    (to.llen != to.tlen || memcmp(to.label, to.target, to.tlen) != 0)) {
 		plain(out, to.label, to.llen);
 		buf_str(out, " (");
 		plain(out, to.target, to.tlen);
@@ -165,7 +166,8 @@ static bool
 is_id(const char *p, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
-		if (!((p[i] >= 'A' && p[i] <= 'Z') || (p[i] >= '0' && p[i] <= '9')))
+		if (!((p[i] >= 'A' && p[i] <= 'Z') ||
+			(p[i] >= '0' && p[i] <= '9')))
 			return false;
 	return len >= 2 && len <= 24;
 }
@@ -198,7 +200,8 @@ mrkdwn_write(struct buf *out, const char *text, size_t len)
 			const char *p = text + i + 1;
 			size_t inner = 0;
 
-			while (i + 1 + inner < len && p[inner] != '<' && p[inner] != '>')
+			while (i + 1 + inner < len && p[inner] != '<' &&
+			    p[inner] != '>')
 				inner++;
 			if (i + 1 + inner < len && p[inner] == '>' &&
 			    well_formed(p, inner)) {

@@ -106,12 +106,13 @@ policy_team(const struct policy *p, const char *team_id)
 }
 
 bool
-policy_channel(const struct policy *p, const char *team_id, const char *channel_id,
-    bool write)
+policy_channel(const struct policy *p, const char *team_id,
+    const char *channel_id, bool write)
 {
 	const char *list;
 
-	if (!policy_team(p, team_id) || channel_id == NULL || channel_id[0] == '\0')
+	if (!policy_team(p, team_id) || channel_id == NULL ||
+	    channel_id[0] == '\0')
 		return false;
 	if (write && p->role < ROLE_WRITE)
 		return false;
@@ -122,7 +123,8 @@ policy_channel(const struct policy *p, const char *team_id, const char *channel_
 bool
 policy_tool(const struct policy *p, enum role role, const char *toolset)
 {
-	return p != NULL && p->role >= role && list_allows(p->toolsets, toolset);
+	return p != NULL && p->role >= role &&
+	    list_allows(p->toolsets, toolset);
 }
 
 struct rate
@@ -141,33 +143,36 @@ is_id(const char *w, size_t n, const char *first)
 	if (n < 2 || n > ID_MAX || strchr(first, w[0]) == NULL)
 		return false;
 	for (size_t i = 1; i < n; i++)
-		if (!((w[i] >= 'A' && w[i] <= 'Z') || (w[i] >= '0' && w[i] <= '9')))
+		if (!((w[i] >= 'A' && w[i] <= 'Z') ||
+			(w[i] >= '0' && w[i] <= '9')))
 			return false;
 	return true;
 }
 
 /* Every word of the list an id that begins with one of the letters. */
 static int
-take_ids(const char *option, const char *list, const char *first, const char *what,
-    struct err *err)
+take_ids(const char *option, const char *list, const char *first,
+    const char *what, struct err *err)
 {
 	const char *at = list, *w;
 	size_t n;
 
 	while ((w = list_next(&at, &n)) != NULL)
 		if (!is_id(w, n, first))
-			return err_set(err, ERR_INPUT, "%s: \"%.*s\" is no %s", option,
-			    (int)(n > 40 ? 40 : n), w, what);
+			return err_set(err, ERR_INPUT, "%s: \"%.*s\" is no %s",
+			    option, (int)(n > 40 ? 40 : n), w, what);
 	return 0;
 }
 
 static int
-take_workspaces(const char *option, char *value, struct key_row *row, struct err *err)
+take_workspaces(const char *option, char *value, struct key_row *row,
+    struct err *err)
 {
 	row->workspaces = value;
 	if (strcmp(value, "*") == 0)
 		return 0;
-	return take_ids(option, value, "TE", "workspace id (T… or E…, or * for all)", err);
+	return take_ids(option, value, "TE",
+	    "workspace id (T… or E…, or * for all)", err);
 }
 
 static int
@@ -176,12 +181,13 @@ take_role(const char *option, char *value, struct key_row *row, struct err *err)
 	row->role = value;
 	if (role_find(value) != -1)
 		return 0;
-	return err_set(err, ERR_INPUT, "%s: \"%.40s\" is none of read, write, admin",
-	    option, value);
+	return err_set(err, ERR_INPUT,
+	    "%s: \"%.40s\" is none of read, write, admin", option, value);
 }
 
 static int
-take_toolsets(const char *option, char *value, struct key_row *row, struct err *err)
+take_toolsets(const char *option, char *value, struct key_row *row,
+    struct err *err)
 {
 	const char *at = value, *w;
 	size_t n;
@@ -196,22 +202,27 @@ take_toolsets(const char *option, char *value, struct key_row *row, struct err *
 		    memcmp(toolsets[i], w, n) != 0))
 			i++;
 		if (toolsets[i] == NULL)
-			return err_set(err, ERR_INPUT, "%s: there is no toolset \"%.*s\""
-			    " (there is: " TOOLSETS_DEFAULT ")", option,
-			    (int)(n > 40 ? 40 : n), w);
+			return err_set(err, ERR_INPUT,
+			    "%s: there is no toolset \"%.*s\""
+			    " (there is: " TOOLSETS_DEFAULT ")",
+			    option, (int)(n > 40 ? 40 : n), w);
 	}
 	if (value[0] == '\0')
-		return err_set(err, ERR_INPUT, "%s: name at least one toolset", option);
+		return err_set(err, ERR_INPUT, "%s: name at least one toolset",
+		    option);
 	return 0;
 }
 
 static int
-take_channels(const char *option, char *value, const char **into, struct err *err)
+take_channels(const char *option, char *value, const char **into,
+    struct err *err)
 {
 	*into = value;
 	if (value[0] == '\0')
-		return err_set(err, ERR_INPUT, "%s: name at least one channel id, or leave"
-		    " the option out for all", option);
+		return err_set(err, ERR_INPUT,
+		    "%s: name at least one channel id, or leave"
+		    " the option out for all",
+		    option);
 	return take_ids(option, value, "CGD", "channel id (C…, G… or D…)", err);
 }
 
@@ -222,7 +233,8 @@ take_read(const char *option, char *value, struct key_row *row, struct err *err)
 }
 
 static int
-take_write(const char *option, char *value, struct key_row *row, struct err *err)
+take_write(const char *option, char *value, struct key_row *row,
+    struct err *err)
 {
 	return take_channels(option, value, &row->channels_write, err);
 }
@@ -235,25 +247,31 @@ take_rate(const char *option, char *value, struct key_row *row, struct err *err)
 	row->rate = value;
 	if (strlen(value) < 32 && conf_rate(value, &rate) == 0)
 		return 0;
-	return err_set(err, ERR_INPUT, "%s: \"%.40s\" is no rate; write calls a minute and"
-	    " burst, such as 120/60", option, value);
+	return err_set(err, ERR_INPUT,
+	    "%s: \"%.40s\" is no rate; write calls a minute and"
+	    " burst, such as 120/60",
+	    option, value);
 }
 
 static int
-take_expires(const char *option, char *value, struct key_row *row, struct err *err)
+take_expires(const char *option, char *value, struct key_row *row,
+    struct err *err)
 {
 	int64_t ms = conf_time(value, 1000);
 
 	if (ms <= 0 || ms > EXPIRES_MAX)
-		return err_set(err, ERR_INPUT, "%s: \"%.40s\" is no time from now; write"
-		    " such as 7d, 12h or 90m", option, value);
+		return err_set(err, ERR_INPUT,
+		    "%s: \"%.40s\" is no time from now; write"
+		    " such as 7d, 12h or 90m",
+		    option, value);
 	row->expires = row->made + ms;
 	return 0;
 }
 
 static const struct {
 	const char *name;
-	int (*take)(const char *option, char *value, struct key_row *row, struct err *err);
+	int (*take)(const char *option, char *value, struct key_row *row,
+	    struct err *err);
 } options[] = {
 	{ "--workspaces", take_workspaces },
 	{ "--role", take_role },
@@ -288,9 +306,9 @@ find_option(const char *text, size_t len, struct err *err)
 			return (int)i;
 		nearest_offer(&near, options[i].name);
 	}
-	return err_set(err, ERR_INPUT, "\"%s\" is no option of key add%s%s%s", word,
-	    near.word != NULL ? "; is it " : "", near.word != NULL ? near.word : "",
-	    near.word != NULL ? "?" : "");
+	return err_set(err, ERR_INPUT, "\"%s\" is no option of key add%s%s%s",
+	    word, near.word != NULL ? "; is it " : "",
+	    near.word != NULL ? near.word : "", near.word != NULL ? "?" : "");
 }
 
 static int
@@ -310,13 +328,15 @@ take_options(int argc, char **argv, struct key_row *row, struct err *err)
 		else if (i + 1 < argc)
 			value = argv[++i];
 		else
-			return err_set(err, ERR_INPUT, "%s needs a value", options[o].name);
+			return err_set(err, ERR_INPUT, "%s needs a value",
+			    options[o].name);
 		if (seen[o])
-			return err_set(err, ERR_INPUT, "%s is given twice", options[o].name);
+			return err_set(err, ERR_INPUT, "%s is given twice",
+			    options[o].name);
 		seen[o] = true;
 		if (strlen(value) > LIST_MAX_LEN)
-			return err_set(err, ERR_INPUT, "%s: more than %d bytes", options[o].name,
-			    LIST_MAX_LEN);
+			return err_set(err, ERR_INPUT, "%s: more than %d bytes",
+			    options[o].name, LIST_MAX_LEN);
 		tidy(value);
 		if (options[o].take(options[o].name, value, row, err) == -1)
 			return -1;
@@ -331,11 +351,15 @@ check_name(const char *name, struct err *err)
 	    "abcdefghijklmnopqrstuvwxyz0123456789._-";
 	size_t n = strlen(name);
 
-	if (n == 0 || n > NAME_MAX_LEN || strspn(name, letters) != n || name[0] == '-')
-		return err_set(err, ERR_INPUT, "\"%.64s\" is no name for a key: 1 to %d of"
-		    " A-Z a-z 0-9 . _ -, no - first", name, NAME_MAX_LEN);
+	if (n == 0 || n > NAME_MAX_LEN || strspn(name, letters) != n ||
+	    name[0] == '-')
+		return err_set(err, ERR_INPUT,
+		    "\"%.64s\" is no name for a key: 1 to %d of"
+		    " A-Z a-z 0-9 . _ -, no - first",
+		    name, NAME_MAX_LEN);
 	if (strcmp(name, "env") == 0)
-		return err_set(err, ERR_INPUT, "the name env belongs to the key of the"
+		return err_set(err, ERR_INPUT,
+		    "the name env belongs to the key of the"
 		    " environment; take another");
 	return 0;
 }
@@ -346,12 +370,15 @@ warn(const struct key_row *row, struct buf *warning)
 	bool writes = strcmp(row->role, "read") != 0;
 
 	if (row->workspaces[0] == '\0')
-		buf_str(warning, "The key reaches no workspace yet: make it again with"
+		buf_str(warning,
+		    "The key reaches no workspace yet: make it again with"
 		    " --workspaces T1,T2 or --workspaces '*'.\n");
 	if (!writes && row->channels_write[0] != '\0')
 		buf_str(warning, "--write has no effect with --role read.\n");
-	if (writes && row->channels_read[0] != '\0' && row->channels_write[0] == '\0')
-		buf_str(warning, "The key may write to every channel: --read limits"
+	if (writes && row->channels_read[0] != '\0' &&
+	    row->channels_write[0] == '\0')
+		buf_str(warning,
+		    "The key may write to every channel: --read limits"
 		    " reading only, --write limits writing.\n");
 }
 

@@ -42,8 +42,8 @@ struct policy *policy_seed(void);	/* admin, all workspaces; principal "env" */
 /* May it reach this workspace, this channel there?  What it may not reach does not
  * exist for it: the caller says the same words as for a thing that is not there. */
 bool policy_team(const struct policy *p, const char *team_id);
-bool policy_channel(const struct policy *p, const char *team_id, const char *channel_id,
-    bool write);
+bool policy_channel(const struct policy *p, const char *team_id,
+    const char *channel_id, bool write);
 /* May it use a tool of this role and toolset? */
 bool policy_tool(const struct policy *p, enum role role, const char *toolset);
 
@@ -57,8 +57,8 @@ struct rate policy_rate(const struct policy *p, const struct conf *conf,
  * and hash are the caller's (principals_new_key).  Without options a key reads
  * (role read), in no workspace, for ever.  warning gets lines that the operator
  * should read ("reaches no workspace yet"). */
-int policy_parse(int argc, char **argv, struct key_row *row, struct buf *warning,
-    struct err *err);
+int policy_parse(int argc, char **argv, struct key_row *row,
+    struct buf *warning, struct err *err);
 #define POLICY_USAGE \
 	"[--workspaces T1,T2|*] [--role read|write|admin] [--toolsets a,b] " \
 	"[--read C1,C2] [--write C1,C2] [--rate N/B] [--expires 7d]"

@@ -20,16 +20,17 @@ is_id(const char *s)
 
 /* Made, not asked for: https://acme.slack.com/archives/C1/p1712345678000100. */
 static void
-put_permalink(struct call *call, const char *channel, const char *ts, const char *thread,
-    struct buf *out)
+put_permalink(struct call *call, const char *channel, const char *ts,
+    const char *thread, struct buf *out)
 {
 	const char *url = call_install(call)->url;
 	size_t n = strlen(url), whole = strcspn(ts, ".");
 
 	if (n == 0 || !render_is_ts(ts))
 		return;
-	buf_fmt(out, "permalink: %.*s/archives/%s/p%.*s%s", (int)(url[n - 1] == '/' ? n - 1 :
-	    n), url, channel, (int)whole, ts, ts + whole + 1);
+	buf_fmt(out, "permalink: %.*s/archives/%s/p%.*s%s",
+	    (int)(url[n - 1] == '/' ? n - 1 : n), url, channel, (int)whole, ts,
+	    ts + whole + 1);
 	if (thread[0] != '\0')
 		buf_fmt(out, "?thread_ts=%s&cid=%s", thread, channel);
 	buf_char(out, '\n');
@@ -39,19 +40,25 @@ static void
 put_warnings(struct json_object *answer, struct buf *out)
 {
 	if (strstr(js_text(answer, "warning"), "message_truncated") != NULL)
-		buf_str(out, "Slack has cut the text: it was too long for one message.\n");
+		buf_str(out,
+		    "Slack has cut the text: it was too long for one "
+		    "message.\n");
 }
 
 static void
 shape(struct call *call, struct json_object *answer, struct buf *out)
 {
-	const char *channel = js_text(answer, "channel"), *ts = js_text(answer, "ts");
+	const char *channel = js_text(answer, "channel"),
+		   *ts = js_text(answer, "ts");
 	const char *thread = call_text(call, "thread_ts");
 
 	if (!is_id(channel))
 		channel = call_text(call, "channel_id");
-	buf_str(out, call_is_repeat(call) ? "Posted already, by an earlier equal call; nothing"
-	    " was posted now.\n" : "Posted.\n");
+	buf_str(out,
+	    call_is_repeat(call) ?
+		"Posted already, by an earlier equal call; nothing"
+		" was posted now.\n" :
+		"Posted.\n");
 	buf_fmt(out, "channel: %s\n", channel);
 	buf_fmt(out, "ts: %s\n", render_is_ts(ts) ? ts : "unknown");
 	if (thread[0] != '\0')
@@ -88,9 +95,11 @@ static const struct tool_arg args[] = {
 const struct tool tool_post_message = {
 	.name = "slack_post_message",
 	.title = "Post a message",
-	.help = "Posts a message to a channel or thread. & < > are shown as they are, but for"
-	    " <@U…>, <#C…> and <https://…|…>; @channel and @here call nobody. After an"
-	    " unclear outcome look at the channel before posting again.",
+	.help = "Posts a message to a channel or thread. & < > are shown as "
+	        "they are, but for"
+		" <@U…>, <#C…> and <https://…|…>; @channel and @here call "
+	        "nobody. After an"
+		" unclear outcome look at the channel before posting again.",
 	.toolset = TOOLSETS_DEFAULT,
 	.role = ROLE_WRITE,
 	.args = args,

@@ -122,8 +122,10 @@ add_fresh(struct principals *p, const struct key_row *row)
 	snprintf(e->id, sizeof(e->id), "%s", row->id);
 	if (strcmp(row->state, "live") == 0 &&
 	    (e->policy = policy_from_row(row)) == NULL)
-		log_error("keys", "key %s has a role that this program does not know"
-		    " role=%s", row->name, row->role);
+		log_error("keys",
+		    "key %s has a role that this program does not know"
+		    " role=%s",
+		    row->name, row->role);
 }
 
 static int
@@ -140,8 +142,8 @@ by_id(const void *a, const void *b)
 static int
 by_hash(const void *a, const void *b)
 {
-	return memcmp(((const struct entry *)a)->hash, ((const struct entry *)b)->hash,
-	    SHA256_SIZE);
+	return memcmp(((const struct entry *)a)->hash,
+	    ((const struct entry *)b)->hash, SHA256_SIZE);
 }
 
 /* Old entries and fresh rows together: the latest of each id, if it lives. */
@@ -161,7 +163,8 @@ merge(struct principals *p)
 	drop_fresh(p);
 	qsort(all, n, sizeof(*all), by_id);
 	for (size_t i = 0; i < n; i++) {
-		bool latest = i + 1 == n || strcmp(all[i].id, all[i + 1].id) != 0;
+		bool latest = i + 1 == n ||
+		    strcmp(all[i].id, all[i + 1].id) != 0;
 
 		if (latest && all[i].policy != NULL)
 			all[kept++] = all[i];
@@ -237,7 +240,8 @@ on_rows(void *arg, const struct key_row *rows, size_t n, const struct err *err)
 }
 
 struct principals *
-principals_new(struct store *st, struct event_base *base, const struct conf *conf)
+principals_new(struct store *st, struct event_base *base,
+    const struct conf *conf)
 {
 	struct principals *p = mem_new(sizeof(*p));
 
@@ -249,8 +253,8 @@ principals_new(struct store *st, struct event_base *base, const struct conf *con
 		fatal("no timer for the keys");
 	if (conf->api_key.len > 0) {
 		p->seed = policy_seed();
-		principals_hash(secret_expose(&conf->api_key), conf->api_key.len,
-		    p->seed_hash);
+		principals_hash(secret_expose(&conf->api_key),
+		    conf->api_key.len, p->seed_hash);
 	}
 	return p;
 }
@@ -310,7 +314,8 @@ in_grace(const struct principals *p)
 static bool
 looks_like_ours(const char *key, size_t len)
 {
-	return len == KEY_LEN && memcmp(key, KEY_PREFIX, sizeof(KEY_PREFIX) - 1) == 0;
+	return len == KEY_LEN &&
+	    memcmp(key, KEY_PREFIX, sizeof(KEY_PREFIX) - 1) == 0;
 }
 
 struct policy *
@@ -322,7 +327,8 @@ principals_find(struct principals *p, const char *key, size_t len, bool *maybe)
 	if (len == 0)
 		return NULL;
 	principals_hash(key, len, want.hash);
-	if (p->seed != NULL && crypto_equal(want.hash, p->seed_hash, SHA256_SIZE))
+	if (p->seed != NULL &&
+	    crypto_equal(want.hash, p->seed_hash, SHA256_SIZE))
 		return p->seed;
 	if (!looks_like_ours(key, len))
 		return NULL;

@@ -19,17 +19,18 @@ bool principals_loaded(const struct principals *p);
 /* The key's policy, borrowed (hold it over a wait); NULL: unknown, revoked or
  * expired.  *maybe is set when it is unknown and the store may know it: then the
  * caller may wait with principals_ask, at most ten times a second a worker. */
-struct policy *principals_find(struct principals *p, const char *key, size_t len,
-    bool *maybe);
+struct policy *principals_find(struct principals *p, const char *key,
+    size_t len, bool *maybe);
 struct principals_wait;
 typedef void principals_fn(void *arg);		/* look again with principals_find */
-struct principals_wait *principals_ask(struct principals *p, principals_fn *done,
-    void *arg);				/* NULL: not now */
+struct principals_wait *principals_ask(struct principals *p,
+    principals_fn *done, void *arg); /* NULL: not now */
 void principals_cancel(struct principals_wait *w);
 
 /* A new key "sk_…" in out (KEY_TEXT_SIZE) and its hash and id in the row. */
 #define KEY_TEXT_SIZE	64
-void principals_new_key(char *out, struct key_row *row, char id[PRINCIPAL_SIZE]);
+void principals_new_key(char *out, struct key_row *row,
+    char id[PRINCIPAL_SIZE]);
 void principals_hash(const char *key, size_t len, unsigned char out[32]);
 
 #endif

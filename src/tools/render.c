@@ -23,8 +23,8 @@ render_is_ts(const char *s)
 {
 	size_t n = strspn(s, "0123456789");
 
-	return n >= 1 && n <= 12 && s[n] == '.' && strspn(s + n + 1, "0123456789") == 6 &&
-	    s[n + 7] == '\0';
+	return n >= 1 && n <= 12 && s[n] == '.' &&
+	    strspn(s + n + 1, "0123456789") == 6 && s[n + 7] == '\0';
 }
 
 void
@@ -150,9 +150,10 @@ static const struct {
 static bool
 is_line(const char *type)
 {
-	static const char *const lines[] = { "section", "header", "context", "rich_text",
-	    "rich_text_section", "rich_text_quote", "rich_text_preformatted", "actions",
-	    "image", "markdown", NULL };
+	static const char *const lines[] = { "section", "header", "context",
+		"rich_text", "rich_text_section", "rich_text_quote",
+		"rich_text_preformatted", "actions", "image", "markdown",
+		NULL };
 
 	for (size_t i = 0; lines[i] != NULL; i++)
 		if (strcmp(lines[i], type) == 0)
@@ -169,14 +170,16 @@ is_field(const char *type)
 static void
 walk(struct json_object *o, struct buf *out, int depth)
 {
-	static const char *const inner[] = { "title", "text", "fields", "elements" };
+	static const char *const inner[] = { "title", "text", "fields",
+		"elements" };
 	const char *type = js_text(o, "type");
 
 	if (depth > DEPTH || !json_object_is_type(o, json_type_object))
 		return;
 	if (is_line(type) && out->len > 0 && out->p[out->len - 1] != '\n')
 		buf_char(out, '\n');
-	else if (is_field(type) && out->len > 0 && !strchr(" \n", out->p[out->len - 1]))
+	else if (is_field(type) && out->len > 0 &&
+	    !strchr(" \n", out->p[out->len - 1]))
 		buf_char(out, ' ');
 	for (size_t i = 0; i < sizeof(leaves) / sizeof(leaves[0]); i++)
 		if (strcmp(leaves[i].type, type) == 0) {
@@ -207,8 +210,9 @@ put_author(const struct fence *f, struct json_object *m, struct buf *out)
 {
 	struct json_object *user = js_get(m, "user_profile", json_type_object);
 	struct json_object *bot = js_get(m, "bot_profile", json_type_object);
-	const char *names[] = { js_text(user, "display_name"), js_text(user, "real_name"),
-	    js_text(user, "name"), js_text(m, "username"), js_text(bot, "name") };
+	const char *names[] = { js_text(user, "display_name"),
+		js_text(user, "real_name"), js_text(user, "name"),
+		js_text(m, "username"), js_text(bot, "name") };
 	const char *id = js_text(m, "user"), *name = "";
 
 	for (size_t i = 0; i < 5 && name[0] == '\0'; i++)
@@ -233,10 +237,11 @@ static bool
 is_noise(const char *subtype)
 {
 	static const char *const words[] = { "channel_join", "channel_leave",
-	    "channel_topic", "channel_purpose", "channel_name", "channel_archive",
-	    "channel_unarchive", "group_join", "group_leave", "group_topic",
-	    "group_purpose", "group_name", "group_archive", "group_unarchive",
-	    "tombstone", "bot_add", "bot_remove", "pinned_item", NULL };
+		"channel_topic", "channel_purpose", "channel_name",
+		"channel_archive", "channel_unarchive", "group_join",
+		"group_leave", "group_topic", "group_purpose", "group_name",
+		"group_archive", "group_unarchive", "tombstone", "bot_add",
+		"bot_remove", "pinned_item", NULL };
 
 	for (size_t i = 0; words[i] != NULL; i++)
 		if (strcmp(words[i], subtype) == 0)
@@ -271,8 +276,9 @@ put_attachments(const struct fence *f, struct json_object *m, struct buf *out)
 
 	for (size_t i = 0; i < n; i++) {
 		struct json_object *a = js_at(m, "attachments", i);
-		const char *texts[] = { js_text(a, "fallback"), js_text(a, "text"),
-		    js_text(a, "title"), js_text(a, "pretext") };
+		const char *texts[] = { js_text(a, "fallback"),
+			js_text(a, "text"), js_text(a, "title"),
+			js_text(a, "pretext") };
 		const char *s = "";
 		struct buf b = { 0 };
 
@@ -316,7 +322,8 @@ put_files(const struct fence *f, struct json_object *m, struct buf *out)
 			foreign(f, out, type, NAME_BYTES);
 		}
 		if (js_int(file, "size") > 0)
-			buf_fmt(out, ", %" PRId64 " bytes", js_int(file, "size"));
+			buf_fmt(out, ", %" PRId64 " bytes",
+			    js_int(file, "size"));
 		buf_char(out, ']');
 	}
 }
@@ -364,7 +371,8 @@ put_thread(struct json_object *m, struct buf *out)
 }
 
 bool
-render_message(const struct fence *f, struct json_object *message, struct buf *out)
+render_message(const struct fence *f, struct json_object *message,
+    struct buf *out)
 {
 	const char *ts = js_text(message, "ts");
 	bool nameless;

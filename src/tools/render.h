@@ -13,7 +13,8 @@
  *
  * All of it is foreign and goes between the fence's marks.  Returns true when its
  * author had no name, only an id. */
-bool render_message(const struct fence *f, struct json_object *message, struct buf *out);
+bool render_message(const struct fence *f, struct json_object *message,
+    struct buf *out);
 
 /* The time of a ts as ISO 8601, or "" when it is none. */
 void render_time(const char *ts, struct buf *out);

@@ -17,8 +17,8 @@
 
 /* Each takes one value in whatever shape models give it; the right one, or NULL
  * and err. */
-typedef struct json_object *take_fn(const struct tool_arg *a, struct json_object *v,
-    struct buf *note, struct err *err);
+typedef struct json_object *take_fn(const struct tool_arg *a,
+    struct json_object *v, struct buf *note, struct err *err);
 
 static struct json_object *
 refuse(struct err *err, const char *fmt, ...)
@@ -64,7 +64,8 @@ take_string(const struct tool_arg *a, struct json_object *v, struct buf *note,
 	if (n < (size_t)a->min)
 		return refuse(err, "%s must not be empty.", a->name);
 	if (a->max != 0 && n > (size_t)a->max)
-		return refuse(err, "%s is too long: %zu characters, %ld are possible.",
+		return refuse(err,
+		    "%s is too long: %zu characters, %ld are possible.",
 		    a->name, n, a->max);
 	return json_object_get(v);
 }
@@ -109,11 +110,12 @@ take_int(const struct tool_arg *a, struct json_object *v, struct buf *note,
 	long n, used;
 
 	if (!whole(v, &n))
-		return refuse(err, "%s must be a whole number from %ld to %ld.", a->name,
-		    a->min, a->max);
+		return refuse(err, "%s must be a whole number from %ld to %ld.",
+		    a->name, a->min, a->max);
 	used = n < a->min ? a->min : n > a->max ? a->max : n;
 	if (used != n)
-		buf_fmt(note, "%s %ld is out of range (%ld to %ld): %ld was used.\n",
+		buf_fmt(note,
+		    "%s %ld is out of range (%ld to %ld): %ld was used.\n",
 		    a->name, n, a->min, a->max, used);
 	return json_object_new_int64(used);
 }
@@ -152,16 +154,24 @@ take_channel(const struct tool_arg *a, struct json_object *v, struct buf *note,
 
 	(void)note;
 	if (!json_object_is_type(v, json_type_string))
-		return refuse(err, "%s must be of type string: a channel's id such as"
-		    " C0123ABCD.", a->name);
-	if (strlen(s) == (size_t)json_object_get_string_len(v) && is_id(s, "CGD"))
+		return refuse(err,
+		    "%s must be of type string: a channel's id such as"
+		    " C0123ABCD.",
+		    a->name);
+	if (strlen(s) == (size_t)json_object_get_string_len(v) &&
+	    is_id(s, "CGD"))
 		return json_object_get(v);
 	if (is_id(s, "UW"))
-		return refuse(err, "%s: \"%s\" is a person's id. Only channel ids are taken"
-		    " (C…, G…, or D… of an open direct message). Call slack_list_channels"
-		    " and take the id from there.", a->name, s);
-	return refuse(err, "%s must be a channel's id such as C0123ABCD; names are not"
-	    " looked up. Call slack_list_channels and take the id from there.", a->name);
+		return refuse(err,
+		    "%s: \"%s\" is a person's id. Only channel ids are taken"
+		    " (C…, G…, or D… of an open direct message). Call "
+		    "slack_list_channels"
+		    " and take the id from there.",
+		    a->name, s);
+	return refuse(err,
+	    "%s must be a channel's id such as C0123ABCD; names are not"
+	    " looked up. Call slack_list_channels and take the id from there.",
+	    a->name);
 }
 
 static bool
@@ -187,14 +197,19 @@ take_ts(const struct tool_arg *a, struct json_object *v, struct buf *note,
 	(void)note;
 	if (json_object_is_type(v, json_type_int) ||
 	    json_object_is_type(v, json_type_double))
-		return refuse(err, "%s must be a string: a number loses digits of it. Write"
-		    " it in quotes, as it was given: \"1712345678.000100\".", a->name);
+		return refuse(err,
+		    "%s must be a string: a number loses digits of it. Write"
+		    " it in quotes, as it was given: \"1712345678.000100\".",
+		    a->name);
 	if (!json_object_is_type(v, json_type_string))
 		return refuse(err, "%s must be of type string, such as"
 		    " \"1712345678.000100\".", a->name);
-	if (strlen(s) != (size_t)json_object_get_string_len(v) || !is_ts(s, a->min == 17))
-		return refuse(err, "%s must look like 1712345678.000100 (the ts of a"
-		    " message, as it was given).", a->name);
+	if (strlen(s) != (size_t)json_object_get_string_len(v) ||
+	    !is_ts(s, a->min == 17))
+		return refuse(err,
+		    "%s must look like 1712345678.000100 (the ts of a"
+		    " message, as it was given).",
+		    a->name);
 	return json_object_get(v);
 }
 
@@ -213,7 +228,8 @@ join(struct json_object *v, struct buf *out)
 
 		if (!json_object_is_type(w, json_type_string))
 			return -1;
-		buf_fmt(out, "%s%s", i > 0 ? "," : "", json_object_get_string(w));
+		buf_fmt(out, "%s%s", i > 0 ? "," : "",
+		    json_object_get_string(w));
 	}
 	return 0;
 }
@@ -245,8 +261,10 @@ bad:
 	buf_wipe(&text);
 	free(list);
 	if (out == NULL)
-		return refuse(err, "%s is a comma list of public_channel, private_channel,"
-		    " mpim, im.", a->name);
+		return refuse(err,
+		    "%s is a comma list of public_channel, private_channel,"
+		    " mpim, im.",
+		    a->name);
 	return out;
 }
 
@@ -266,8 +284,10 @@ take_key(const struct tool_arg *a, struct json_object *v, struct buf *note,
 		if (n >= 1 && n <= (size_t)a->max && s[i] == '\0')
 			return json_object_new_string(s);
 	}
-	return refuse(err, "%s must be 1 to %ld letters, digits or signs without blanks,"
-	    " such as a UUID.", a->name, a->max);
+	return refuse(err,
+	    "%s must be 1 to %ld letters, digits or signs without blanks,"
+	    " such as a UUID.",
+	    a->name, a->max);
 }
 
 static take_fn *const takes[] = {
@@ -334,8 +354,8 @@ find_arg(const struct tool *t, const char *name, struct err *err)
 	if (near.word == NULL)
 		name_all(t, name, err);
 	else
-		err_set(err, ERR_INPUT, "%s takes no \"%s\"; is it \"%s\"?", t->name,
-		    shown(name, word), near.word);
+		err_set(err, ERR_INPUT, "%s takes no \"%s\"; is it \"%s\"?",
+		    t->name, shown(name, word), near.word);
 	return NULL;
 }
 
@@ -355,8 +375,8 @@ is_absent(const struct tool *t, const char *name, struct json_object *value)
 }
 
 static int
-take_given(const struct tool *t, struct json_object *given, struct json_object *out,
-    struct buf *note, struct err *err)
+take_given(const struct tool *t, struct json_object *given,
+    struct json_object *out, struct buf *note, struct err *err)
 {
 	json_object_object_foreach(given, name, value) {
 		const struct tool_arg *a;
@@ -367,8 +387,10 @@ take_given(const struct tool *t, struct json_object *given, struct json_object *
 		if ((a = find_arg(t, name, err)) == NULL)
 			return -1;
 		if (json_object_object_get_ex(out, a->name, NULL))
-			return err_set(err, ERR_INPUT, "%s is given twice, under two of its"
-			    " names.", a->name);
+			return err_set(err, ERR_INPUT,
+			    "%s is given twice, under two of its"
+			    " names.",
+			    a->name);
 		if ((v = takes[a->type](a, value, note, err)) == NULL)
 			return -1;
 		json_object_object_add(out, a->name, v);
@@ -380,9 +402,10 @@ static int
 check_required(const struct tool *t, struct json_object *args, struct err *err)
 {
 	for (const struct tool_arg *a = t->args; a->name != NULL; a++)
-		if (a->required && !json_object_object_get_ex(args, a->name, NULL))
-			return err_set(err, ERR_INPUT, "%s needs \"%s\": %s.", t->name,
-			    a->name, a->help);
+		if (a->required &&
+		    !json_object_object_get_ex(args, a->name, NULL))
+			return err_set(err, ERR_INPUT, "%s needs \"%s\": %s.",
+			    t->name, a->name, a->help);
 	return 0;
 }
 

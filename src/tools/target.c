@@ -85,16 +85,18 @@ list_one(void *arg, struct install *in)
 	if (in->team_id[0] == '\0')
 		buf_str(l->out, " | a whole organisation");
 	if (in->unreadable)
-		buf_str(l->out, " | its token cannot be read, the operator has to look");
+		buf_str(l->out,
+		    " | its token cannot be read, the operator has to look");
 	else if (in->expires != 0 && clock_wall_ms() >= in->expires)
-		buf_str(l->out, " | its token has run out, it must be connected again");
+		buf_str(l->out,
+		    " | its token has run out, it must be connected again");
 	buf_char(l->out, '\n');
 	return true;
 }
 
 size_t
-target_list(const struct toolbox *box, const struct policy *p, const struct fence *f,
-    size_t max, struct buf *out)
+target_list(const struct toolbox *box, const struct policy *p,
+    const struct fence *f, size_t max, struct buf *out)
 {
 	struct listing l = { .policy = p, .fence = f, .out = out, .max = max };
 
@@ -106,32 +108,39 @@ target_list(const struct toolbox *box, const struct policy *p, const struct fenc
 
 /* Which one is meant?  What the key does not reach is not there (DESIGN 6). */
 static int
-refuse_team(const struct call *call, const struct search *s, struct buf *refused)
+refuse_team(const struct call *call, const struct search *s,
+    struct buf *refused)
 {
 	struct search any = { .policy = call->policy, .given = "" };
 
 	if (!installs_loaded(call->box->slack->installs)) {
-		buf_str(refused, "The workspaces are not known yet, because the store could"
+		buf_str(refused,
+		    "The workspaces are not known yet, because the store could"
 		    " not be read since the start. Try again in a minute.");
 		return -1;
 	}
 	installs_each(call->box->slack->installs, look, &any);
 	if (any.n == 0) {
-		buf_str(refused, "There is no workspace that this key reaches. An admin"
+		buf_str(refused,
+		    "There is no workspace that this key reaches. An admin"
 		    " connects one at ");
 		buf_str(refused, call->box->slack->conf->public_base_url);
-		buf_str(refused, "/slack/install, and the operator gives it to the key.");
+		buf_str(refused,
+		    "/slack/install, and the operator gives it to the key.");
 		return -1;
 	}
 	if (s->given[0] == '\0')
-		buf_str(refused, "There are several workspaces: name one by team_id.");
+		buf_str(refused,
+		    "There are several workspaces: name one by team_id.");
 	else if (s->n > 1)
-		buf_str(refused, "Several workspaces fit this team_id: name one by its id.");
+		buf_str(refused,
+		    "Several workspaces fit this team_id: name one by its id.");
 	else
 		buf_str(refused, "There is no such workspace (team_id).");
 	buf_str(refused, " These can be used:\n");
 	fence_begin(&call->fence, refused);
-	target_list(call->box, call->policy, &call->fence, CHOICES_MAX, refused);
+	target_list(call->box, call->policy, &call->fence, CHOICES_MAX,
+	    refused);
 	fence_end(&call->fence, refused);
 	return -1;
 }
@@ -140,7 +149,9 @@ static int
 take(struct call *call, struct install *in, struct buf *refused)
 {
 	if (in->unreadable) {
-		buf_str(refused, "This server cannot read the workspace's token: the operator"
+		buf_str(refused,
+		    "This server cannot read the workspace's token: the "
+		    "operator"
 		    " has to look whether its key is among TOKEN_KEYS.");
 		return -1;
 	}
@@ -151,7 +162,8 @@ take(struct call *call, struct install *in, struct buf *refused)
 int
 target_find(struct call *call, struct buf *refused)
 {
-	struct search s = { .policy = call->policy, .given = call_text(call, "team_id") };
+	struct search s = { .policy = call->policy,
+		.given = call_text(call, "team_id") };
 	struct installs *all = call->box->slack->installs;
 	struct install *in;
 
@@ -170,17 +182,20 @@ target_find(struct call *call, struct buf *refused)
 
 /* The same words for a channel that is not there and one out of the key's reach. */
 static int
-refuse_channel(const struct call *call, const char *channel, struct buf *refused)
+refuse_channel(const struct call *call, const char *channel,
+    struct buf *refused)
 {
-	struct slack_answer a = { .class = SLACK_NOT_SEEN, .code = "channel_not_found" };
+	struct slack_answer a = { .class = SLACK_NOT_SEEN,
+		.code = "channel_not_found" };
 	const char *team = install_key(call->install);
 
 	counter_up(CNT_POLICY_REFUSED);
 	if (policy_channel(call->policy, team, channel, false))
-		buf_str(refused, "This key may read this channel, but not write to it.");
+		buf_str(refused,
+		    "This key may read this channel, but not write to it.");
 	else
-		slack_explain(call->box->slack, &a, (enum slack_method)call->tool->method,
-		    refused);
+		slack_explain(call->box->slack, &a,
+		    (enum slack_method)call->tool->method, refused);
 	return -1;
 }
 
@@ -189,11 +204,13 @@ target_channels(struct call *call, struct buf *refused)
 {
 	bool write = call->tool->role > ROLE_READ;
 
-	for (const struct tool_arg *a = call->tool->args; a->name != NULL; a++) {
+	for (const struct tool_arg *a = call->tool->args; a->name != NULL;
+	     a++) {
 		const char *channel = call_text(call, a->name);
 
 		if (a->type == ARG_CHANNEL && channel[0] != '\0' &&
-		    !policy_channel(call->policy, install_key(call->install), channel, write))
+		    !policy_channel(call->policy, install_key(call->install),
+			channel, write))
 			return refuse_channel(call, channel, refused);
 	}
 	return 0;
@@ -207,7 +224,8 @@ target_scopes(struct call *call, struct buf *refused)
 	char word[64];
 	size_t n;
 
-	if (call->install == NULL || call->install->scopes[0] == '\0' || at == NULL)
+	if (call->install == NULL || call->install->scopes[0] == '\0' ||
+	    at == NULL)
 		return 0;
 	while ((w = list_next(&at, &n)) != NULL) {
 		if (n >= sizeof(word))
@@ -217,9 +235,13 @@ target_scopes(struct call *call, struct buf *refused)
 		if (list_has(call->install->scopes, word))
 			return 0;
 	}
-	buf_fmt(refused, "The app lacks a permission in this workspace: %s needs the scope %s."
+	buf_fmt(refused,
+	    "The app lacks a permission in this workspace: %s needs the scope "
+	    "%s."
 	    " An admin has to connect the workspace again at %s/slack/install.",
-	    call->tool->name, call->tool->want_scopes != NULL ? call->tool->want_scopes :
-	    call->tool->scopes, call->box->slack->conf->public_base_url);
+	    call->tool->name,
+	    call->tool->want_scopes != NULL ? call->tool->want_scopes :
+					      call->tool->scopes,
+	    call->box->slack->conf->public_base_url);
 	return -1;
 }

@@ -31,7 +31,8 @@ const struct tool *
 tool_find(const char *name, size_t len)
 {
 	for (const struct tool *const *t = tools; *t != NULL; t++)
-		if (strlen((*t)->name) == len && memcmp((*t)->name, name, len) == 0)
+		if (strlen((*t)->name) == len &&
+		    memcmp((*t)->name, name, len) == 0)
 			return *t;
 	return NULL;
 }
@@ -94,7 +95,8 @@ tool_describe(const struct tool *t, bool headers, struct buf *out)
 	jsonw_open(&w, '{');
 	jsonw_put_text(&w, "title", t->title);	/* 2025-03-26 knows no other */
 	jsonw_put_bool(&w, "readOnlyHint", t->role == ROLE_READ);
-	jsonw_put_bool(&w, "destructiveHint", (t->hints & TOOL_DESTRUCTIVE) != 0);
+	jsonw_put_bool(&w, "destructiveHint",
+	    (t->hints & TOOL_DESTRUCTIVE) != 0);
 	jsonw_put_bool(&w, "idempotentHint", (t->hints & TOOL_IDEMPOTENT) != 0);
 	jsonw_put_bool(&w, "openWorldHint", t->method != -1);
 	jsonw_close(&w);

@@ -70,7 +70,8 @@ struct tool {
 	bool once;			/* has a row in the ledger of posts */
 
 	/* The answer's text: from Slack's answer, or of its own when method is -1. */
-	void (*shape)(struct call *call, struct json_object *answer, struct buf *out);
+	void (*shape)(struct call *call, struct json_object *answer,
+	    struct buf *out);
 	/* What the arguments alone do not say of the form; may be NULL. */
 	void (*form)(struct call *call, struct buf *form);
 };

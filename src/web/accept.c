@@ -35,7 +35,10 @@ thousandths(const char *p, const char *end)
 	n = (*p++ - '0') * 1000;
 	if (p < end && *p == '.')
 		for (p++; p < end && *p >= '0' && *p <= '9' && digits < 3; p++)
-			n += (*p - '0') * (digits == 0 ? 100 : digits == 1 ? 10 : 1),
+			n += (*p - '0') *
+			    (digits == 0        ? 100 :
+				    digits == 1 ? 10 :
+						  1),
 			    digits++;
 	return n > 1000 ? 1000 : n;
 }
@@ -63,7 +66,8 @@ static void
 look(const char *list, const char *type, const char *subtype, struct best *b)
 {
 	while (*list != '\0') {
-		const char *p = list + strspn(list, BLANKS), *end = p + strcspn(p, ",");
+		const char *p = list + strspn(list, BLANKS),
+			   *end = p + strcspn(p, ",");
 		size_t n = strcspn(p, BLANKS ";,");
 		int fit = fits(p, n, type, subtype);
 
@@ -89,7 +93,8 @@ accept_weight(const struct http_req *req, const char *type, const char *subtype)
 {
 	const char *accept = http_field(req, "accept");
 
-	if (accept == NULL || (accept[0] == '\0' && http_field_count(req, "accept") == 1))
+	if (accept == NULL ||
+	    (accept[0] == '\0' && http_field_count(req, "accept") == 1))
 		return 1000;
 	return find(req, type, subtype).weight;
 }

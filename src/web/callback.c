@@ -16,39 +16,59 @@ static const struct {
 	const char *word, *text;
 	bool again;
 } ends[] = {
-	[OAUTH_BAD_STATE] = { 400, "bad_state", "This page belongs to an install that was "
-	    "not begun in this browser, or began more than ten minutes ago. Nothing was "
-	    "changed. Begin again, and allow cookies of this server.", true },
-	[OAUTH_USED] = { 409, "already_used", "This install was answered before: the page "
-	    "was loaded a second time. If it did not succeed then, begin again.", true },
-	[OAUTH_STORE_AWAY] = { 503, "store_away", "This server cannot store an install at "
-	    "the moment. Reload this page in a minute.", false },
-	[OAUTH_SLACK_REFUSED] = { 400, "slack_refused", "Slack did not accept the install.",
+	[OAUTH_BAD_STATE] = { 400, "bad_state",
+	    "This page belongs to an install that was "
+	    "not begun in this browser, or began more than ten minutes ago. "
+	    "Nothing was "
+	    "changed. Begin again, and allow cookies of this server.",
 	    true },
-	[OAUTH_SLACK_AWAY] = { 502, "slack_away", "Slack did not answer, so the app may or "
-	    "may not have been added. Begin again in a minute.", true },
+	[OAUTH_USED] = { 409, "already_used",
+	    "This install was answered before: the page "
+	    "was loaded a second time. If it did not succeed then, begin "
+	    "again.",
+	    true },
+	[OAUTH_STORE_AWAY] = { 503, "store_away",
+	    "This server cannot store an install at "
+	    "the moment. Reload this page in a minute.",
+	    false },
+	[OAUTH_SLACK_REFUSED] = { 400, "slack_refused",
+	    "Slack did not accept the install.", true },
+	[OAUTH_SLACK_AWAY] = { 502, "slack_away",
+	    "Slack did not answer, so the app may or "
+	    "may not have been added. Begin again in a minute.",
+	    true },
 };
 
 static void
 tell_state(struct page *p, const struct oauth_result *r)
 {
 	if (r->end == OAUTH_SPOOLED) {
-		page_text(p, "Slack has added the app. The store of this server is away, so the "
-		    "install was put aside, sealed; it is taken up by itself when the store "
+		page_text(p,
+		    "Slack has added the app. The store of this server is "
+		    "away, so the "
+		    "install was put aside, sealed; it is taken up by itself "
+		    "when the store "
 		    "is back. Until then no agent reaches this workspace.");
 		return;
 	}
 	switch (r->state) {
 	case INSTALL_PENDING:
-		page_text(p, "The app was added, but no agent reaches this workspace yet: the "
-		    "operator of this server has to let it in, within 24 hours, with");
+		page_text(p,
+		    "The app was added, but no agent reaches this workspace "
+		    "yet: the "
+		    "operator of this server has to let it in, within 24 "
+		    "hours, with");
 		break;
 	case INSTALL_LIVE:
-		page_text(p, "The app was added. Agents whose key names this workspace reach it "
+		page_text(p,
+		    "The app was added. Agents whose key names this workspace "
+		    "reach it "
 		    "now.");
 		return;
 	default:
-		page_text(p, "The app was added again, but the operator of this server has "
+		page_text(p,
+		    "The app was added again, but the operator of this server "
+		    "has "
 		    "disabled this workspace; to let it in:");
 		break;
 	}
@@ -61,7 +81,8 @@ tell_command(struct page *p, const struct oauth_result *r)
 
 	if (r->end == OAUTH_DONE && r->state != INSTALL_LIVE) {
 		buf_fmt(&command, "slackmcpctl install %s %s",
-		    r->state == INSTALL_PENDING ? "approve" : "enable", r->team_id);
+		    r->state == INSTALL_PENDING ? "approve" : "enable",
+		    r->team_id);
 		page_code(p, command.p);
 	}
 	buf_wipe(&command);
@@ -72,8 +93,10 @@ done_page(struct visit *v, const struct oauth_result *r)
 {
 	struct page p;
 
-	page_begin(&p, r->end == OAUTH_SPOOLED ? "Almost connected" :
-	    r->state == INSTALL_LIVE ? "Slack is connected" : "Waiting for the operator");
+	page_begin(&p,
+	    r->end == OAUTH_SPOOLED      ? "Almost connected" :
+		r->state == INSTALL_LIVE ? "Slack is connected" :
+					   "Waiting for the operator");
 	page_fact(&p, "Workspace", r->team_name);
 	page_fact(&p, "Team id", r->team_id);
 	page_fact(&p, "State", r->end == OAUTH_SPOOLED ? "spooled" :
@@ -81,11 +104,16 @@ done_page(struct visit *v, const struct oauth_result *r)
 	tell_state(&p, r);
 	tell_command(&p, r);
 	if (r->rotates)
-		page_text(&p, "The token of this app expires by itself and this server does not "
+		page_text(&p,
+		    "The token of this app expires by itself and this server "
+		    "does not "
 		    "renew it yet: add the app again when agents are told so.");
 	page_head(&p, "Connect an agent");
-	page_text(&p, "KEY stands for a key that the operator makes with: slackmcpctl key add "
-	    "NAME --workspaces %s", r->team_id);
+	page_text(&p,
+	    "KEY stands for a key that the operator makes with: slackmcpctl "
+	    "key add "
+	    "NAME --workspaces %s",
+	    r->team_id);
 	settings_add(v->web->conf, &p);
 	page_send(&p, v, r->end == OAUTH_SPOOLED ? 202 : 200);
 }
@@ -96,8 +124,10 @@ failed_page(struct visit *v, const struct oauth_result *r)
 	struct buf text = { 0 };
 
 	if (r->end == OAUTH_STORE_AWAY && r->code[0] != '\0') {
-		page_again(v, 500, "not_stored", "Slack has added the app, but this server could "
-		    "not keep the install. Tell its operator, and add the app again.");
+		page_again(v, 500, "not_stored",
+		    "Slack has added the app, but this server could "
+		    "not keep the install. Tell its operator, and add the app "
+		    "again.");
 		return;
 	}
 	if (r->end == OAUTH_STORE_AWAY)
@@ -134,7 +164,8 @@ count(const char *query, const char *name)
 	unsigned n = 0;
 
 	while (*query != '\0') {
-		if (strncmp(query, name, len) == 0 && strchr("=&", query[len]) != NULL)
+		if (strncmp(query, name, len) == 0 &&
+		    strchr("=&", query[len]) != NULL)
 			n++;
 		query += strcspn(query, "&");
 		query += *query == '&';
@@ -167,7 +198,9 @@ denied(struct visit *v, const char *error)
 	struct buf text = { 0 };
 
 	if (strcmp(error, "access_denied") == 0)
-		buf_str(&text, "The app was not added: somebody said no on Slack's page. Nothing "
+		buf_str(&text,
+		    "The app was not added: somebody said no on Slack's page. "
+		    "Nothing "
 		    "was changed.");
 	else
 		buf_fmt(&text, "The app was not added. Slack said: %s.",
@@ -185,17 +218,21 @@ fit(struct visit *v, struct buf *state, struct buf *code)
 	bool fits = false;
 
 	if (repeated(v->req->query))
-		page_again(v, 400, "bad_request", "A parameter is there more than once. Nothing "
+		page_again(v, 400, "bad_request",
+		    "A parameter is there more than once. Nothing "
 		    "was changed; begin again.");
 	else if (http_query(v->req, "error", &error) == 0)
 		denied(v, error.len > 0 ? error.p : "");
 	else if (http_query(v->req, "state", state) == -1 || state->len == 0)
-		page_again(v, 400, "no_state", "This install was not begun here, so its answer "
+		page_again(v, 400, "no_state",
+		    "This install was not begun here, so its answer "
 		    "was not used. Begin with this link.");
 	else if (http_query(v->req, "code", code) == -1 || code->len == 0)
-		page_again(v, 400, "no_code", "Slack sent no code. Begin again.");
+		page_again(v, 400, "no_code",
+		    "Slack sent no code. Begin again.");
 	else if (v->web->draining)
-		page_error(v, 503, "unavailable", "This server is just being restarted. Reload "
+		page_error(v, 503, "unavailable",
+		    "This server is just being restarted. Reload "
 		    "this page in a moment.");
 	else
 		fits = true;

@@ -68,7 +68,9 @@ word_before(struct backwards *b, size_t *len)
 static struct backwards
 backwards(const struct http_req *req, const char *name)
 {
-	return (struct backwards){ .req = req, .name = name, .field = req->nfields };
+	return (struct backwards){ .req = req,
+		.name = name,
+		.field = req->nfields };
 }
 
 /* "192.0.2.7", "2001:db8::7", "192.0.2.7:4711", "[2001:db8::7]:4711" */
@@ -84,7 +86,8 @@ parse_hop(struct address *a, const char *p, size_t len)
 		return address_parse(a, p + 1, (size_t)(end - p - 1));
 	}
 	end = memchr(p, ':', len);
-	if (end != NULL && memchr(end + 1, ':', len - (size_t)(end + 1 - p)) == NULL)
+	if (end != NULL &&
+	    memchr(end + 1, ':', len - (size_t)(end + 1 - p)) == NULL)
 		len = (size_t)(end - p);
 	return address_parse(a, p, len);
 }
@@ -116,8 +119,11 @@ distrust(struct visit *v)
 		return;
 	counter_up(CNT_FORWARDED_IGNORED);
 	if (due(&v->web->told_forwarded))
-		log_warn("web", "X-Forwarded-For was ignored; if this is a proxy of yours, add "
-		    "it to TRUSTED_PROXIES; told once a minute peer=%s", v->req->peer);
+		log_warn("web",
+		    "X-Forwarded-For was ignored; if this is a proxy of yours, "
+		    "add "
+		    "it to TRUSTED_PROXIES; told once a minute peer=%s",
+		    v->req->peer);
 }
 
 void
@@ -173,8 +179,11 @@ client_secure(struct visit *v)
 		return true;
 	counter_up(CNT_PLAIN_REFUSED);
 	if (due(&v->web->told_plain))
-		log_warn("web", "a request came over plain http under an https address: let "
-		    "its proxy or link use https; told once a minute path=%s peer=%s",
+		log_warn("web",
+		    "a request came over plain http under an https address: "
+		    "let "
+		    "its proxy or link use https; told once a minute path=%s "
+		    "peer=%s",
 		    v->route->path, v->req->peer);
 	if (page)
 		send_there(v);

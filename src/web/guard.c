@@ -19,7 +19,8 @@ take(struct visit *v, const char *name, struct rate rate)
 {
 	int64_t at;
 
-	if (rate.per_minute == 0 || bucket_take(v->web->region, name, rate, 0, &at))
+	if (rate.per_minute == 0 ||
+	    bucket_take(v->web->region, name, rate, 0, &at))
 		return true;
 	counter_up(CNT_RATE_REFUSED);
 	visit_later(v, HTTP_ERROR_RATE, at - clock_ms());

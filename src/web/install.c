@@ -14,9 +14,10 @@
 static void
 team_hint(const struct visit *v, struct buf *team)
 {
-	if (http_query(v->req, "team", team) == -1 || team->len == 0 || team->len > 32 ||
-	    (team->p[0] != 'T' && team->p[0] != 'E') ||
-	    strspn(team->p, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") != team->len)
+	if (http_query(v->req, "team", team) == -1 || team->len == 0 ||
+	    team->len > 32 || (team->p[0] != 'T' && team->p[0] != 'E') ||
+	    strspn(team->p, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") !=
+		team->len)
 		buf_reset(team);
 }
 
@@ -51,7 +52,8 @@ move(struct visit *v, const char *team)
 void
 install_run(struct visit *v)
 {
-	struct buf team = { 0 }, state = { 0 }, cookie = { 0 }, header = { 0 }, url = { 0 };
+	struct buf team = { 0 }, state = { 0 }, cookie = { 0 }, header = { 0 },
+		   url = { 0 };
 	const char *hint;
 
 	team_hint(v, &team);

@@ -7,5 +7,6 @@
 void
 web_libraries(struct buf *out)
 {
-	buf_fmt(out, "json-c %s (built with %s)\n", json_c_version(), JSON_C_VERSION);
+	buf_fmt(out, "json-c %s (built with %s)\n", json_c_version(),
+	    JSON_C_VERSION);
 }

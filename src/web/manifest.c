@@ -20,7 +20,9 @@ static void
 add_scopes(struct jsonw *w, const struct conf *conf)
 {
 	char *of_tools = tools_scopes();
-	const char *at = conf->slack_scopes[0] != '\0' ? conf->slack_scopes : of_tools, *s;
+	const char *at = conf->slack_scopes[0] != '\0' ? conf->slack_scopes :
+							 of_tools,
+		   *s;
 	size_t n;
 
 	begin(w, "bot", '[');
@@ -55,7 +57,8 @@ web_manifest(const struct conf *conf, struct buf *out)
 	jsonw_open(&w, '{');
 	begin(&w, "display_information", '{');
 	jsonw_put_text(&w, "name", PACKAGE_NAME);
-	jsonw_put_text(&w, "description", "Lets AI agents work in this workspace over MCP");
+	jsonw_put_text(&w, "description",
+	    "Lets AI agents work in this workspace over MCP");
 	jsonw_close(&w);
 	begin(&w, "features", '{');
 	begin(&w, "bot_user", '{');

@@ -48,10 +48,12 @@ send_event(struct visit *v, const struct mcp_out *out)
 	struct iovec parts[MCP_PARTS + 2];
 	int n = 0;
 
-	parts[n++] = (struct iovec){ .iov_base = begin, .iov_len = sizeof(begin) - 1 };
+	parts[n++] = (struct iovec){ .iov_base = begin,
+		.iov_len = sizeof(begin) - 1 };
 	for (int i = 0; i < out->nparts; i++)
 		parts[n++] = out->parts[i];
-	parts[n++] = (struct iovec){ .iov_base = end, .iov_len = sizeof(end) - 1 };
+	parts[n++] = (struct iovec){ .iov_base = end,
+		.iov_len = sizeof(end) - 1 };
 	http_add(v->req, "Cache-Control", "no-cache, no-transform");
 	http_add(v->req, "X-Accel-Buffering", "no");
 	http_replyv(v->req, out->status, "text/event-stream", parts, n);

@@ -14,12 +14,14 @@
 #define ALLOW_HEADERS \
 	"Authorization, Content-Type, Accept, Mcp-Session-Id, Last-Event-ID, " \
 	"MCP-Protocol-Version, Mcp-Method, Mcp-Name"
-#define EXPOSE_HEADERS \
-	"Mcp-Session-Id, WWW-Authenticate, MCP-Protocol-Version, X-Request-Id, Retry-After"
+#define EXPOSE_HEADERS                                                         \
+	"Mcp-Session-Id, WWW-Authenticate, MCP-Protocol-Version, "             \
+	"X-Request-Id, Retry-After"
 #define MAX_AGE		"600"
 
 bool
-origin_allowed(const struct conf *conf, const char *value, char normal[URL_ORIGIN_SIZE])
+origin_allowed(const struct conf *conf, const char *value,
+    char normal[URL_ORIGIN_SIZE])
 {
 	struct url u;
 	struct err err;
@@ -45,9 +47,12 @@ tell(struct web *w, const char *normal)
 	for (unsigned i = 0; i < WEB_ORIGINS; i++)
 		if (strcmp(w->refused[i], normal) == 0)
 			return;
-	snprintf(w->refused[w->nrefused++ % WEB_ORIGINS], URL_ORIGIN_SIZE, "%s", normal);
-	log_warn("web", "an origin was refused; if it is a client of yours, add it to "
-	    "ALLOWED_ORIGINS origin=%s", normal);
+	snprintf(w->refused[w->nrefused++ % WEB_ORIGINS], URL_ORIGIN_SIZE, "%s",
+	    normal);
+	log_warn("web",
+	    "an origin was refused; if it is a client of yours, add it to "
+	    "ALLOWED_ORIGINS origin=%s",
+	    normal);
 }
 
 bool
@@ -63,7 +68,8 @@ guard_origin(struct visit *v)
 	    origin_allowed(v->web->conf, origin, normal)) {
 		http_add(v->req, "Access-Control-Allow-Origin", origin);
 		http_add(v->req, "Access-Control-Allow-Credentials", "true");
-		http_add(v->req, "Access-Control-Expose-Headers", EXPOSE_HEADERS);
+		http_add(v->req, "Access-Control-Expose-Headers",
+		    EXPOSE_HEADERS);
 		return true;
 	}
 	counter_up(CNT_ORIGIN_REFUSED);
@@ -80,7 +86,8 @@ add_params(struct buf *out)
 	struct buf name = { 0 };
 
 	for (const struct tool *const *t = tools; *t != NULL; t++)
-		for (const struct tool_arg *a = (*t)->args; a->name != NULL; a++) {
+		for (const struct tool_arg *a = (*t)->args; a->name != NULL;
+		     a++) {
 			if (a->header == NULL)
 				continue;
 			buf_reset(&name);
@@ -100,7 +107,8 @@ guard_preflight(struct visit *v)
 		return;
 	buf_str(&headers, ALLOW_HEADERS);
 	add_params(&headers);
-	http_add(v->req, "Access-Control-Allow-Methods", "GET, POST, DELETE, OPTIONS");
+	http_add(v->req, "Access-Control-Allow-Methods",
+	    "GET, POST, DELETE, OPTIONS");
 	http_add(v->req, "Access-Control-Allow-Headers", headers.p);
 	http_add(v->req, "Access-Control-Max-Age", MAX_AGE);
 	buf_wipe(&headers);

@@ -24,11 +24,14 @@ void
 page_begin(struct page *p, const char *title)
 {
 	*p = (struct page){ { 0 } };
-	buf_str(&p->html, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
-	    "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
+	buf_str(&p->html,
+	    "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+	    "<meta name=\"viewport\" "
+	    "content=\"width=device-width,initial-scale=1\">"
 	    "<title>");
 	buf_html(&p->html, title);
-	buf_str(&p->html, "</title><style>" STYLE "</style></head><body>\n<h1>");
+	buf_str(&p->html,
+	    "</title><style>" STYLE "</style></head><body>\n<h1>");
 	buf_html(&p->html, title);
 	buf_str(&p->html, "</h1>\n");
 }
@@ -90,7 +93,8 @@ add_policy(struct visit *v)
 	crypto_sha256(STYLE, sizeof(STYLE) - 1, hash);
 	buf_str(&csp, "default-src 'none';style-src 'sha256-");
 	crypto_b64(&csp, hash, sizeof(hash));
-	buf_str(&csp, "';base-uri 'none';form-action 'none';frame-ancestors 'none'");
+	buf_str(&csp,
+	    "';base-uri 'none';form-action 'none';frame-ancestors 'none'");
 	if (conf->base_https && !conf->base_loopback)
 		buf_str(&csp, ";upgrade-insecure-requests");
 	http_add(v->req, "Content-Security-Policy", csp.p);
@@ -105,7 +109,8 @@ page_send(struct page *p, struct visit *v, int status)
 	http_add(v->req, "Cache-Control", "no-store");
 	http_add(v->req, "Referrer-Policy", "no-referrer");
 	http_add(v->req, "X-Robots-Tag", "noindex");
-	http_reply(v->req, status, "text/html; charset=utf-8", p->html.p, p->html.len);
+	http_reply(v->req, status, "text/html; charset=utf-8", p->html.p,
+	    p->html.len);
 	buf_wipe(&p->html);
 }
 
@@ -133,7 +138,8 @@ send_json(struct visit *v, int status, const char *word, const char *text)
 }
 
 static void
-fail(struct visit *v, int status, const char *word, const char *text, bool again)
+fail(struct visit *v, int status, const char *word, const char *text,
+    bool again)
 {
 	struct page p;
 	struct buf url = { 0 };
@@ -176,14 +182,17 @@ page_landing(struct visit *v)
 	struct page p;
 
 	page_begin(&p, PACKAGE_NAME);
-	page_text(&p, "This server lets AI agents work in Slack workspaces over MCP. A "
+	page_text(&p,
+	    "This server lets AI agents work in Slack workspaces over MCP. A "
 	    "workspace takes part once the app was added to it.");
 	page_url(v->web->conf, INSTALL_PATH, &url);
 	page_link(&p, url.p, "Add to Slack");
 	buf_reset(&url);
 	page_url(v->web->conf, "/mcp", &url);
 	page_fact(&p, "MCP endpoint", url.p);
-	page_text(&p, "Agents need a key for it; the operator of this server makes them.");
+	page_text(&p,
+	    "Agents need a key for it; the operator of this server makes "
+	    "them.");
 	buf_wipe(&url);
 	page_send(&p, v, 200);
 }

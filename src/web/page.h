@@ -21,9 +21,11 @@ void page_fact(struct page *p, const char *name, const char *value);
 void page_send(struct page *p, struct visit *v, int status);
 
 /* A failure: a page for browsers, else {"error": word, "message", "request_id"}. */
-void page_error(struct visit *v, int status, const char *word, const char *text);
+void page_error(struct visit *v, int status, const char *word,
+    const char *text);
 /* Likewise, with the link that begins an install. */
-void page_again(struct visit *v, int status, const char *word, const char *text);
+void page_again(struct visit *v, int status, const char *word,
+    const char *text);
 
 /* The URL under PUBLIC_BASE_URL. */
 void page_url(const struct conf *conf, const char *path, struct buf *out);

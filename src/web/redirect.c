@@ -41,7 +41,8 @@ redirect_cookie(const struct conf *conf, const char *value, struct buf *out)
 	if (parse(conf, &u) == 0)
 		end = strrchr(u.path, '/');
 	folder = end != NULL && end > u.path ? (int)(end - u.path) : 0;
-	buf_fmt(out, STATE_COOKIE "=%s; Path=%.*s; Max-Age=%d; HttpOnly; SameSite=Lax",
+	buf_fmt(out,
+	    STATE_COOKIE "=%s; Path=%.*s; Max-Age=%d; HttpOnly; SameSite=Lax",
 	    value, folder > 0 ? folder : 1, folder > 0 ? u.path : "/",
 	    OAUTH_STATE_S);
 	if (end != NULL && strcmp(u.scheme, "https") == 0)
@@ -63,7 +64,8 @@ prefix(const struct conf *conf, const struct url *u)
 bool
 redirect_elsewhere(const struct conf *conf, const char *host, struct buf *out)
 {
-	char text[sizeof(((struct url *)0)->host) + 64], origin[URL_ORIGIN_SIZE];
+	char text[sizeof(((struct url *)0)->host) + 64],
+	    origin[URL_ORIGIN_SIZE];
 	struct url there, here;
 	struct err err;
 

@@ -16,19 +16,23 @@ claude(const char *url, struct buf *out)
 static void
 cursor(const char *url, struct buf *out)
 {
-	buf_str(out, "{\n  \"mcpServers\": {\n    \"slack\": {\n      \"url\": ");
+	buf_str(out,
+	    "{\n  \"mcpServers\": {\n    \"slack\": {\n      \"url\": ");
 	jsonw_quote(out, url, strlen(url));
-	buf_str(out, ",\n      \"headers\": { \"Authorization\": \"Bearer KEY\" }\n"
+	buf_str(out,
+	    ",\n      \"headers\": { \"Authorization\": \"Bearer KEY\" }\n"
 	    "    }\n  }\n}");
 }
 
 static void
 vscode(const char *url, struct buf *out)
 {
-	buf_str(out, "{\n  \"servers\": {\n    \"slack\": {\n      \"type\": \"http\",\n"
+	buf_str(out,
+	    "{\n  \"servers\": {\n    \"slack\": {\n      \"type\": \"http\",\n"
 	    "      \"url\": ");
 	jsonw_quote(out, url, strlen(url));
-	buf_str(out, ",\n      \"headers\": { \"Authorization\": \"Bearer KEY\" }\n"
+	buf_str(out,
+	    ",\n      \"headers\": { \"Authorization\": \"Bearer KEY\" }\n"
 	    "    }\n  }\n}");
 }
 

@@ -113,7 +113,8 @@ on_head(struct http_req *req, void *arg)
 	}
 	if (!client_secure(v))
 		return;
-	if ((v->route->guards & GUARD_KEY) == 0 || guard_key(v, on_keys, false) == KEY_GOOD)
+	if ((v->route->guards & GUARD_KEY) == 0 ||
+	    guard_key(v, on_keys, false) == KEY_GOOD)
 		admit(v);
 }
 
@@ -162,10 +163,12 @@ tell(const struct http_req *req, const struct visit *v)
 	bool quiet = v != NULL && v->route != NULL &&
 	    (v->route->guards & ROUTE_QUIET) != 0 && req->status == 200;
 
-	buf_fmt(&line, "%.16s %.200s %d ms=%lld bytes=%zu", req->method, req->path,
-	    req->status, (long long)(clock_ms() - req->began), req->sent);
+	buf_fmt(&line, "%.16s %.200s %d ms=%lld bytes=%zu", req->method,
+	    req->path, req->status, (long long)(clock_ms() - req->began),
+	    req->sent);
 	if (v != NULL) {
-		add_field(&line, "key", v->policy != NULL ? v->policy->name : NULL);
+		add_field(&line, "key",
+		    v->policy != NULL ? v->policy->name : NULL);
 		if (v->policy != NULL && session != NULL)
 			buf_fmt(&line, " session=%.8s", session);
 		add_field(&line, "session", v->session);

@@ -32,10 +32,11 @@ static void
 work_end(struct work *k, const struct err *err)
 {
 	if (err != NULL)
-		channel_reply(k->w->channel, k->id, true, err->text, strlen(err->text));
+		channel_reply(k->w->channel, k->id, true, err->text,
+		    strlen(err->text));
 	else
-		channel_reply(k->w->channel, k->id, false, k->out.p != NULL ? k->out.p : "",
-		    k->out.len);
+		channel_reply(k->w->channel, k->id, false,
+		    k->out.p != NULL ? k->out.p : "", k->out.len);
 	buf_wipe(&k->out);		/* may hold a new key */
 	table_free(k->table);
 	free(k->line);
@@ -65,7 +66,8 @@ on_changed(void *arg, const struct err *err)
 	struct work *k = arg;
 
 	if (err == NULL) {
-		log_info("admin", "%s done subject=%s", commands[k->req.id].words, k->subject);
+		log_info("admin", "%s done subject=%s",
+		    commands[k->req.id].words, k->subject);
 		changes_wrote(k->w->changes);
 	}
 	work_end(k, err);
@@ -80,7 +82,8 @@ key_add_run(struct work *k)
 	struct buf warning = { 0 };
 	struct err err;
 
-	if (policy_parse(k->req.argc, k->req.argv, &row, &warning, &err) == -1) {
+	if (policy_parse(k->req.argc, k->req.argv, &row, &warning, &err) ==
+	    -1) {
 		work_end(k, &err);
 		return;
 	}
@@ -96,8 +99,8 @@ key_add_run(struct work *k)
 		jsonw_close(&w);
 		buf_char(&k->out, '\n');
 	} else {
-		buf_fmt(&k->out, "%s\nKeep it now: it is shown this once.\n%s", text,
-		    warning.len > 0 ? warning.p : "");
+		buf_fmt(&k->out, "%s\nKeep it now: it is shown this once.\n%s",
+		    text, warning.len > 0 ? warning.p : "");
 	}
 	explicit_bzero(text, sizeof(text));
 	buf_wipe(&warning);
@@ -134,7 +137,8 @@ put_key(struct table *t, const struct key_row *row)
 	table_text(t, row->workspaces[0] != '\0' ? row->workspaces : "(none)");
 	table_text(t, row->toolsets);
 	table_text(t, row->channels_read[0] != '\0' ? row->channels_read : "*");
-	table_text(t, row->channels_write[0] != '\0' ? row->channels_write : "*");
+	table_text(t,
+	    row->channels_write[0] != '\0' ? row->channels_write : "*");
 	table_text(t, row->rate);
 	put_time(t, row->expires);
 	put_time(t, row->made);
@@ -163,7 +167,8 @@ on_keys(void *arg, const struct key_row *rows, size_t n, const struct err *err)
 static void
 key_list_run(struct work *k)
 {
-	k->table = table_new("id name state role workspaces toolsets read write rate expires made");
+	k->table = table_new("id name state role workspaces toolsets read "
+	                     "write rate expires made");
 	keys_since(k->w->store, 0, on_keys, k);
 }
 
@@ -171,23 +176,29 @@ static void
 put_install(struct work *k, const struct install_row *row)
 {
 	struct table *t = k->table;
-	bool known = row->bot_token_len == 0 || keyring_has(k->w->h->keys, row->key_id);
+	bool known = row->bot_token_len == 0 ||
+	    keyring_has(k->w->h->keys, row->key_id);
 
-	table_text(t, row->team_id[0] != '\0' ? row->team_id : row->enterprise_id);
+	table_text(t,
+	    row->team_id[0] != '\0' ? row->team_id : row->enterprise_id);
 	table_text(t, row->team_name);
 	table_text(t, install_state_word(row->state));
 	table_text(t, row->team_url);
 	table_text(t, row->enterprise_id);
 	table_text(t, row->scopes);
-	table_text(t, row->bot_token_len == 0 ? "none" : !known ? "its key is missing" :
-	    row->refresh_token_len > 0 ? "rotates" : "ok");
+	table_text(t,
+	    row->bot_token_len == 0        ? "none" :
+		!known                     ? "its key is missing" :
+		row->refresh_token_len > 0 ? "rotates" :
+					     "ok");
 	put_time(t, row->expires);
 	put_time(t, row->updated);
 }
 
 /* The store's rows, not this worker's copy, which may be a second old. */
 static void
-on_installs(void *arg, const struct install_row *rows, size_t n, const struct err *err)
+on_installs(void *arg, const struct install_row *rows, size_t n,
+    const struct err *err)
 {
 	struct work *k = arg;
 
@@ -198,7 +209,8 @@ on_installs(void *arg, const struct install_row *rows, size_t n, const struct er
 	for (size_t i = 0; i < n; i++)
 		put_install(k, &rows[i]);
 	if (n > 0) {
-		installs_since(k->w->store, rows[n - 1].changed, on_installs, k);
+		installs_since(k->w->store, rows[n - 1].changed, on_installs,
+		    k);
 		return;
 	}
 	table_rows(k->table, &k->out, k->req.json);
@@ -208,7 +220,8 @@ on_installs(void *arg, const struct install_row *rows, size_t n, const struct er
 static void
 installs_run(struct work *k)
 {
-	k->table = table_new("team name state url enterprise scopes token expires updated");
+	k->table = table_new(
+	    "team name state url enterprise scopes token expires updated");
 	installs_since(k->w->store, 0, on_installs, k);
 }
 
@@ -238,18 +251,20 @@ move(struct work *k, const struct install_row *row)
 		}
 	if (from != -1 && from != (int)row->state) {
 		err_set(&err, ERR_INPUT, "%.40s is %s, not %s", k->req.argv[0],
-		    install_state_word(row->state), install_state_word((enum install_state)from));
+		    install_state_word(row->state),
+		    install_state_word((enum install_state)from));
 		work_end(k, &err);
 		return;
 	}
 	k->subject = mem_str(k->req.argv[0]);
 	say(k, install_state_word(to), k->subject);
-	install_set_state(k->w->store, row->enterprise_id, row->team_id, row->state, to,
-	    on_changed, k);
+	install_set_state(k->w->store, row->enterprise_id, row->team_id,
+	    row->state, to, on_changed, k);
 }
 
 static void
-on_candidates(void *arg, const struct install_row *rows, size_t n, const struct err *err)
+on_candidates(void *arg, const struct install_row *rows, size_t n,
+    const struct err *err)
 {
 	struct work *k = arg;
 	const char *team = k->req.argv[0];
@@ -260,16 +275,19 @@ on_candidates(void *arg, const struct install_row *rows, size_t n, const struct 
 		return;
 	}
 	for (size_t i = 0; i < n; i++)
-		if (strcmp(rows[i].team_id, team) == 0 || (rows[i].team_id[0] == '\0' &&
-		    strcmp(rows[i].enterprise_id, team) == 0)) {
+		if (strcmp(rows[i].team_id, team) == 0 ||
+		    (rows[i].team_id[0] == '\0' &&
+			strcmp(rows[i].enterprise_id, team) == 0)) {
 			move(k, &rows[i]);
 			return;
 		}
 	if (n > 0) {
-		installs_since(k->w->store, rows[n - 1].changed, on_candidates, k);
+		installs_since(k->w->store, rows[n - 1].changed, on_candidates,
+		    k);
 		return;
 	}
-	err_set(&none, ERR_NOT_FOUND, "there is no workspace %.40s; see show installs", team);
+	err_set(&none, ERR_NOT_FOUND,
+	    "there is no workspace %.40s; see show installs", team);
 	work_end(k, &none);
 }
 

@@ -94,7 +94,8 @@ has_ended(struct worker *w)
 		http_server_free(w->http);	/* nobody listens from here on */
 		w->http = NULL;
 	}
-	if (!board_get(w->h->region, w->h->row, &row) || row.gauges[GAUGE_DETACHED] > 0)
+	if (!board_get(w->h->region, w->h->row, &row) ||
+	    row.gauges[GAUGE_DETACHED] > 0)
 		return false;
 	if (w->settled == 0)
 		w->settled = now;
@@ -116,7 +117,8 @@ choose_sockets(struct worker *w)
 static void
 tell_ready(struct worker *w)
 {
-	bool read = principals_loaded(w->principals) && installs_loaded(w->slack.installs);
+	bool read = principals_loaded(w->principals) &&
+	    installs_loaded(w->slack.installs);
 
 	if (!read && clock_ms() - w->started < READY_MS)
 		return;
@@ -129,10 +131,13 @@ tell_ready(struct worker *w)
 static void
 tell_gauges(struct worker *w)
 {
-	size_t connections = w->http != NULL ? http_server_connections(w->http) : 0;
+	size_t connections = w->http != NULL ?
+	    http_server_connections(w->http) :
+	    0;
 	size_t requests = w->http != NULL ? http_server_requests(w->http) : 0;
 
-	board_gauge(GAUGE_CONNECTIONS, (int64_t)connections - (int64_t)w->connections);
+	board_gauge(GAUGE_CONNECTIONS,
+	    (int64_t)connections - (int64_t)w->connections);
 	board_gauge(GAUGE_REQUESTS, (int64_t)requests - (int64_t)w->requests);
 	w->connections = connections;
 	w->requests = requests;
@@ -145,7 +150,8 @@ watch_loop(struct worker *w)
 
 	if (w->ticked != 0 && late > LATE_MS) {
 		counter_up(CNT_LOOP_LATE);
-		log_debug("worker", "the loop was late ms=%lld", (long long)late);
+		log_debug("worker", "the loop was late ms=%lld",
+		    (long long)late);
 	}
 	w->ticked = now;
 }
@@ -211,7 +217,8 @@ on_reopen(struct worker *w, const struct message *m)
 }
 
 /* What this process does with each message; the others are not for it. */
-static void (*const handlers[MSG_COUNT])(struct worker *w, const struct message *m) = {
+static void (*const handlers[MSG_COUNT])(struct worker *w,
+    const struct message *m) = {
 	[MSG_CHANGED] = on_hint,
 	[MSG_DRAIN] = on_drain,
 	[MSG_REOPEN] = on_reopen,
@@ -280,14 +287,19 @@ open_slack(struct worker *w, struct err *err)
 	struct httpc_conf hc = { .connect_ms = (long)c->connect_timeout,
 		.max_reply = (size_t)c->max_body, .pool = 16, .ca = w->h->ca,
 		.user_agent = "slackmcpd/" PACKAGE_VERSION };
-	char *scopes = c->slack_scopes[0] == '\0' ? tools_scopes() : mem_str(c->slack_scopes);
+	char *scopes = c->slack_scopes[0] == '\0' ? tools_scopes() :
+						    mem_str(c->slack_scopes);
 
 	oauth_set_scopes(scopes);
 	free(scopes);
 	if ((w->httpc = httpc_new(w->base, &hc, err)) == NULL)
 		return -1;
-	w->slack = (struct slack){ .base = w->base, .conf = c, .region = w->h->region,
-		.store = w->store, .httpc = w->httpc, .keys = w->h->keys };
+	w->slack = (struct slack){ .base = w->base,
+		.conf = c,
+		.region = w->h->region,
+		.store = w->store,
+		.httpc = w->httpc,
+		.keys = w->h->keys };
 	w->slack.installs = installs_new(&w->slack);
 	httpc_warm(w->httpc, c->slack_api_url);
 	return 0;
@@ -297,20 +309,30 @@ static void
 open_http(struct worker *w)
 {
 	const struct conf *c = w->h->conf;
-	struct http_conf hc = { .header_ms = c->header_timeout, .body_ms = c->body_timeout,
-		.request_ms = c->request_timeout, .idle_ms = c->idle_timeout,
-		.max_header = (size_t)c->max_header, .max_body = (size_t)c->max_body,
-		.max_connections = (c->max_connections + c->workers - 1) / c->workers,
+	struct http_conf hc = { .header_ms = c->header_timeout,
+		.body_ms = c->body_timeout,
+		.request_ms = c->request_timeout,
+		.idle_ms = c->idle_timeout,
+		.max_header = (size_t)c->max_header,
+		.max_body = (size_t)c->max_body,
+		.max_connections = (c->max_connections + c->workers - 1) /
+		    c->workers,
 		.proxies = c->proxy_protocol ? &c->proxies : NULL,
-		.hsts = c->base_https && !c->base_loopback, .tls = w->h->tls };
+		.hsts = c->base_https && !c->base_loopback,
+		.tls = w->h->tls };
 
 	w->box = (struct toolbox){ .slack = &w->slack };
 	w->mcp = mcp_new(c, w->h->region, &w->box);
-	w->web = (struct web){ .conf = c, .region = w->h->region, .slack = &w->slack,
-		.principals = w->principals, .mcp = w->mcp };
+	w->web = (struct web){ .conf = c,
+		.region = w->h->region,
+		.slack = &w->slack,
+		.principals = w->principals,
+		.mcp = w->mcp };
 	w->http = http_server_new(w->base, &hc, &web_handler, &w->web);
-	w->accepting = mem_array(NULL, (size_t)w->h->nlisteners, sizeof(*w->accepting));
-	memset(w->accepting, 0, (size_t)w->h->nlisteners * sizeof(*w->accepting));
+	w->accepting = mem_array(NULL, (size_t)w->h->nlisteners,
+	    sizeof(*w->accepting));
+	memset(w->accepting, 0,
+	    (size_t)w->h->nlisteners * sizeof(*w->accepting));
 }
 
 static int
@@ -319,7 +341,8 @@ begin(struct worker *w, struct err *err)
 	if ((w->base = event_base_new()) == NULL)
 		fatal("event_base_new");
 	set_signals(w);
-	w->channel = channel_new(w->base, w->h->channel, on_message, on_master_gone, w);
+	w->channel = channel_new(w->base, w->h->channel, on_message,
+	    on_master_gone, w);
 	if (open_store(w, err) == -1 || open_slack(w, err) == -1)
 		return -1;
 	w->principals = principals_new(w->store, w->base, w->h->conf);
