@@ -7,6 +7,7 @@
  * TEST_STORE_CA), emptied before. */
 
 #include "base/clock.h"
+#include "base/crypto.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "shm/board.h"
@@ -241,6 +242,7 @@ run_suite(TCase *tc, const char *name)
 	SRunner *r;
 	int failed;
 
+	crypto_start();		/* as main does: a test exits with a dial under way */
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, fresh, finished);
 	suite_add_tcase(s, tc);
