@@ -86,6 +86,27 @@ health_render(const struct region *r, struct buf *out)
 	return down ? 503 : 200;
 }
 
+static bool
+is_ready(const struct state *s)
+{
+	return !s->facts.stopping && s->ready > 0 && !s->store_away;
+}
+
+void
+agent_render(const struct region *r, struct buf *out)
+{
+	struct state s;
+
+	look(r, &s);
+	if (s.facts.stopping)
+		buf_str(out, "drain\n");
+	else if (!is_ready(&s))
+		buf_str(out, "down\n");	/* HAProxy 2.6 takes no reason of several words */
+	else
+		buf_fmt(out, "ready up %d%%\n", s.ready >= s.facts.workers ?
+		    100 : s.ready * 100 / s.facts.workers);
+}
+
 int
 ready_render(const struct region *r, bool draining, struct buf *out)
 {
@@ -93,7 +114,7 @@ ready_render(const struct region *r, bool draining, struct buf *out)
 	bool ready;
 
 	look(r, &s);
-	ready = !s.facts.stopping && s.ready > 0 && !s.store_away && !draining;
+	ready = is_ready(&s) && !draining;
 	render(&s, ready ? "ready" : "not ready", draining, out);
 	return ready ? 200 : 503;
 }

@@ -14,4 +14,8 @@
 int health_render(const struct region *r, struct buf *out);
 int ready_render(const struct region *r, bool draining, struct buf *out);
 
+/* The line of HAProxy's agent-check (its "agent-port"): ready with the share of
+ * workers that serve as its weight, down, or drain while the daemon stops. */
+void agent_render(const struct region *r, struct buf *out);
+
 #endif

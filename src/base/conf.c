@@ -67,6 +67,8 @@ static const struct conf_row rows[] = {
 	  .help = "its port, or off" },
 	{ "AFFINITYBOTS_MCP_API_KEY", SECRET(api_key),
 	  .help = "the key that MCP clients send as Bearer; key add makes more of them" },
+	{ "AGENT_PORT", INT(agent_port), .dflt = "off", .min = 1, .max = 65535, .flags = F_OFF,
+	  .help = "port of HAProxy's agent-check on ADMIN_HOST: ready, down or drain; or off" },
 	{ "ALLOWED_ORIGINS", LIST(allowed_origins),
 	  .help = "web origins that may call /mcp from a browser; unset: only PUBLIC_BASE_URL's" },
 	{ "BODY_TIMEOUT", TIME(body_timeout), .dflt = "15", .min = 100, .max = HOUR,

@@ -50,6 +50,7 @@ struct conf {
 	bool proxy_protocol;
 	char *admin_host;
 	int admin_port;			/* 0: off */
+	int agent_port;			/* 0: off */
 	char *node_name;
 
 	/* processes and files */

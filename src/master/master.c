@@ -241,6 +241,7 @@ set_up(struct master *m, struct err *err)
 	if (listen_open(&m->listen, c->host, c->port, c->workers, "HOST",
 		"PORT", err) == -1 ||
 	    certificate_open(m, err) == -1 || status_open(m, err) == -1 ||
+	    agent_open(m, err) == -1 ||
 	    control_open(m, err) == -1 || setup_keys(m, err) == -1)
 		return -1;
 	setup_ca(m);
@@ -255,6 +256,7 @@ tear_down(struct master *m)
 
 	control_close(m);
 	status_close(m);
+	agent_close(m);
 	while ((c = TAILQ_FIRST(&m->children)) != NULL) {
 		kill(c->pid, SIGKILL);
 		child_free(c);

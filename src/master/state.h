@@ -69,6 +69,8 @@ struct master {
 	struct control *control;
 	struct event *signals[SIGNALS];
 	struct event *tick;
+	struct listen_set agent_listen;
+	struct event *agent[LISTEN_ADDRESSES];
 	int pid_fd;
 	int starter;			/* pipe to the command that waits; -1 */
 	bool daemon;			/* nobody reads what the caller's descriptors get */
@@ -126,6 +128,10 @@ int command_run(struct master *m, const struct request *req, struct buf *out);
 /* status.c: the master's own listener */
 int status_open(struct master *m, struct err *err);
 void status_close(struct master *m);
+
+/* agent.c: HAProxy's agent-check */
+int agent_open(struct master *m, struct err *err);
+void agent_close(struct master *m);
 
 /* setup.c */
 int setup_folders(struct master *m, struct err *err);

@@ -156,6 +156,7 @@ needs_restart(const struct conf *was, const struct conf *now, struct buf *said)
 		{ "TLS_PORT", was->tls_port != now->tls_port },
 		{ "ADMIN_HOST", strcmp(was->admin_host, now->admin_host) != 0 },
 		{ "ADMIN_PORT", was->admin_port != now->admin_port },
+		{ "AGENT_PORT", was->agent_port != now->agent_port },
 		{ "CONTROL_SOCKET", strcmp(was->control_socket, now->control_socket) != 0 },
 		{ "RUN_DIR", strcmp(was->run_dir, now->run_dir) != 0 },
 		{ "STATE_DIR", strcmp(was->state_dir, now->state_dir) != 0 },

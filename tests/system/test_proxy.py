@@ -2,6 +2,8 @@
 """Behind nginx and HAProxy: what contrib/ has for them, bare ones, the PROXY
 protocol, whose word on addresses counts."""
 import http.client
+import os
+import signal
 import socket
 import threading
 import unittest
@@ -236,6 +238,41 @@ class Checks(lib.Suite):
                     said in r.get("msg", "") for r in d.log_rows()) >= 5)
                 self.assertEqual(f.servers()["one"], ("UP", "L7OK"))
                 self.assertEqual(get(f, "/health").status, 200)
+
+
+class Agent(lib.Suite):
+    """HAProxy's agent-check: the daemon's own word, beside any check of it."""
+
+    def line(self, port):
+        with socket.create_connection(("127.0.0.1", port), 5) as s:
+            return s.makefile("rb").read()
+
+    def test_agent(self):
+        port = lib.free_port()
+        d = self.daemon(env={"AGENT_PORT": str(port), "WORKERS": "2",
+                             "STALE_TIMEOUT": "30"}).start()
+        self.assertEqual(self.line(port), b"ready up 100%\n")
+        f = front.Front(type(self)).before(d)
+        f.haproxy(f"global\n\tstats socket {f.dir}/stats\n"
+                  "defaults\n\tmode http\n\ttimeout connect 5s\n"
+                  "\ttimeout client 60s\n\ttimeout server 60s\n"
+                  f"frontend a\n\tbind 127.0.0.1:{f.port}\n\tdefault_backend b\n"
+                  f"backend b\n\tserver one 127.0.0.1:{d.port} check agent-check "
+                  f"agent-port {port} agent-inter 100ms\n")
+        self.assertEqual(get(f, "/health").status, 200)
+        workers = d.workers()
+        for pid in workers:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            lib.wait_until("HAProxy hears that no worker answers", lambda:
+                           f.servers()["one"][0].startswith("DOWN"), 20)
+            self.assertEqual(self.line(port), b"down\n")
+        finally:
+            for pid in workers:
+                os.kill(pid, signal.SIGCONT)
+        lib.wait_until("HAProxy hears that they do", lambda:
+                       f.servers()["one"][0].startswith("UP"), 20)
+        self.assertEqual(get(f, "/health").status, 200)
 
 
 class Addresses(lib.Suite):

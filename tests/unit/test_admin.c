@@ -113,6 +113,10 @@ expect(struct region *r, int health, int ready, const char *word)
 	ck_assert_int_eq(ready_render(r, false, &out), ready);
 	buf_reset(&out);
 	ck_assert_int_eq(ready_render(r, true, &out), 503);
+	buf_reset(&out);
+	agent_render(r, &out);
+	ck_assert_int_eq(strncmp(out.p, "ready up ", 9) == 0, ready == 200);
+	ck_assert_int_eq(strcmp(out.p, "drain\n") == 0, strcmp(word, "stopping") == 0);
 	buf_wipe(&out);
 }
 
