@@ -16,15 +16,3 @@ err_set(struct err *err, enum err_kind kind, const char *fmt, ...)
 	va_end(ap);
 	return -1;
 }
-
-const char *
-err_name(enum err_kind kind)
-{
-	static const char *const names[ERR_COUNT] = {
-#define X(k) [k] = #k,
-		ERR_KINDS(X)
-#undef X
-	};
-
-	return names[kind];
-}

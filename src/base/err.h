@@ -32,6 +32,4 @@ struct err {
 int err_set(struct err *err, enum err_kind kind, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-const char *err_name(enum err_kind kind);
-
 #endif

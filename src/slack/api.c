@@ -62,15 +62,6 @@ slack_method_name(enum slack_method m)
 	return methods[m].name;
 }
 
-int
-slack_method_find(const char *name)
-{
-	for (int i = 0; i < METHOD_COUNT; i++)
-		if (strcmp(methods[i].name, name) == 0)
-			return i;
-	return -1;
-}
-
 static void
 waiting(struct slack_call *c, bool on)
 {

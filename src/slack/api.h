@@ -14,7 +14,6 @@ enum slack_method {
 	METHOD_COUNT
 };
 const char *slack_method_name(enum slack_method m);
-int slack_method_find(const char *name);	/* -1: none */
 
 /* Classes of SLACK.md 4; slack/errors.def has a row for each code: its class, and
  * what the model is told. */
