@@ -145,23 +145,6 @@ table_rows(const struct table *t, struct buf *out, bool json)
 }
 
 void
-table_lines(const struct table *t, struct buf *out, bool json)
-{
-	struct jsonw w = { .out = out };
-
-	if (json) {
-		json_row(t, &w, 0);
-		buf_char(out, '\n');
-		return;
-	}
-	for (size_t c = 0; c < t->columns && c < t->n; c++) {
-		buf_fmt(out, "%s: ", t->names[c]);
-		put_cell(out, t->cells[c]);
-		buf_char(out, '\n');
-	}
-}
-
-void
 table_free(struct table *t)
 {
 	if (t == NULL)

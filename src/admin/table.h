@@ -9,7 +9,7 @@
 
 /* What commands print: rows of named cells, aligned text or a JSON array of
  * objects.  Columns are "name" or "name#" (a number in JSON), separated by
- * blanks.  A table with one row may be shown as lines "name: value". */
+ * blanks. */
 struct table;
 struct table *table_new(const char *columns);
 void table_text(struct table *t, const char *cell);	/* fills the next cell */
@@ -17,7 +17,6 @@ void table_int(struct table *t, int64_t n);
 void table_fmt(struct table *t, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 void table_rows(const struct table *t, struct buf *out, bool json);
-void table_lines(const struct table *t, struct buf *out, bool json); /* of row 1 */
 void table_free(struct table *t);
 
 #endif

@@ -46,16 +46,6 @@ list_allows(const char *list, const char *word)
 	return list_has(list, word);
 }
 
-size_t
-list_count(const char *list)
-{
-	size_t n, count = 0;
-
-	while (list_next(&list, &n) != NULL)
-		count++;
-	return count;
-}
-
 char *
 list_tidy(const char *text)
 {

@@ -11,7 +11,6 @@
 bool list_has(const char *list, const char *word);
 /* Also true when the list is "*". */
 bool list_allows(const char *list, const char *word);
-size_t list_count(const char *list);
 
 /* Walks: const char *at = list, *w; size_t n; while ((w = list_next(&at, &n)))
  * the word is w[0..n), not NUL-terminated. */

@@ -72,19 +72,6 @@ bucket_take(struct region *r, const char *name, struct rate rate,
 	return true;
 }
 
-bool
-bucket_peek(struct region *r, const char *name, struct rate rate,
-    int64_t *at_ms)
-{
-	int64_t now = clock_ms(), next;
-
-	*at_ms = now;
-	if (rate.per_minute <= 0)
-		return true;
-	*at_ms = (earliest(find(r, name, now), rate, now * 1000, &next) + 999) / 1000;
-	return *at_ms <= now;
-}
-
 void
 bucket_block(struct region *r, const char *name, int64_t until_ms)
 {

@@ -15,9 +15,6 @@
  * to ask again.  A rate of 0 a minute is no limit. */
 bool bucket_take(struct region *r, const char *name, struct rate rate,
     int64_t wait_ms, int64_t *at_ms);
-/* Could it be taken now?  Reserves nothing. */
-bool bucket_peek(struct region *r, const char *name, struct rate rate,
-    int64_t *at_ms);
 
 /* A 429: nobody before until_ms (monotonic), also those who already wait: whoever
  * wakes asks bucket_blocked first. */

@@ -6,6 +6,8 @@
 #include "base/list.h"
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "slack/id.h"
+#include "slack/js.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -23,12 +25,11 @@
 static char *
 text_of(struct json_object *o, const char *key, size_t max)
 {
-	struct json_object *v;
+	struct json_object *v = js_get(o, key, json_type_string);
 	const char *s;
 	size_t len;
 
-	if (o == NULL || !json_object_object_get_ex(o, key, &v) ||
-	    !json_object_is_type(v, json_type_string))
+	if (v == NULL)
 		return mem_str("");
 	s = json_object_get_string(v);
 	len = (size_t)json_object_get_string_len(v);
@@ -42,7 +43,7 @@ id_of(struct json_object *o, const char *key)
 {
 	char *s = text_of(o, key, ID_MAX);
 
-	if (strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == strlen(s))
+	if (slack_is_id(s, strlen(s), NULL))
 		return s;
 	free(s);
 	return mem_str("");
@@ -60,17 +61,6 @@ name_of(struct json_object *o)
 		at += n;
 	s[at] = '\0';
 	return s;
-}
-
-static struct json_object *
-member(struct json_object *o, const char *key)
-{
-	struct json_object *v;
-
-	if (!json_object_object_get_ex(o, key, &v) ||
-	    !json_object_is_type(v, json_type_object))
-		return NULL;
-	return v;
 }
 
 /* A token is printable ASCII: it will stand in a header. */
@@ -101,9 +91,9 @@ is_bot(struct json_object *answer)
 int
 grant_read(struct grant *g, struct json_object *answer, char *code, size_t size)
 {
-	struct json_object *team = member(answer, "team");
-	struct json_object *org = member(answer, "enterprise");
-	struct json_object *v;
+	struct json_object *team = js_get(answer, "team", json_type_object);
+	struct json_object *org = js_get(answer, "enterprise",
+	    json_type_object);
 	char *scopes;
 
 	*g = (struct grant){ 0 };
@@ -112,7 +102,8 @@ grant_read(struct grant *g, struct json_object *answer, char *code, size_t size)
 	g->team_name = name_of(team != NULL ? team : org);
 	g->app_id = id_of(answer, "app_id");
 	g->bot_user_id = id_of(answer, "bot_user_id");
-	g->installer = id_of(member(answer, "authed_user"), "id");
+	g->installer = id_of(js_get(answer, "authed_user",
+	    json_type_object), "id");
 	g->bot_id = mem_str("");
 	g->url = mem_str("");
 	scopes = text_of(answer, "scope", SCOPES_MAX);
@@ -121,9 +112,7 @@ grant_read(struct grant *g, struct json_object *answer, char *code, size_t size)
 	if (is_bot(answer))
 		token_of(answer, "access_token", &g->bot_token);
 	token_of(answer, "refresh_token", &g->refresh_token);
-	if (json_object_object_get_ex(answer, "expires_in", &v) &&
-	    json_object_is_type(v, json_type_int))
-		g->expires_in = json_object_get_int64(v);
+	g->expires_in = js_int(answer, "expires_in");
 	if (g->expires_in < 0 || g->expires_in > EXPIRES_MAX)
 		g->expires_in = 0;
 	if (g->bot_token.len == 0)

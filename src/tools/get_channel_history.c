@@ -2,7 +2,8 @@
 #include "config.h"
 #include "tools/call.h"
 
-#include "tools/js.h"
+#include "slack/id.h"
+#include "slack/js.h"
 #include "tools/render.h"
 
 #include <string.h>
@@ -82,7 +83,7 @@ shape(struct call *call, struct json_object *answer, struct buf *out)
 		    "Some people are shown by id only: their names need the "
 		    "scope"
 		    " users:read.\n");
-	if (p.cut && render_is_ts(p.last))
+	if (p.cut && slack_is_ts(p.last))
 		buf_fmt(out,
 		    "The answer is full: for older messages call again without "
 		    "cursor"

@@ -7,6 +7,8 @@
 #include "base/crypto.h"
 #include "shm/board.h"
 #include "slack/error.h"
+#include "slack/id.h"
+#include "slack/js.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -161,22 +163,17 @@ on_begun(void *arg, enum post_word word, const char *text,
 void
 ledger_end(struct call *call, const struct slack_answer *a)
 {
-	struct json_object *v;
-	const char *channel = call->id.channel, *ts = "";
+	const char *channel = call->id.channel, *said;
 
 	if (a->unknown) {
 		counter_up(CNT_POSTS_UNKNOWN);
 		tell(call, "unknown", channel, a->code);
 	} else if (a->class == SLACK_NONE) {
-		if (json_object_object_get_ex(a->json, "ts", &v) &&
-		    json_object_is_type(v, json_type_string) &&
-		    json_object_get_string_len(v) < 32)
-			ts = json_object_get_string(v);
-		if (json_object_object_get_ex(a->json, "channel", &v) &&
-		    json_object_is_type(v, json_type_string) &&
-		    json_object_get_string_len(v) < 32)
-			channel = json_object_get_string(v);
-		tell(call, "posted", channel, ts);
+		said = js_text(a->json, "channel");
+		if (slack_is_id(said, strlen(said), NULL))
+			channel = said;
+		said = js_text(a->json, "ts");
+		tell(call, "posted", channel, slack_is_ts(said) ? said : "");
 	} else if (!a->sent || a->class == SLACK_WAIT) {
 		tell(call, "refused", channel, NOT_SENT);
 	} else {

@@ -4,7 +4,7 @@
 
 #include "base/list.h"
 #include "slack/installs.h"
-#include "tools/js.h"
+#include "slack/js.h"
 #include "tools/mrkdwn.h"
 
 #include <inttypes.h>

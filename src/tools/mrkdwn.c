@@ -2,6 +2,8 @@
 #include "config.h"
 #include "tools/mrkdwn.h"
 
+#include "slack/id.h"
+
 #include <stdbool.h>
 
 static bool
@@ -162,24 +164,14 @@ escape(struct buf *out, const char *p, size_t len)
 		}
 }
 
-static bool
-is_id(const char *p, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		if (!((p[i] >= 'A' && p[i] <= 'Z') ||
-			(p[i] >= '0' && p[i] <= '9')))
-			return false;
-	return len >= 2 && len <= 24;
-}
-
 /* May <p> stay as it is? */
 static bool
 well_formed(const char *p, size_t len)
 {
-	if (len > 3 && p[0] == '@' && (p[1] == 'U' || p[1] == 'W'))
-		return is_id(p + 1, len - 1);
-	if (len > 3 && p[0] == '#' && (p[1] == 'C' || p[1] == 'G'))
-		return is_id(p + 1, len - 1);
+	if (len > 3 && p[0] == '@' && slack_is_id(p + 1, len - 1, "UW"))
+		return true;
+	if (len > 3 && p[0] == '#' && slack_is_id(p + 1, len - 1, "CG"))
+		return true;
 	if (!begins(p, len, "http://") && !begins(p, len, "https://"))
 		return false;
 	for (size_t i = 0; i < len && p[i] != '|'; i++)

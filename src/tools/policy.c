@@ -6,13 +6,13 @@
 #include "base/list.h"
 #include "base/mem.h"
 #include "base/nearest.h"
+#include "slack/id.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define NAME_MAX_LEN	64
-#define ID_MAX		24
 #define LIST_MAX_LEN	4000		/* the store's columns hold 4096 */
 #define EXPIRES_MAX	(3650LL * 86400 * 1000)
 
@@ -137,18 +137,6 @@ policy_rate(const struct policy *p, const struct conf *conf,
 
 /* The options of `key add`, one row each. */
 
-static bool
-is_id(const char *w, size_t n, const char *first)
-{
-	if (n < 2 || n > ID_MAX || strchr(first, w[0]) == NULL)
-		return false;
-	for (size_t i = 1; i < n; i++)
-		if (!((w[i] >= 'A' && w[i] <= 'Z') ||
-			(w[i] >= '0' && w[i] <= '9')))
-			return false;
-	return true;
-}
-
 /* Every word of the list an id that begins with one of the letters. */
 static int
 take_ids(const char *option, const char *list, const char *first,
@@ -158,7 +146,7 @@ take_ids(const char *option, const char *list, const char *first,
 	size_t n;
 
 	while ((w = list_next(&at, &n)) != NULL)
-		if (!is_id(w, n, first))
+		if (!slack_is_id(w, n, first))
 			return err_set(err, ERR_INPUT, "%s: \"%.*s\" is no %s",
 			    option, (int)(n > 40 ? 40 : n), w, what);
 	return 0;

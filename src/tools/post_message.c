@@ -2,21 +2,12 @@
 #include "config.h"
 #include "tools/call.h"
 
+#include "slack/id.h"
 #include "slack/installs.h"
-#include "tools/js.h"
+#include "slack/js.h"
 #include "tools/mrkdwn.h"
-#include "tools/render.h"
 
 #include <string.h>
-
-static bool
-is_id(const char *s)
-{
-	size_t n = strlen(s);
-
-	return n >= 2 && n <= 24 &&
-	    strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == n;
-}
 
 /* Made, not asked for: https://acme.slack.com/archives/C1/p1712345678000100. */
 static void
@@ -26,7 +17,7 @@ put_permalink(struct call *call, const char *channel, const char *ts,
 	const char *url = call_install(call)->url;
 	size_t n = strlen(url), whole = strcspn(ts, ".");
 
-	if (n == 0 || !render_is_ts(ts))
+	if (n == 0 || !slack_is_ts(ts))
 		return;
 	buf_fmt(out, "permalink: %.*s/archives/%s/p%.*s%s",
 	    (int)(url[n - 1] == '/' ? n - 1 : n), url, channel, (int)whole, ts,
@@ -52,7 +43,7 @@ shape(struct call *call, struct json_object *answer, struct buf *out)
 		   *ts = js_text(answer, "ts");
 	const char *thread = call_text(call, "thread_ts");
 
-	if (!is_id(channel))
+	if (!slack_is_id(channel, strlen(channel), NULL))
 		channel = call_text(call, "channel_id");
 	buf_str(out,
 	    call_is_repeat(call) ?
@@ -60,7 +51,7 @@ shape(struct call *call, struct json_object *answer, struct buf *out)
 		" was posted now.\n" :
 		"Posted.\n");
 	buf_fmt(out, "channel: %s\n", channel);
-	buf_fmt(out, "ts: %s\n", render_is_ts(ts) ? ts : "unknown");
+	buf_fmt(out, "ts: %s\n", slack_is_ts(ts) ? ts : "unknown");
 	if (thread[0] != '\0')
 		buf_fmt(out, "thread_ts: %s\n", thread);
 	put_permalink(call, channel, ts, thread, out);

@@ -2,7 +2,8 @@
 #include "config.h"
 #include "tools/render.h"
 
-#include "tools/js.h"
+#include "slack/id.h"
+#include "slack/js.h"
 #include "tools/mrkdwn.h"
 
 #include <inttypes.h>
@@ -18,23 +19,14 @@
 #define ROW_MAX		24000		/* bytes of a line that end its attachments */
 #define DEPTH		12		/* of blocks */
 
-bool
-render_is_ts(const char *s)
-{
-	size_t n = strspn(s, "0123456789");
-
-	return n >= 1 && n <= 12 && s[n] == '.' &&
-	    strspn(s + n + 1, "0123456789") == 6 && s[n + 7] == '\0';
-}
-
-void
-render_time(const char *ts, struct buf *out)
+static void
+put_time(const char *ts, struct buf *out)
 {
 	char text[32];
 	time_t t;
 	struct tm tm;
 
-	if (!render_is_ts(ts))
+	if (!slack_is_ts(ts))
 		return;
 	t = (time_t)strtoll(ts, NULL, 10);
 	if (gmtime_r(&t, &tm) != NULL &&
@@ -353,16 +345,16 @@ put_thread(struct json_object *m, struct buf *out)
 	const char *last = js_text(m, "latest_reply");
 	int64_t replies = js_int(m, "reply_count");
 
-	if (render_is_ts(thread) && strcmp(thread, ts) != 0)
+	if (slack_is_ts(thread) && strcmp(thread, ts) != 0)
 		buf_fmt(out, " [%s thread_ts=%s]",
 		    strcmp(js_text(m, "subtype"), "thread_broadcast") == 0 ?
 		    "also sent to the channel," : "reply,", thread);
 	if (replies > 0) {
 		buf_fmt(out, " [thread: %" PRId64 " %s", replies,
 		    replies == 1 ? "reply" : "replies");
-		if (render_is_ts(last)) {
+		if (slack_is_ts(last)) {
 			buf_str(out, ", last ");
-			render_time(last, out);
+			put_time(last, out);
 		}
 		buf_char(out, ']');
 	}
@@ -377,13 +369,13 @@ render_message(const struct fence *f, struct json_object *message,
 	const char *ts = js_text(message, "ts");
 	bool nameless;
 
-	if (render_is_ts(ts))
-		render_time(ts, out);
+	if (slack_is_ts(ts))
+		put_time(ts, out);
 	else
 		buf_char(out, '?');
 	buf_str(out, " | ");
 	nameless = put_author(f, message, out);
-	buf_fmt(out, " | ts=%s | ", render_is_ts(ts) ? ts : "?");
+	buf_fmt(out, " | ts=%s | ", slack_is_ts(ts) ? ts : "?");
 	put_text(f, message, out);
 	put_attachments(f, message, out);
 	put_files(f, message, out);

@@ -16,9 +16,6 @@
 bool render_message(const struct fence *f, struct json_object *message,
     struct buf *out);
 
-/* The time of a ts as ISO 8601, or "" when it is none. */
-void render_time(const char *ts, struct buf *out);
-bool render_is_ts(const char *s);	/* digits, a point, six digits */
 /* The readable text of blocks (a JSON array). */
 void render_blocks(struct json_object *blocks, struct buf *out);
 

@@ -4,6 +4,7 @@
 
 #include "base/list.h"
 #include "base/nearest.h"
+#include "slack/id.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -12,8 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define ID_MAX		24
 
 /* Each takes one value in whatever shape models give it; the right one, or NULL
  * and err. */
@@ -136,21 +135,13 @@ take_bool(const struct tool_arg *a, struct json_object *v, struct buf *note,
 	return refuse(err, "%s must be true or false.", a->name);
 }
 
-static bool
-is_id(const char *s, const char *first)
-{
-	size_t n = strlen(s);
-
-	return n >= 2 && n <= ID_MAX && strchr(first, s[0]) != NULL &&
-	    strspn(s + 1, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == n - 1;
-}
-
 /* Slack itself would look names and people up, past every policy (DESIGN 6). */
 static struct json_object *
 take_channel(const struct tool_arg *a, struct json_object *v, struct buf *note,
     struct err *err)
 {
 	const char *s = json_object_get_string(v);
+	size_t len;
 
 	(void)note;
 	if (!json_object_is_type(v, json_type_string))
@@ -158,10 +149,10 @@ take_channel(const struct tool_arg *a, struct json_object *v, struct buf *note,
 		    "%s must be of type string: a channel's id such as"
 		    " C0123ABCD.",
 		    a->name);
-	if (strlen(s) == (size_t)json_object_get_string_len(v) &&
-	    is_id(s, "CGD"))
+	len = (size_t)json_object_get_string_len(v);
+	if (slack_is_id(s, len, "CGD"))
 		return json_object_get(v);
-	if (is_id(s, "UW"))
+	if (slack_is_id(s, len, "UW"))
 		return refuse(err,
 		    "%s: \"%s\" is a person's id. Only channel ids are taken"
 		    " (C…, G…, or D… of an open direct message). Call "
@@ -172,20 +163,6 @@ take_channel(const struct tool_arg *a, struct json_object *v, struct buf *note,
 	    "%s must be a channel's id such as C0123ABCD; names are not"
 	    " looked up. Call slack_list_channels and take the id from there.",
 	    a->name);
-}
-
-static bool
-is_ts(const char *s, bool strict)
-{
-	size_t n = strspn(s, "0123456789"), part = 0;
-
-	if (n < 1 || n > 12)
-		return false;
-	if (s[n] == '.')
-		part = strspn(s + n + 1, "0123456789");
-	if (strict ? part != 6 : part > 6 || (s[n] == '.' && part == 0))
-		return false;
-	return s[n + (s[n] == '.' ? part + 1 : 0)] == '\0';
 }
 
 static struct json_object *
@@ -205,7 +182,7 @@ take_ts(const struct tool_arg *a, struct json_object *v, struct buf *note,
 		return refuse(err, "%s must be of type string, such as"
 		    " \"1712345678.000100\".", a->name);
 	if (strlen(s) != (size_t)json_object_get_string_len(v) ||
-	    !is_ts(s, a->min == 17))
+	    !(a->min == 17 ? slack_is_ts(s) : slack_is_time(s)))
 		return refuse(err,
 		    "%s must look like 1712345678.000100 (the ts of a"
 		    " message, as it was given).",

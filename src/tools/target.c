@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/counter.h"
 #include "base/list.h"
+#include "slack/id.h"
 
 #include <string.h>
 
@@ -30,8 +31,7 @@ is_id(const char *s)
 {
 	size_t n = strlen(s);
 
-	return n >= 8 && (s[0] == 'T' || s[0] == 'E') &&
-	    strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == n;
+	return n >= 8 && slack_is_id(s, n, "TE");
 }
 
 static bool

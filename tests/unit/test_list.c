@@ -32,16 +32,15 @@ END_TEST
 
 static const struct {
 	const char *text, *tidy;
-	size_t count;
 } texts[] = {
-	{ NULL, "", 0 },
-	{ "", "", 0 },
-	{ " , ,, ", "", 0 },
-	{ "a", "a", 1 },
-	{ "a,", "a", 1 },
-	{ " b , a\t,\r\nb,", "b,a", 2 },
-	{ "a,ab,a", "a,ab", 2 },
-	{ "x y, z", "x y,z", 2 },
+	{ NULL, "" },
+	{ "", "" },
+	{ " , ,, ", "" },
+	{ "a", "a" },
+	{ "a,", "a" },
+	{ " b , a\t,\r\nb,", "b,a" },
+	{ "a,ab,a", "a,ab" },
+	{ "x y, z", "x y,z" },
 };
 
 START_TEST(tidying)
@@ -49,7 +48,6 @@ START_TEST(tidying)
 	char *tidy = list_tidy(texts[_i].text);
 
 	ck_assert_str_eq(tidy, texts[_i].tidy);
-	ck_assert_uint_eq(list_count(tidy), texts[_i].count);
 	free(tidy);
 }
 END_TEST

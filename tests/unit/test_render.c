@@ -286,22 +286,6 @@ START_TEST(deep_blocks)
 }
 END_TEST
 
-static const struct {
-	const char *ts;
-	bool good;
-} stamps[] = {
-	{ "", false }, { ".", false }, { "1", false }, { "1.1", false },
-	{ "1764078242.0001000", false }, { "1764078242.00010a", false },
-	{ "-764078242.000100", false }, { "1234567890123.000100", false },
-	{ "1764078242.000100", true }, { "0.000000", true },
-};
-
-START_TEST(stamp)
-{
-	ck_assert_int_eq(render_is_ts(stamps[_i].ts), stamps[_i].good);
-}
-END_TEST
-
 #define ROWS(t)	(sizeof(t) / sizeof((t)[0]))
 
 int
@@ -312,7 +296,6 @@ main(void)
 	SRunner *runner = srunner_create(suite);
 	int failed;
 
-	tcase_add_loop_test(tc, stamp, 0, ROWS(stamps));
 	tcase_add_loop_test(tc, control, 0, ROWS(reads));
 	tcase_add_loop_test(tc, written, 0, ROWS(writes));
 	tcase_add_loop_test(tc, fenced, 0, ROWS(texts));

@@ -284,7 +284,6 @@ START_TEST(test_bucket)
 		ck_assert(bucket_take(r, "b", rate, 0, &at));
 		ck_assert_int_le(at, clock_ms());
 	}
-	ck_assert(!bucket_peek(r, "b", rate, &at));
 	ck_assert(!bucket_take(r, "b", rate, 0, &at));
 	ck_assert_int_gt(at, now);
 	ck_assert_int_le(at, now + 1100);

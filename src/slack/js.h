@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef TOOLS_JS_H
-#define TOOLS_JS_H
+#ifndef SLACK_JS_H
+#define SLACK_JS_H
 
 #include <json.h>
 #include <stdbool.h>
