@@ -2,6 +2,7 @@
 """What the system tests stand on: temporary folders, the daemon as a process,
 and a scan of everything it said for every secret used."""
 import base64
+import fcntl
 import glob
 import json
 import os
@@ -10,6 +11,7 @@ import re
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -24,6 +26,9 @@ from world import default_world  # noqa: E402,F401
 
 # How much longer everything may take: sanitizers, valgrind, a busy machine.
 SLOW = float(os.environ.get("SLACKMCP_SLOW", "1"))
+# runtests long: tests that take minutes run too, and the others at full size.
+LONG = os.environ.get("SLACKMCP_LONG") == "1"
+only_long = unittest.skipUnless(LONG, "level long")
 STRONG = "k-0123456789abcdefghijklmnopqrstuv-"
 SCOPES = ("chat:write,channels:history,channels:read,groups:history,"
           "groups:read,im:history,im:read")
@@ -341,17 +346,32 @@ class Daemon:
         if got != status:
             raise AssertionError(f"ended with {got}:\n{self.tail()}")
 
+    def sessions(self):
+        """Of the process that was started, and of a daemon that left it: who
+        holds the lock of the PID file."""
+        if self.proc is not None:
+            yield self.proc.pid
+        try:
+            with open(os.path.join(self.run_dir, "slackmcpd.pid"), "rb") as f:
+                lock = struct.pack("hhqqi", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+                kind, *_, pid = struct.unpack("hhqqi", fcntl.fcntl(
+                    f, fcntl.F_GETLK, lock))
+            if kind != fcntl.F_UNLCK:
+                yield proc_stat(pid)[2]
+        except (OSError, TypeError):
+            pass
+
     def give_up(self):
         """After a failure: nothing of ours may live on."""
-        if self.proc is None:
-            return
-        for pid in of_session(self.proc.pid):
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-        self.proc.wait(10)
-        self.proc = None
+        for sid in list(self.sessions()):
+            for pid in of_session(sid):
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+        if self.proc is not None:
+            self.proc.wait(10)
+            self.proc = None
 
     def reports(self):
         return [p for p in glob.glob(self.asan + "/report*")
@@ -363,6 +383,7 @@ class Suite(unittest.TestCase):
     class every daemon is stopped, no sanitizer has spoken and no secret was
     said.  A class that runs one daemon for all its tests overrides begin()."""
     maxDiff = 4000
+    begun = []      # classes that are not cleared yet
 
     @classmethod
     def setUpClass(cls):
@@ -370,6 +391,7 @@ class Suite(unittest.TestCase):
         os.chmod(cls.dir, 0o755)
         cls.daemons, cls.fakes, cls.secrets = [], [], Secrets()
         cls.answers = os.path.join(cls.dir, "answers")
+        Suite.begun.append(cls)
         try:
             cls.begin()
         except BaseException:
@@ -402,7 +424,18 @@ class Suite(unittest.TestCase):
         return Daemon(cls, fake, **more)
 
     @classmethod
+    def clear_all(cls):
+        """The run is broken off."""
+        for c in list(Suite.begun):
+            for step in (c.clear, c.doClassCleanups):
+                try:
+                    step()
+                except Exception as e:  # noqa: BLE001  half begun: the next one
+                    print(f"{c.__name__}: {e!r}")
+
+    @classmethod
     def clear(cls):
+        Suite.begun.remove(cls)
         for d in cls.daemons:
             d.give_up()
         for f in cls.fakes:

@@ -5,11 +5,14 @@
     run.py [--build DIR | --root DIR] [--jobs N] [--list] [pattern …]
 
 A pattern is a suite (start, test_start) or suite.Class.test.  Each suite is a
-process of its own; the last line is "N passed, N failed"."""
+process of its own; the last line is "N passed, N failed".  Ended by a signal, it
+leaves no process of a test behind."""
 import argparse
 import concurrent.futures
+import ctypes
 import glob
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -17,6 +20,21 @@ import time
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+ENDINGS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
+PR_SET_PDEATHSIG = 1
+
+
+def on_endings(fn):
+    for sig in ENDINGS:
+        signal.signal(sig, fn)
+
+
+def interrupt(sig, _):
+    """The one exception that unittest lets through; once is enough."""
+    on_endings(signal.SIG_IGN)
+    raise KeyboardInterrupt(sig)
 
 
 class Result(unittest.TextTestResult):
@@ -30,10 +48,17 @@ class Result(unittest.TextTestResult):
 
 def run_one(names):
     """In the child: the tests of one suite."""
+    on_endings(interrupt)
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     sys.path.insert(0, HERE)
-    tests = unittest.defaultTestLoader.loadTestsFromNames(names)
-    result = unittest.TextTestRunner(
-        verbosity=2, resultclass=Result, stream=sys.stdout).run(tests)
+    import lib
+    try:
+        tests = unittest.defaultTestLoader.loadTestsFromNames(names)
+        result = unittest.TextTestRunner(
+            verbosity=2, resultclass=Result, stream=sys.stdout).run(tests)
+    except KeyboardInterrupt:
+        lib.Suite.clear_all()
+        return 130
     failed = len(result.failures) + len(result.errors) + \
         len(result.unexpectedSuccesses)
     for test, why in result.skipped:
@@ -42,18 +67,43 @@ def run_one(names):
     return 1 if failed else 0
 
 
-def child(suite, names, limit):
-    began = time.monotonic()
-    try:
-        done = subprocess.run(
+class Children:
+    """The suites that run."""
+
+    def __init__(self):
+        self.running, self.ended = set(), False
+
+    def run(self, names, limit):
+        """What it said, and its status."""
+        if self.ended:
+            return "", 130
+        p = subprocess.Popen(
             [sys.executable, os.path.abspath(__file__), "--one", *names],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, errors="replace",
-            timeout=limit, check=False)
-        text, rc = done.stdout, done.returncode
-    except subprocess.TimeoutExpired as e:
-        text = (e.stdout or b"").decode("utf-8", "replace")
-        text, rc = text + f"\nno end after {limit} s\n", 124
+            stderr=subprocess.STDOUT, text=True, errors="replace")
+        self.running.add(p)
+        try:
+            return p.communicate(timeout=limit)[0], p.returncode
+        except subprocess.TimeoutExpired:
+            p.terminate()       # it ends its daemons
+            try:
+                text = p.communicate(timeout=60)[0]
+            except subprocess.TimeoutExpired:
+                p.kill()
+                text = p.communicate()[0]
+            return f"{text}\nno end after {limit} s\n", 124
+        finally:
+            self.running.discard(p)
+
+    def end(self):
+        self.ended = True
+        for p in list(self.running):
+            p.terminate()
+
+
+def child(children, suite, names, limit):
+    began = time.monotonic()
+    text, rc = children.run(names, limit)
     passed, failed, skipped = 0, 1, 0
     last = text.rstrip().rpartition("\n")[2].split()
     if last[:1] == ["="] and len(last) == 4:
@@ -87,6 +137,23 @@ def installed(build, root):
         sys.exit(f"make install failed:\n{done.stdout[-4000:]}")
 
 
+def tell(runs, verbose):
+    """Each suite as it ends; how many tests passed and failed."""
+    passed = failed = 0
+    for run in concurrent.futures.as_completed(runs):
+        suite, good, bad, skipped, seconds, text = run.result()
+        passed, failed = passed + good, failed + bad
+        if bad or verbose:
+            print(text)
+        more = f", {skipped} skipped" if skipped else ""
+        print(f"system {suite[5:]}: {good} ok, {bad} bad{more}, "
+              f"{seconds:.1f} s", flush=True)
+        for line in text.splitlines():
+            if line.startswith(("skipped: ", "note: ")):
+                print(line)
+    return passed, failed
+
+
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("--build", default="build")
@@ -104,7 +171,8 @@ def main():
     if a.list:
         print("\n".join(suites))
         return 0
-    passed = failed = 0
+    on_endings(interrupt)
+    children = Children()
     with tempfile.TemporaryDirectory(prefix="smd-root-", dir="/tmp") as tmp:
         os.chmod(tmp, 0o755)
         if a.root is None:
@@ -112,18 +180,14 @@ def main():
             os.environ["SLACKMCP_BUILD"] = os.path.abspath(a.build)
         os.environ["SLACKMCP_ROOT"] = os.path.abspath(a.root or tmp)
         with concurrent.futures.ThreadPoolExecutor(a.jobs) as pool:
-            runs = [pool.submit(child, s, n, a.limit) for s, n in suites.items()]
-            for run in concurrent.futures.as_completed(runs):
-                suite, good, bad, skipped, seconds, text = run.result()
-                passed, failed = passed + good, failed + bad
-                if bad or a.verbose:
-                    print(text)
-                more = f", {skipped} skipped" if skipped else ""
-                print(f"system {suite[5:]}: {good} ok, {bad} bad{more}, "
-                      f"{seconds:.1f} s", flush=True)
-                for line in text.splitlines():
-                    if line.startswith(("skipped: ", "note: ")):
-                        print(line)
+            runs = [pool.submit(child, children, s, n, a.limit)
+                    for s, n in suites.items()]
+            try:
+                passed, failed = tell(runs, a.verbose)
+            except KeyboardInterrupt as e:
+                children.end()
+                print(f"ended by signal {e.args[0]}", flush=True)
+                return 128 + e.args[0]
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
 
