@@ -56,7 +56,7 @@ master_stop(struct master *m)
 	    "STOPPING=1\nSTATUS=workers drain for at most %lld ms",
 	    (long long)m->conf->drain_timeout);
 	supervise_facts(m);
-	listen_shut(&m->listen);
+	listen_shut(m->listen.fds, m->listen.slots * m->listen.addresses);
 	supervise_drain(m, m->conf->drain_timeout);
 	listen_close(&m->listen);
 	if (supervise_left(m) == 0)

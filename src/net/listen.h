@@ -23,11 +23,12 @@ struct listen_set {
 int listen_open(struct listen_set *l, const char *host, int port, int slots,
     const char *host_option, const char *port_option, struct err *err);
 void listen_close(struct listen_set *l);
-/* Nobody new gets in line; who waits there is still to be accepted.  What waits when
- * the last holder closes a socket is reset, and a proxy cannot tell whether its
- * request was carried out: who comes now hears nothing, tries again within a second
- * and is refused, which a proxy can send elsewhere. */
-void listen_shut(const struct listen_set *l);
+/* Who comes from here on is refused, which a proxy can send elsewhere; who waits in
+ * line, or is shaking hands (for a moment yet, on a busy host), is still to be
+ * accepted: closed at once, the last holder's socket would reset them, and a proxy
+ * cannot tell whether their request was carried out.  Linux 5.7 or later; before,
+ * nothing happens. */
+void listen_shut(const int *fds, int n);
 /* The sockets of more go behind those of l, slot by slot; more is empty then. */
 void listen_join(struct listen_set *l, struct listen_set *more);
 

@@ -28,6 +28,7 @@ struct worker {
 	int64_t started, ticked;
 	bool ready;
 	int64_t drain_until;		/* monotonic; 0: serves */
+	int64_t close_at;		/* the listening sockets; 0: not, or done */
 	int64_t settled;		/* since when only the store is waited for; 0 */
 	size_t connections;		/* as the board knows them */
 	size_t requests;

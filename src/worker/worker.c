@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "net/listen.h"
 #include "shm/board.h"
 #include "slack/installs.h"
 #include "slack/oauth.h"
@@ -19,6 +20,7 @@
 #define TICK_MS		100
 #define LATE_MS		20		/* a callback that holds the loop longer is told */
 #define READY_MS	2000		/* for the first reading of the store, then without it */
+#define HANDSHAKE_MS	200	/* for those who were shaking hands at the end */
 #define TAKEOVER_MS	1000		/* a slot with an older stamp is served by others */
 
 static void
@@ -37,24 +39,25 @@ accept_on(struct worker *w, int slot, bool on)
 	}
 }
 
-/* last: nobody accepts behind us, so what waits there would be reset.  Whoever of
- * the workers closes a socket last has taken it all. */
+/* Nobody accepts behind us: everybody that has got in line is taken. */
 static void
-close_listeners(struct worker *w, bool last)
+sweep_listeners(struct worker *w)
 {
-	for (int slot = 0; slot < w->h->nlisteners / w->h->addresses; slot++) {
-		if (last)
-			accept_on(w, slot, true);
-		for (int a = 0; a < w->h->addresses; a++) {
-			int fd = w->h->listeners[slot * w->h->addresses + a];
+	for (int slot = 0; slot < w->h->nlisteners / w->h->addresses; slot++)
+		accept_on(w, slot, true);
+	for (int i = 0; i < w->h->nlisteners; i++)
+		http_server_sweep(w->http, w->h->listeners[i]);
+}
 
-			if (last)
-				http_server_sweep(w->http, fd);
-			http_server_listen(w->http, fd, false);
-			w->accepting[slot * w->h->addresses + a] = false;
-			close(fd);
-		}
+static void
+close_listeners(struct worker *w)
+{
+	for (int i = 0; i < w->h->nlisteners; i++) {
+		http_server_listen(w->http, w->h->listeners[i], false);
+		w->accepting[i] = false;
+		close(w->h->listeners[i]);
 	}
+	w->close_at = 0;
 }
 
 static void
@@ -73,7 +76,13 @@ drain(struct worker *w, int64_t ms, int64_t idle_ms)
 	w->drain_until = until;
 	w->web.draining = true;
 	board_state(BOARD_DRAINING);
-	close_listeners(w, idle_ms == 0);
+	if (idle_ms == 0) {
+		listen_shut(w->h->listeners, w->h->nlisteners);
+		sweep_listeners(w);
+		w->close_at = clock_ms() + HANDSHAKE_MS;
+	} else {
+		close_listeners(w);
+	}
 	http_server_drain(w->http, idle_ms);
 	log_debug("worker", "drains ms=%lld", (long long)ms);
 }
@@ -86,7 +95,7 @@ has_ended(struct worker *w)
 	struct board_row row;
 	int64_t now = clock_ms();
 
-	if (w->drain_until == 0)
+	if (w->drain_until == 0 || w->close_at != 0)
 		return false;
 	if (w->http != NULL && !http_server_idle(w->http)) {
 		if (now < w->drain_until)
@@ -167,6 +176,10 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	watch_loop(w);
 	tell_gauges(w);
 	principals_store_read_at(w->principals, changes_read_at(w->changes));
+	if (w->close_at != 0 && clock_ms() >= w->close_at) {
+		sweep_listeners(w);
+		close_listeners(w);
+	}
 	if (w->drain_until != 0) {
 		if (has_ended(w))
 			event_base_loopbreak(w->base);
