@@ -10,8 +10,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* The first byte: how the rest is cut, and what kind of server gets it.
+ * covers: net/http1_parse.c net/http1_chunked.c net/http1_fields.c net/http1.c
+ * covers: net/http1_reply.c net/http1_proxy.c */
+
 #define MAX_HEADER	512
 #define MAX_BODY	300
+#define CUT		0x3f
+#define BEHIND_PROXY	0x40
+#define UNDER_HTTPS	0x80
+#define LARGE		(512 * 1024)	/* more than a socket takes */
 
 /* What a stream of requests means: must not hang on how it is cut. */
 struct reading {
@@ -121,43 +129,147 @@ meaning(const char *p, size_t len, size_t step)
 	return r.meaning;
 }
 
+/* The same bytes through the whole server.  What is done with a request is in its
+ * path. */
+struct service {
+	struct http_req *late;		/* to be answered from elsewhere */
+	unsigned under_way;
+};
+
+static void
+answer(struct http_req *req)
+{
+	static char large[LARGE];
+
+	if (strncmp(req->path, "/large", 6) == 0)
+		http_reply(req, 200, "text/plain", large, sizeof(large));
+	else if (strncmp(req->path, "/none", 5) == 0)
+		http_reply(req, 204, NULL, NULL, 0);
+	else
+		http_reply(req, 200, "text/plain", req->body, req->body_len);
+}
+
+static void
+on_head(struct http_req *req, void *arg)
+{
+	struct service *service = arg;
+
+	MUST(!req->answered && req->data == NULL);
+	req->data = service;
+	service->under_way++;
+	MUST(service->under_way == 1);
+	if (strncmp(req->path, "/refused", 8) == 0)
+		http_error(req, HTTP_ERROR_UNAUTHORIZED, NULL);
+}
+
 static void
 on_request(struct http_req *req, void *arg)
 {
+	struct service *service = arg;
 	struct buf out = { 0 };
 
-	(void)arg;
-	if (http_query(req, "a", &out) == 0)
-		http_add(req, "X-A", "a");
-	http_cookie(req, "a", &out);
+	MUST(req->data == service && !req->answered);
+	MUST(req->body_len <= MAX_BODY && strlen(req->body) <= req->body_len);
+	if (http_query(req, "a", &out) == 0 || http_cookie(req, "a", &out) == 0)
+		http_add(req, "X-A", out.len > 0 ? out.p : "");
 	buf_wipe(&out);
-	http_reply(req, 200, "text/plain", req->body, req->body_len);
+	if (http_field_count(req, "x-frame") == 1)
+		http_add(req, "X-Frame-Options", http_field(req, "x-frame"));
+	if (strncmp(req->path, "/late", 5) == 0)
+		service->late = req;
+	else
+		answer(req);
 }
 
-/* The same bytes through the whole server. */
 static void
-serve(const char *p, size_t len)
+on_gone(struct http_req *req, void *arg)
 {
-	static const struct http_handler handler = { .on_request = on_request };
-	static const struct http_conf conf = { .header_ms = 1000, .body_ms = 1000,
-		.request_ms = 1000, .idle_ms = 1000, .max_header = MAX_HEADER,
-		.max_body = MAX_BODY };
-	struct event_base *base = event_base_new();
-	struct http_server *s = http_server_new(base, &conf, &handler, NULL);
-	char answer[9];
+	struct service *service = arg;
+
+	MUST(req->data == service && !req->answered);
+	if (service->late == req)
+		service->late = NULL;
+}
+
+static void
+on_done(struct http_req *req, void *arg)
+{
+	struct service *service = arg;
+
+	if (req->data != NULL)
+		service->under_way--;
+	MUST(service->late != req);
+	req->data = NULL;
+}
+
+static void
+turn(struct event_base *base, struct service *service)
+{
+	struct http_req *late = service->late;
+
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	if (late == NULL || late != service->late)
+		return;
+	service->late = NULL;
+	answer(late);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+}
+
+/* What came back, but for all the zeros of /large; the first bytes are checked. */
+static size_t
+drain(int fd, size_t before)
+{
+	char bytes[65536];
 	ssize_t n;
+
+	while ((n = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT)) > 0) {
+		for (size_t i = 0; i < (size_t)n && before + i < 9; i++)
+			MUST(bytes[i] == "HTTP/1.1 "[before + i]);
+		before += (size_t)n;
+	}
+	return before;
+}
+
+static void
+serve(unsigned char how, const char *p, size_t len)
+{
+	static const struct http_handler handler = { on_head, on_request, on_gone,
+		on_done };
+	static struct network near = { .bits = 0 };
+	static const struct networks from = { &near, 1 };
+	struct http_conf conf = { .header_ms = 1000, .body_ms = 1000,
+		.request_ms = 1000, .idle_ms = 1000, .max_header = MAX_HEADER,
+		.max_body = MAX_BODY, .hsts = (how & UNDER_HTTPS) != 0,
+		.proxies = how & BEHIND_PROXY ? &from : NULL };
+	struct event_base *base = event_base_new();
+	struct service service = { 0 };
+	struct http_server *s = http_server_new(base, &conf, &handler, &service);
+	size_t step = (how & CUT) + 1, came = 0;
 	int fds[2];
 
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds) == -1)
 		abort();
-	http_server_adopt(s, fds[1], "peer");
-	n = send(fds[0], p, len, MSG_DONTWAIT);
-	for (int i = 0; n > 0 && i < 4; i++)
-		event_base_loop(base, EVLOOP_NONBLOCK);
-	n = recv(fds[0], answer, sizeof(answer), MSG_DONTWAIT);
-	MUST(n <= 0 || (n == 9 && memcmp(answer, "HTTP/1.1 ", 9) == 0));
+	http_server_adopt(s, fds[1], how & BEHIND_PROXY ? "192.0.2.1" : "peer");
+	for (size_t at = 0; at < len; at += step) {
+		if (send(fds[0], p + at, len - at < step ? len - at : step,
+		    MSG_DONTWAIT | MSG_NOSIGNAL) <= 0)
+			break;
+		turn(base, &service);
+		came = drain(fds[0], came);
+	}
+	if (how & 1)
+		shutdown(fds[0], SHUT_WR);
+	for (size_t before = came + 1; before != came;) {
+		before = came;
+		turn(base, &service);
+		came = drain(fds[0], came);
+	}
+	if (how & 2)
+		http_server_drain(s, 0);
 	close(fds[0]);
+	event_base_loop(base, EVLOOP_NONBLOCK);
 	http_server_free(s);
+	MUST(service.late == NULL && service.under_way == 0);
 	event_base_free(base);
 }
 
@@ -170,11 +282,11 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 		return 0;
 	log_quiet();
 	whole = meaning((const char *)bytes + 1, len - 1, len);
-	cut = meaning((const char *)bytes + 1, len - 1, bytes[0] % 64 + 1);
+	cut = meaning((const char *)bytes + 1, len - 1, (bytes[0] & CUT) + 1);
 	MUST(whole.len == cut.len);
 	MUST(whole.len == 0 || memcmp(whole.p, cut.p, whole.len) == 0);
 	buf_wipe(&whole);
 	buf_wipe(&cut);
-	serve((const char *)bytes + 1, len - 1);
+	serve(bytes[0], (const char *)bytes + 1, len - 1);
 	return 0;
 }

@@ -7,7 +7,8 @@
 #include <string.h>
 
 /* It says the same of a header whatever is behind it, and of its pieces only that
- * there is more to come. */
+ * there is more to come.
+ * covers: net/proxy.c */
 int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {

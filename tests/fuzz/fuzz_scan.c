@@ -7,6 +7,9 @@
 #include <json.h>
 #include <string.h>
 
+/* What comes as JSON, before json-c sees it.
+ * covers: base/scan.c base/scan_read.c base/scan_text.c */
+
 /* The readers must stay within the text. */
 static void
 walk(struct span v, const char *p, size_t len, int depth)
