@@ -7,15 +7,14 @@
 #include "shm/board.h"
 #include "slack/budget.h"
 #include "slack/error.h"
+#include "slack/wire.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define ANSWER_MS	1000	/* the least that must be left for Slack's answer */
 #define PAUSE_MS	200	/* before another try; doubles */
-#define JSON_DEPTH	64
 
 enum safe { SAFE_READ, SAFE_SAFE, SAFE_WRITE };
 
@@ -49,7 +48,7 @@ struct slack_call {
 	char request[24];		/* whose work it is, for the log */
 
 	struct event *timer;		/* first step, budget, pause */
-	struct httpc_job *job;		/* given to curl */
+	struct wire *wire;		/* given to curl */
 	bool reserved;			/* has a slot of the budget */
 	bool waits;			/* counted in GAUGE_WAITS */
 	bool detached;			/* nobody listens: finish what was sent, no more */
@@ -131,31 +130,20 @@ wait_until(struct slack_call *c, int64_t at)
 	sleep_until(c, at);
 }
 
-static void on_reply(void *arg, const struct httpc_reply *reply,
-    const struct err *err);
+static void on_answer(void *arg, const struct slack_answer *answer);
 
 static void
 send_it(struct slack_call *c)
 {
-	const struct conf *conf = c->s->conf;
-	int64_t left = c->deadline - clock_ms();
-	char url[512];
-	struct httpc_ask ask = {
-		.url = url, .authorization = &c->in->bot_token,
-		.form = c->form.p, .form_len = c->form.len,
+	struct wire_ask ask = {
+		.method = methods[c->m].name, .team = install_key(c->in),
+		.authorization = &c->in->bot_token, .form = c->form.p,
+		.len = c->form.len, .timeout_ms = c->deadline - clock_ms(),
 	};
 
-	snprintf(url, sizeof(url), "%s%s", conf->slack_api_url,
-	    methods[c->m].name);
-	ask.timeout_ms = (long)(left < conf->upstream_timeout ? left :
-	    conf->upstream_timeout);
-	if (ask.timeout_ms < 1)
-		ask.timeout_ms = 1;
 	c->reserved = false;
 	c->tries++;
-	counter_up(CNT_SLACK_CALLS);
-	board_gauge(GAUGE_SLACK, 1);
-	c->job = httpc_post(c->s->httpc, &ask, on_reply, c);
+	c->wire = wire_post(c->s, &ask, on_answer, c);
 }
 
 /* Has the operator taken the workspace away while the call waited? */
@@ -260,103 +248,13 @@ try_again(struct slack_call *c, struct slack_answer *a)
 	end(c, a);
 }
 
-/* response_metadata.messages in one line: their own words, without "[ERROR]". */
 static void
-read_detail(struct json_object *json, struct slack_answer *a)
-{
-	struct json_object *meta, *list;
-	size_t n = 0;
-
-	if (!json_object_object_get_ex(json, "response_metadata", &meta) ||
-	    !json_object_is_type(meta, json_type_object) ||
-	    !json_object_object_get_ex(meta, "messages", &list) ||
-	    !json_object_is_type(list, json_type_array))
-		return;
-	for (size_t i = 0; i < json_object_array_length(list) && i < 4; i++) {
-		const char *s = json_object_get_string(
-		    json_object_array_get_idx(list, i));
-
-		if (s == NULL)
-			continue;
-		if (strncmp(s, "[ERROR] ", 8) == 0)
-			s += 8;
-		if (n > 0 && n + 3 < sizeof(a->detail)) {
-			a->detail[n++] = ';';
-			a->detail[n++] = ' ';
-		}
-		for (; *s != '\0' && n + 1 < sizeof(a->detail); s++)
-			if (*s >= ' ' && *s <= '~')
-				a->detail[n++] = *s;
-	}
-	a->detail[n] = '\0';
-}
-
-static void
-read_word(struct json_object *json, const char *key, char *out, size_t size)
-{
-	struct json_object *v;
-
-	if (json_object_object_get_ex(json, key, &v) &&
-	    json_object_is_type(v, json_type_string))
-		slack_word(out, size, json_object_get_string(v),
-		    (size_t)json_object_get_string_len(v));
-}
-
-struct json_object *
-slack_parse(const char *text, size_t len)
-{
-	struct json_tokener *tok = json_tokener_new_ex(JSON_DEPTH);
-	struct json_object *json = NULL;
-
-	if (tok == NULL)
-		fatal("no JSON parser");
-	json_tokener_set_flags(tok, JSON_TOKENER_STRICT);
-	if (len > 0 && len < INT_MAX)
-		json = json_tokener_parse_ex(tok, text, (int)len);
-	if (json != NULL &&
-	    (json_tokener_get_error(tok) != json_tokener_success ||
-		!json_object_is_type(json, json_type_object))) {
-		json_object_put(json);
-		json = NULL;
-	}
-	json_tokener_free(tok);
-	return json;
-}
-
-/* Slack's answer, whatever it is, in our classes. */
-static void
-classify(const struct httpc_reply *reply, struct json_object *json,
-    struct slack_answer *a)
-{
-	struct json_object *ok = NULL;
-
-	a->class = SLACK_TRANSPORT;
-	if (json != NULL && json_object_object_get_ex(json, "ok", &ok) &&
-	    json_object_is_type(ok, json_type_boolean)) {
-		if (json_object_get_boolean(ok) && reply->status == 200) {
-			a->class = SLACK_NONE;
-			a->json = json;
-			return;
-		}
-		read_word(json, "error", a->code, sizeof(a->code));
-		read_word(json, "needed", a->needed, sizeof(a->needed));
-		read_detail(json, a);
-		if (a->code[0] != '\0')
-			a->class = slack_class_of(a->code);
-	}
-	if (reply->status == 429)
-		a->class = SLACK_WAIT;
-	else if (reply->status >= 500)
-		a->class = SLACK_TROUBLE;
-}
-
-static void
-obey(struct slack_call *c, const struct httpc_reply *reply)
+obey(struct slack_call *c, int wait_s)
 {
 	int64_t until;
 
 	counter_up(CNT_SLACK_RATELIMITED);
-	budget_block(c->s->region, &c->budget, reply->retry_after);
+	budget_block(c->s->region, &c->budget, wait_s);
 	until = budget_blocked(c->s->region, &c->budget);
 	log_info("slack", "%s must wait team=%s seconds=%d", methods[c->m].name,
 	    install_key(c->in), (int)((until - clock_ms()) / 1000));
@@ -367,47 +265,18 @@ obey(struct slack_call *c, const struct httpc_reply *reply)
 }
 
 static void
-take_reply(struct slack_call *c, const struct httpc_reply *reply,
-    const struct err *err)
+on_answer(void *arg, const struct slack_answer *answer)
 {
-	struct slack_answer a = { .class = SLACK_TRANSPORT };
-	struct json_object *json = NULL;
+	struct slack_call *c = arg;
+	struct slack_answer a = *answer;
 
-	c->job = NULL;
-	board_gauge(GAUGE_SLACK, -1);
-	board_slack(reply != NULL);
-	if (reply != NULL) {
-		log_debug("slack", "%s answered team=%s status=%ld bytes=%zu"
-		    " slack_request=%s", methods[c->m].name, install_key(c->in),
-		    reply->status, reply->len, reply->request_id);
-		a.sent = true;
-		json = slack_parse(reply->body, reply->len);
-		classify(reply, json, &a);
-	} else {
-		a.sent = err->kind != ERR_UPSTREAM;
-		log_info("slack", "%s got no answer team=%s: %s",
-		    methods[c->m].name, install_key(c->in), err->text);
-	}
-	if (a.class == SLACK_WAIT && reply != NULL)
-		obey(c, reply);
+	c->wire = NULL;
+	if (a.class == SLACK_WAIT)
+		obey(c, a.wait_s);
 	else if (a.class == SLACK_TRANSPORT || a.class == SLACK_TROUBLE)
 		try_again(c, &a);
 	else
 		end(c, &a);
-	json_object_put(json);
-}
-
-static void
-on_reply(void *arg, const struct httpc_reply *reply, const struct err *err)
-{
-	struct slack_call *c = arg;
-	char request[sizeof(c->request)];
-	const char *before;
-
-	memcpy(request, c->request, sizeof(request));
-	before = log_request(request[0] != '\0' ? request : NULL);
-	take_reply(c, reply, err);
-	log_request(before);
 }
 
 struct slack_call *
@@ -439,16 +308,14 @@ slack_ask(struct slack *s, struct install *in, enum slack_method m,
 bool
 slack_cancel(struct slack_call *c)
 {
-	if (c->job != NULL && methods[c->m].safe != SAFE_READ) {
+	if (c->wire != NULL && methods[c->m].safe != SAFE_READ) {
 		if (!c->detached)
 			board_gauge(GAUGE_DETACHED, 1);
 		c->detached = true;
 		return true;
 	}
-	if (c->job != NULL) {
-		httpc_cancel(c->job);
-		board_gauge(GAUGE_SLACK, -1);
-	}
+	if (c->wire != NULL)
+		wire_cancel(c->wire);
 	free_call(c);
 	return false;
 }

@@ -10,6 +10,11 @@ enum slack_class slack_class_of(const char *code);
 const char *slack_error_text(const char *code);
 const char *slack_class_word(enum slack_class c);
 
+/* What a model is told of an answer that is no success: plain words and the next
+ * step, never a token, with the URL where the app has to be connected again. */
+void slack_explain(const struct slack *s, const struct slack_answer *a,
+    enum slack_method m, struct buf *out);
+
 /* For the tests: the rows of errors.def in order; NULL past the end. */
 const char *slack_error_code(size_t row);
 

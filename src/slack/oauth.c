@@ -244,35 +244,28 @@ identify(struct oauth *o)
 	    clock_ms() + IDENTIFY_MS, on_identified, o);
 }
 
-static void
-refused(struct oauth *o, struct json_object *json)
+/* Whether Slack took the code is not known: it was not reached, or had a fault. */
+static bool
+is_away(const struct slack_answer *a)
 {
-	struct json_object *v;
-
-	if (json_object_object_get_ex(json, "error", &v) &&
-	    json_object_is_type(v, json_type_string))
-		slack_word(o->code, sizeof(o->code), json_object_get_string(v),
-		    (size_t)json_object_get_string_len(v));
-	log_warn("oauth", "Slack refused a code error=%s", o->code);
-	finish(o, OAUTH_SLACK_REFUSED);
+	return a->class == SLACK_TRANSPORT || a->class == SLACK_TROUBLE ||
+	    a->class == SLACK_WAIT;
 }
 
 static void
-read_answer(struct oauth *o, const struct httpc_reply *reply)
+on_exchanged(void *arg, const struct slack_answer *a)
 {
-	struct json_object *json = slack_parse(reply->body, reply->len), *ok;
+	struct oauth *o = arg;
 
-	if (json == NULL || !json_object_object_get_ex(json, "ok", &ok) ||
-	    !json_object_is_type(ok, json_type_boolean) ||
-	    reply->status >= 500) {
-		log_warn("oauth",
-		    "Slack's answer to a code makes no sense status=%ld"
-		    " slack_request=%s",
-		    reply->status, reply->request_id);
+	if (is_away(a)) {
+		log_warn("oauth", "a code could not be exchanged class=%s",
+		    slack_class_word(a->class));
 		finish(o, OAUTH_SLACK_AWAY);
-	} else if (!json_object_get_boolean(ok)) {
-		refused(o, json);
-	} else if (grant_read(&o->grant, json, o->code, sizeof(o->code)) ==
+	} else if (a->class != SLACK_NONE) {
+		memcpy(o->code, a->code, sizeof(o->code));
+		log_warn("oauth", "Slack refused a code error=%s", o->code);
+		finish(o, OAUTH_SLACK_REFUSED);
+	} else if (grant_read(&o->grant, a->json, o->code, sizeof(o->code)) ==
 	    -1) {
 		log_warn("oauth", "an install without what is needed error=%s",
 		    o->code);
@@ -280,22 +273,6 @@ read_answer(struct oauth *o, const struct httpc_reply *reply)
 	} else {
 		identify(o);
 	}
-	json_object_put(json);
-}
-
-static void
-on_exchanged(void *arg, const struct httpc_reply *reply, const struct err *err)
-{
-	struct oauth *o = arg;
-
-	board_gauge(GAUGE_SLACK, -1);
-	board_slack(reply != NULL);
-	if (reply != NULL) {
-		read_answer(o, reply);
-		return;
-	}
-	log_warn("oauth", "a code could not be exchanged: %s", err->text);
-	finish(o, OAUTH_SLACK_AWAY);
 }
 
 /* "Basic …" of the percent-encoded id and secret, as RFC 6749 2.3.1 wants it. */
@@ -320,22 +297,19 @@ exchange(struct oauth *o)
 {
 	const struct conf *conf = o->s->conf;
 	struct secret authorization = { 0 };
-	char url[512];
-	struct httpc_ask ask = {
-		.url = url, .authorization = &authorization,
-		.timeout_ms = (long)conf->upstream_timeout,
+	struct wire_ask ask = {
+		.method = "oauth.v2.access", .team = "",
+		.authorization = &authorization,
+		.timeout_ms = conf->upstream_timeout,
 	};
 
-	snprintf(url, sizeof(url), "%soauth.v2.access", conf->slack_api_url);
 	add_redirect(conf, &o->form);
 	ask.form = o->form.p;
-	ask.form_len = o->form.len;
+	ask.len = o->form.len;
 	basic(conf, &authorization);
 	o->exchanging = true;
 	o->asked = clock_wall_ms();
-	counter_up(CNT_SLACK_CALLS);
-	board_gauge(GAUGE_SLACK, 1);
-	httpc_post(o->s->httpc, &ask, on_exchanged, o);
+	wire_post(o->s, &ask, on_exchanged, o);
 	secret_wipe(&authorization);
 	buf_wipe(&o->form);
 }

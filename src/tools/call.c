@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "shm/board.h"
 #include "shm/bucket.h"
+#include "slack/error.h"
 #include "tools/mrkdwn.h"
 
 #include <stdio.h>

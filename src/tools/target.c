@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/counter.h"
 #include "base/list.h"
+#include "slack/error.h"
 #include "slack/id.h"
 
 #include <string.h>
