@@ -41,23 +41,6 @@ struct oauth {
 	char code[64];
 };
 
-static char *wanted_scopes;		/* of the enabled tools */
-
-void
-oauth_set_scopes(const char *scopes)
-{
-	free(wanted_scopes);
-	wanted_scopes = mem_str(scopes);
-}
-
-static const char *
-scopes_of(const struct conf *conf)
-{
-	if (conf->slack_scopes[0] != '\0')
-		return conf->slack_scopes;
-	return wanted_scopes != NULL ? wanted_scopes : "";
-}
-
 static void
 add_redirect(const struct conf *conf, struct buf *form)
 {
@@ -99,7 +82,7 @@ oauth_authorize_url(const struct slack *s, const char *state, const char *team,
 	struct buf query = { 0 };
 
 	add_field(&query, "client_id", s->conf->slack_client_id);
-	add_field(&query, "scope", scopes_of(s->conf));
+	add_field(&query, "scope", s->scopes);
 	add_redirect(s->conf, &query);
 	add_field(&query, "state", state);
 	add_field(&query, "team", team);

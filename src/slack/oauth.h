@@ -16,9 +16,6 @@ void oauth_begin(struct slack *s, struct buf *state, struct buf *cookie);
 /* The URL of Slack's page; team is a hint or "". */
 void oauth_authorize_url(const struct slack *s, const char *state,
     const char *team, struct buf *out);
-/* Which scopes are asked for: SLACK_SCOPES, else those of the enabled tools, which
- * the caller knows (slack/ is below tools/). */
-void oauth_set_scopes(const char *scopes);
 
 #define OAUTH_ENDS(X) \
 	X(DONE)		/* stored: live, or pending */ \

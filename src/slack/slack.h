@@ -19,6 +19,7 @@ struct slack {
 	struct httpc *httpc;
 	const struct keyring *keys;
 	struct installs *installs;
+	const char *scopes;		/* list that an install is asked for */
 	struct changes *changes;	/* kicked after a write; may be NULL */
 };
 

@@ -4,6 +4,7 @@
 
 #include "base/jsonw.h"
 #include "base/list.h"
+#include "base/mem.h"
 
 #include <string.h>
 
@@ -104,11 +105,13 @@ tool_describe(const struct tool *t, bool headers, struct buf *out)
 }
 
 char *
-tools_scopes(void)
+tools_scopes(const struct conf *conf)
 {
 	struct buf all = { 0 };
 	char *list;
 
+	if (conf->slack_scopes[0] != '\0')
+		return mem_str(conf->slack_scopes);
 	for (const struct tool *const *t = tools; *t != NULL; t++)
 		if ((*t)->want_scopes != NULL) {
 			buf_str(&all, (*t)->want_scopes);

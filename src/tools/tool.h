@@ -84,8 +84,9 @@ const struct tool *tool_find(const char *name, size_t len);
  * additionalProperties, x-mcp-header only with headers. */
 void tool_describe(const struct tool *t, bool headers, struct buf *out);
 
-/* The scopes that all tools together ask an install for; a list, owned. */
-char *tools_scopes(void);
+/* The scopes that an install is asked for: SLACK_SCOPES, else what all tools together
+ * want; a list, owned. */
+char *tools_scopes(const struct conf *conf);
 
 /* What the caller gave, each under its own name, aliases and numbers in strings
  * made right, limits clamped (then said in note); or NULL and err, which says what

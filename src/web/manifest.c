@@ -19,17 +19,15 @@ begin(struct jsonw *w, const char *key, char bracket)
 static void
 add_scopes(struct jsonw *w, const struct conf *conf)
 {
-	char *of_tools = tools_scopes();
-	const char *at = conf->slack_scopes[0] != '\0' ? conf->slack_scopes :
-							 of_tools,
-		   *s;
+	char *scopes = tools_scopes(conf);
+	const char *at = scopes, *s;
 	size_t n;
 
 	begin(w, "bot", '[');
 	while ((s = list_next(&at, &n)) != NULL)
 		jsonw_textn(w, s, n);
 	jsonw_close(w);
-	free(of_tools);
+	free(scopes);
 }
 
 static void

@@ -17,6 +17,7 @@ struct worker {
 	struct changes *changes;
 	struct httpc *httpc;
 	struct slack slack;
+	char *scopes;			/* its; owned */
 	struct principals *principals;
 	struct toolbox box;
 	struct mcp *mcp;

@@ -8,7 +8,7 @@
 #include "net/listen.h"
 #include "shm/board.h"
 #include "slack/installs.h"
-#include "slack/oauth.h"
+#include "tools/tool.h"
 #include "worker/state.h"
 
 #include <signal.h>
@@ -300,11 +300,7 @@ open_slack(struct worker *w, struct err *err)
 	struct httpc_conf hc = { .connect_ms = (long)c->connect_timeout,
 		.max_reply = (size_t)c->max_body, .pool = 16, .ca = w->h->ca,
 		.user_agent = "slackmcpd/" PACKAGE_VERSION };
-	char *scopes = c->slack_scopes[0] == '\0' ? tools_scopes() :
-						    mem_str(c->slack_scopes);
 
-	oauth_set_scopes(scopes);
-	free(scopes);
 	if ((w->httpc = httpc_new(w->base, &hc, err)) == NULL)
 		return -1;
 	w->slack = (struct slack){ .base = w->base,
@@ -312,7 +308,8 @@ open_slack(struct worker *w, struct err *err)
 		.region = w->h->region,
 		.store = w->store,
 		.httpc = w->httpc,
-		.keys = w->h->keys };
+		.keys = w->h->keys,
+		.scopes = w->scopes = tools_scopes(c) };
 	w->slack.installs = installs_new(&w->slack);
 	httpc_warm(w->httpc, c->slack_api_url);
 	return 0;
@@ -387,6 +384,7 @@ end(struct worker *w)
 	if (w->term != NULL)
 		event_free(w->term);
 	free(w->accepting);
+	free(w->scopes);
 	event_base_free(w->base);
 }
 

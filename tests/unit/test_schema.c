@@ -136,7 +136,9 @@ START_TEST(order_and_size)
 	struct buf all = { 0 }, note = { 0 };
 	struct json_object *args;
 	struct err err;
-	char *scopes = tools_scopes();
+	static char unset[] = "", set[] = "a,b";
+	struct conf conf = { .slack_scopes = unset };
+	char *scopes = tools_scopes(&conf);
 
 	ck_assert_int_eq(tools[0]->role, ROLE_READ);
 	args = tool_take(tools[0], NULL, &note, &err);
@@ -148,6 +150,10 @@ START_TEST(order_and_size)
 	ck_assert(list_has(scopes, "chat:write"));
 	ck_assert(list_has(scopes, "channels:history"));
 	ck_assert(list_has(scopes, "channels:read"));
+	free(scopes);
+	conf.slack_scopes = set;
+	scopes = tools_scopes(&conf);
+	ck_assert_str_eq(scopes, set);
 	free(scopes);
 	buf_wipe(&all);
 }

@@ -143,8 +143,9 @@ tool_describe(const struct tool *t, bool headers, struct buf *out)
 }
 
 char *
-tools_scopes(void)
+tools_scopes(const struct conf *conf)
 {
+	(void)conf;
 	return mem_str("chat:write,channels:read");
 }
 
