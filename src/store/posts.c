@@ -8,7 +8,6 @@
 #include "base/mem.h"
 #include "store/op.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -18,13 +17,20 @@
 #define PRINCIPAL(p)	(p)->insert.params[0]	/* of POST_BEGIN */
 #define KEY(p)		(p)->insert.params[1]
 #define DIGEST(p)	(p)->insert.params[2]
+#define MADE(p)		(p)->insert.params[7].n
+#define ASIDE		9	/* random bytes of the key of a row that was put aside */
 
 struct post {
 	struct op op;
 	struct step insert;	/* POST_BEGIN, also for the next try */
-	int64_t now;
 	post_fn *done;
 	void *arg;
+};
+
+static const char *const states[] = {
+#define X(sym, word) [POST_IS_##sym] = word,
+	POST_STATES(X)
+#undef X
 };
 
 const char *
@@ -66,9 +72,10 @@ wipe(struct op *op)
 static void
 retire(struct post *p, int64_t made)
 {
-	char old[KEY_MAX + 32];
+	char old[KEY_MAX + 32], word[B64URL_SIZE(ASIDE)];
 
-	snprintf(old, sizeof(old), "%s@%" PRId64, KEY(p).text, made);
+	crypto_token(word, ASIDE);
+	snprintf(old, sizeof(old), "%s@%s", KEY(p).text, word);
 	op_next(&p->op,
 	    UNIT(DO(POST_RETIRE, TEXT(old), PRINCIPAL(p), KEY(p), INT(made)),
 		p->insert),
@@ -81,13 +88,35 @@ again(struct post *p)
 	op_next(&p->op, UNIT(p->insert), on_begun);
 }
 
+static bool
+is(const struct value *state, enum post_state which)
+{
+	return strcmp(state->text, states[which]) == 0;
+}
+
+/* What the row of an equal key has to say; POST_GO: nothing any more. */
+static enum post_word
+word_of(const struct post *p, const struct value *row)
+{
+	if (MADE(p) - row[3].n > REPEATS_MS)
+		return POST_GO;
+	if (row[0].len != DIGEST(p).len ||
+	    memcmp(row[0].text, DIGEST(p).text, row[0].len) != 0)
+		return POST_OTHER;
+	if (is(&row[1], POST_IS_UNSENT))
+		return POST_GO;
+	if (is(&row[1], POST_IS_POSTED))
+		return POST_POSTED;
+	return is(&row[1], POST_IS_REFUSED) ? POST_REFUSED : POST_OPEN;
+}
+
 /* The key was taken: by whom? */
 static void
 on_seen(void *arg, const struct answer *a, const struct err *err)
 {
 	struct post *p = arg;
 	const struct value *row;
-	enum post_word word = POST_OPEN;
+	enum post_word word;
 
 	if (err != NULL) {
 		p->done(p->arg, POST_OPEN, "", err);
@@ -98,18 +127,11 @@ on_seen(void *arg, const struct answer *a, const struct err *err)
 		again(p);
 		return;
 	}
-	if (p->now - row[3].n > REPEATS_MS) {
+	word = word_of(p, row);
+	if (word == POST_GO)
 		retire(p, row[3].n);
-		return;
-	}
-	if (row[0].len != DIGEST(p).len ||
-	    memcmp(row[0].text, DIGEST(p).text, row[0].len) != 0)
-		word = POST_OTHER;
-	else if (strcmp(row[1].text, "posted") == 0)
-		word = POST_POSTED;
-	else if (strcmp(row[1].text, "refused") == 0)
-		word = POST_REFUSED;
-	p->done(p->arg, word, row[2].text, NULL);
+	else
+		p->done(p->arg, word, row[2].text, NULL);
 }
 
 static void
@@ -125,22 +147,22 @@ on_begun(void *arg, const struct answer *a, const struct err *err)
 }
 
 struct post *
-post_begin(struct store *st, const struct post_id *id, int64_t now,
-    int deadline_ms, post_fn *done, void *arg)
+post_begin(struct store *st, const struct post_id *id, int deadline_ms,
+    post_fn *done, void *arg)
 {
 	struct post *p = mem_new(sizeof(*p));
 	const char *tool = id->tool != NULL ? id->tool : "";
 	char key[KEY_MAX + 1];
 
 	stored_key(key, id->key);
-	p->now = now;
 	p->done = done;
 	p->arg = arg;
 	p->op.wipe = wipe;
 	step_keep(&p->insert,
 	    UNIT(DO(POST_BEGIN, TEXT(id->principal), TEXT(key),
 		BYTES(id->digest, sizeof(id->digest)), TEXT(id->owner),
-		TEXT(tool), TEXT(id->team), TEXT(id->channel), INT(now))));
+		TEXT(tool), TEXT(id->team), TEXT(id->channel),
+		INT(id->made))));
 	op_start(st, UNIT(p->insert), deadline_ms, on_begun, &p->op);
 	return p;
 }
@@ -164,12 +186,13 @@ on_ended(void *arg, const struct answer *a, const struct err *err)
 }
 
 void
-post_end(struct store *st, const struct post_id *id, const char *state,
+post_end(struct store *st, const struct post_id *id, enum post_state state,
     const char *channel, const char *text, int deadline_ms)
 {
 	char key[KEY_MAX + 1];
 
 	stored_key(key, id->key);
-	store_run(st, UNIT(DO(POST_END, TEXT(state), TEXT(channel), TEXT(text),
-	    TEXT(id->principal), TEXT(key), TEXT(id->owner))), deadline_ms, on_ended, NULL);
+	store_run(st, UNIT(DO(POST_END, TEXT(states[state]), TEXT(channel), TEXT(text),
+	    TEXT(id->principal), TEXT(key), TEXT(id->owner),
+	    INT(id->made))), deadline_ms, on_ended, NULL);
 }

@@ -8,7 +8,8 @@
  *
  *	post_begin -> POST_GO -> send -> post_end
  *
- * Any other word: do not send, and say this instead. */
+ * Any other word: do not send, and say this instead.  A row whose write was never
+ * sent is as good as none. */
 #define POST_WORDS(X)                                                    \
 	X(POST_GO,      "")                                              \
 	X(POST_POSTED,  "was posted by an earlier equal call")           \
@@ -22,6 +23,15 @@ enum post_word {
 #undef X
 };
 
+/* What became of a write, as its row says it. */
+#define POST_STATES(X) X(SENDING, "sending") X(POSTED, "posted") \
+	X(REFUSED, "refused") X(UNSENT, "unsent") X(UNKNOWN, "unknown")
+enum post_state {
+#define X(sym, word) POST_IS_##sym,
+	POST_STATES(X)
+#undef X
+};
+
 struct post_id {
 	const char *principal;
 	const char *key;	/* the caller's own, or session and request id, or a random one */
@@ -29,6 +39,7 @@ struct post_id {
 	unsigned char digest[32];	/* of tool and arguments */
 	const char *team, *channel;	/* what it goes to: proof of ownership later */
 	const char *tool;	/* or NULL */
+	int64_t made;		/* wall ms, of this attempt: part of the row's name */
 };
 
 struct post;
@@ -38,15 +49,16 @@ struct post;
 typedef void post_fn(void *arg, enum post_word word, const char *text,
     const struct err *err);
 
-/* now: wall ms.  The id's strings are copied. */
-struct post *post_begin(struct store *st, const struct post_id *id, int64_t now,
+/* The id's strings are copied. */
+struct post *post_begin(struct store *st, const struct post_id *id,
     int deadline_ms, post_fn *done, void *arg);
 void post_cancel(struct post *p);
 
-/* state is posted, refused or unknown; channel is the one Slack named.  Never
- * cancelled: the row must be told (tried again until deadline_ms). */
-void post_end(struct store *st, const struct post_id *id, const char *state,
-    const char *channel, const char *text, int deadline_ms);
+/* text is Slack's ts or error word, channel the one Slack named.  Never cancelled:
+ * the row must be told (tried again until deadline_ms). */
+void post_end(struct store *st, const struct post_id *id,
+    enum post_state state, const char *channel, const char *text,
+    int deadline_ms);
 const char *post_text(enum post_word word);
 
 #endif

@@ -15,12 +15,6 @@
 
 #define BEGIN_MS	5000
 #define END_MS		15000
-#define GENERATIONS	32
-
-/* The answer of a row whose call was ended before anything was sent: an equal call
- * may then try again, under the key's next generation, because a row's end is for
- * ever.  Two that do so at once meet in the same new row. */
-#define NOT_SENT	"not_sent"
 
 static void on_begun(void *arg, enum post_word word, const char *text,
     const struct err *err);
@@ -55,20 +49,11 @@ make_key(struct call *call, const struct call_ask *ask)
 	buf_wipe(&b);
 }
 
-static void
-begin(struct call *call)
-{
-	int64_t left = call->deadline - clock_ms();
-
-	if (left > BEGIN_MS)
-		left = BEGIN_MS;
-	call->post = post_begin(call->box->slack->store, &call->id,
-	    clock_wall_ms(), left > 1 ? (int)left : 1, on_begun, call);
-}
-
 void
 ledger_begin(struct call *call, const struct call_ask *ask)
 {
+	int64_t left = call->deadline - clock_ms();
+
 	call_digest(call, call->id.digest);
 	make_key(call, ask);
 	call->id.principal = call->policy->principal;
@@ -77,29 +62,19 @@ ledger_begin(struct call *call, const struct call_ask *ask)
 	call->id.tool = call->tool->name;
 	call->id.team = install_key(call->install);
 	call->id.channel = call_text(call, "channel_id");
-	begin(call);
+	call->id.made = clock_wall_ms();
+	if (left > BEGIN_MS)
+		left = BEGIN_MS;
+	call->post = post_begin(call->box->slack->store, &call->id,
+	    left > 1 ? (int)left : 1, on_begun, call);
 }
 
 static void
-tell(struct call *call, const char *state, const char *channel,
+tell(struct call *call, enum post_state state, const char *channel,
     const char *text)
 {
 	post_end(call->box->slack->store, &call->id, state, channel, text,
 	    END_MS);
-}
-
-/* The next generation's row: the key and " 1" (a caller's key holds no blank). */
-static bool
-next_generation(struct call *call)
-{
-	size_t base = strcspn(call->key, " ");
-
-	if (++call->generation > GENERATIONS)
-		return false;
-	snprintf(call->key + base, sizeof(call->key) - base, " %u",
-	    call->generation);
-	begin(call);
-	return true;
 }
 
 static void
@@ -138,7 +113,7 @@ on_begun(void *arg, enum post_word word, const char *text,
 	call->post = NULL;
 	if (call->done == NULL) {
 		if (err == NULL && word == POST_GO)
-			tell(call, "refused", call->id.channel, NOT_SENT);
+			tell(call, POST_IS_UNSENT, call->id.channel, "");
 		call_free(call);
 	} else if (err != NULL) {
 		log_warn("tools", "the ledger of posts is out of reach: %s",
@@ -153,8 +128,7 @@ on_begun(void *arg, enum post_word word, const char *text,
 		call_go(call);
 	} else if (word == POST_POSTED) {
 		answer_repeat(call, text);
-	} else if (word != POST_REFUSED || strcmp(text, NOT_SENT) != 0 ||
-	    !next_generation(call)) {
+	} else {
 		refuse(call, word, text);
 	}
 }
@@ -167,16 +141,17 @@ ledger_end(struct call *call, const struct slack_answer *a)
 
 	if (a->unknown) {
 		counter_up(CNT_POSTS_UNKNOWN);
-		tell(call, "unknown", channel, a->code);
+		tell(call, POST_IS_UNKNOWN, channel, a->code);
 	} else if (a->class == SLACK_NONE) {
 		said = js_text(a->json, "channel");
 		if (slack_is_id(said, strlen(said), NULL))
 			channel = said;
 		said = js_text(a->json, "ts");
-		tell(call, "posted", channel, slack_is_ts(said) ? said : "");
+		tell(call, POST_IS_POSTED, channel,
+		    slack_is_ts(said) ? said : "");
 	} else if (!a->sent || a->class == SLACK_WAIT) {
-		tell(call, "refused", channel, NOT_SENT);
+		tell(call, POST_IS_UNSENT, channel, "");
 	} else {
-		tell(call, "refused", channel, a->code);
+		tell(call, POST_IS_REFUSED, channel, a->code);
 	}
 }

@@ -25,7 +25,6 @@ struct call {
 	struct post *post;		/* being begun in the ledger */
 	struct post_id id;
 	char key[160];
-	unsigned generation;		/* of the key; see ledger.c */
 	bool repeat;
 
 	struct fence fence;

@@ -302,7 +302,7 @@ START_TEST(away_and_back)
 	ck_assert_int_eq(ask(UNIT(DO(CHANGES_READ))).kind, ERR_UPSTREAM);
 	/* INSIST waits */
 	store_run(st, UNIT(DO(POST_END, TEXT("posted"), TEXT("C1"), TEXT("1.2"), TEXT("p"),
-	    TEXT("k"), TEXT("o"))), 30000, on_answer, &end);
+	    TEXT("k"), TEXT("o"), INT(1))), 30000, on_answer, &end);
 	ck_assert_int_eq((int)board().gauges[GAUGE_STORE], 1);
 	ck_assert_int_eq(rename(aside, conf.path), 0);
 	wait_for(&end.calls);
@@ -346,7 +346,7 @@ START_TEST(insisting_ends_too)
 	conf.create = false;
 	open_store();
 	g = ask_for(UNIT(DO(POST_END, TEXT("posted"), TEXT("C1"), TEXT("1.2"), TEXT("p"),
-	    TEXT("k"), TEXT("o"))), 600);
+	    TEXT("k"), TEXT("o"), INT(1))), 600);
 	ck_assert(g.kind == ERR_TIMEOUT || g.kind == ERR_UPSTREAM);
 }
 END_TEST

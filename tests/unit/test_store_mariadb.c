@@ -168,7 +168,7 @@ START_TEST(standing_still)
 	g = ask_for(UNIT(DO(CHANGES_READ)), 5000);
 	ck_assert_int_eq(g.kind, ERR_UPSTREAM);
 	store_run(st, UNIT(DO(POST_END, TEXT("posted"), TEXT("C"), TEXT("1"), TEXT("p"),
-	    TEXT("k"), TEXT("o"))), 30000, on_answer, &insists);
+	    TEXT("k"), TEXT("o"), INT(1))), 30000, on_answer, &insists);
 	pass(300);
 	ck_assert_int_eq(insists.calls, 0);
 	kill(pid, SIGCONT);

@@ -493,23 +493,31 @@ static const struct {
 	enum post_word word;
 	const char *text;	/* that comes back */
 	const char *owner;
-	const char *end, *end_text;	/* what is recorded then; NULL: nothing */
+	enum post_state end;	/* what is recorded then; SENDING: nothing */
+	const char *end_text;
 } posts[] = {
-	{ "a", 1, 0, POST_GO, "", "w1", "posted", "1.2" },
-	{ "a", 1, 1, POST_POSTED, "1.2", "w1", NULL, NULL },
-	{ "a", 2, 1, POST_OTHER, "1.2", "w1", NULL, NULL },
-	{ "A", 1, 1, POST_GO, "", "w1", NULL, NULL },		/* still being sent */
-	{ "A", 1, 1, POST_OPEN, "", "w2", "posted", "9.9" },	/* not this one's to say */
-	{ "A", 1, 1, POST_OPEN, "", "w1", "unknown", "" },
-	{ "A", 1, 2, POST_OPEN, "", "w1", "posted", "9.9" },	/* too late: it is settled */
-	{ "A", 1, 2, POST_OPEN, "", "w1", NULL, NULL },
-	{ "b", 1, 2, POST_GO, "", "w1", "refused", "not_in_channel" },
-	{ "b", 1, 3, POST_REFUSED, "not_in_channel", "w1", NULL, NULL },
-	{ "a", 1, 10, POST_POSTED, "1.2", "w1", NULL, NULL },
-	{ "a", 1, 11, POST_GO, "", "w1", "posted", "2.2" },	/* a new call by now */
-	{ "a", 1, 12, POST_POSTED, "2.2", "w1", NULL, NULL },
-	{ "a", 2, 30, POST_GO, "", "w1", NULL, NULL },
-	{ "A", 1, 30, POST_GO, "", "w3", NULL, NULL },		/* the unclear one as well */
+	{ "a", 1, 0, POST_GO, "", "w1", POST_IS_POSTED, "1.2" },
+	{ "a", 1, 1, POST_POSTED, "1.2", "w1", POST_IS_SENDING, "" },
+	{ "a", 2, 1, POST_OTHER, "1.2", "w1", POST_IS_SENDING, "" },
+	{ "A", 1, 1, POST_GO, "", "w1", POST_IS_SENDING, "" },		/* still being sent */
+	{ "A", 1, 1, POST_OPEN, "", "w2", POST_IS_POSTED, "9.9" },	/* not this one's to say */
+	{ "A", 1, 1, POST_OPEN, "", "w1", POST_IS_UNKNOWN, "" },
+	{ "A", 1, 2, POST_OPEN, "", "w1", POST_IS_POSTED, "9.9" },	/* too late: it is settled */
+	{ "A", 1, 2, POST_OPEN, "", "w1", POST_IS_SENDING, "" },
+	{ "b", 1, 2, POST_GO, "", "w1", POST_IS_REFUSED, "not_in_channel" },
+	{ "b", 1, 3, POST_REFUSED, "not_in_channel", "w1", POST_IS_SENDING, "" },
+	{ "a", 1, 10, POST_POSTED, "1.2", "w1", POST_IS_SENDING, "" },
+	{ "a", 1, 11, POST_GO, "", "w1", POST_IS_POSTED, "2.2" },	/* a new call by now */
+	{ "a", 1, 12, POST_POSTED, "2.2", "w1", POST_IS_SENDING, "" },
+	{ "a", 2, 30, POST_GO, "", "w1", POST_IS_SENDING, "" },
+	{ "A", 1, 30, POST_GO, "", "w3", POST_IS_SENDING, "" },		/* the unclear one as well */
+	/* nothing was sent: as if it had not been, but for another call */
+	{ "c", 1, 31, POST_GO, "", "w1", POST_IS_UNSENT, "" },
+	{ "c", 2, 31, POST_OTHER, "", "w1", POST_IS_SENDING, "" },
+	{ "c", 1, 31, POST_GO, "", "w1", POST_IS_UNSENT, "" },
+	{ "c", 1, 32, POST_GO, "", "w1", POST_IS_SENDING, "" },
+	{ "c", 1, 31, POST_OPEN, "", "w1", POST_IS_UNSENT, "" },	/* an earlier attempt's end, once more */
+	{ "c", 1, 33, POST_OPEN, "", "w1", POST_IS_SENDING, "" },
 };
 
 struct posted {
@@ -531,11 +539,12 @@ on_post(void *arg, enum post_word word, const char *text, const struct err *err)
 }
 
 static struct posted
-begin(const struct post_id *id, int64_t now)
+begin(struct post_id *id, int64_t now)
 {
 	struct posted t = { 0 };
 
-	post_begin(st, id, now, 5000, on_post, &t);
+	id->made = now;
+	post_begin(st, id, 5000, on_post, &t);
 	ck_assert_int_eq(t.calls, 0);
 	wait_for(&t.calls);
 	return t;
@@ -553,7 +562,7 @@ START_TEST(ledger_answers_repeats)
 		ck_assert_int_eq(t.kind, ERR_NONE);
 		ck_assert_msg(t.word == posts[i].word && strcmp(t.text, posts[i].text) == 0,
 		    "row %d: %d \"%s\"", i, (int)t.word, t.text);
-		if (posts[i].end != NULL)
+		if (posts[i].end != POST_IS_SENDING)
 			post_end(st, &id, posts[i].end, "C9", posts[i].end_text, 5000);
 		settle();
 		id.principal = "q";		/* nobody else's business */
@@ -577,7 +586,7 @@ START_TEST(ledger_takes_long_keys)
 	id.key = key;
 	board();
 	ck_assert_int_eq(begin(&id, 0).word, POST_GO);
-	post_end(st, &id, "posted", "C1", "3.4", 5000);
+	post_end(st, &id, POST_IS_POSTED, "C1", "3.4", 5000);
 	settle();
 	ck_assert_str_eq(begin(&id, 1).text, "3.4");
 	key[1998] = 'y';
@@ -628,7 +637,7 @@ START_TEST(ledger_away_means_do_not_send)
 		.channel = "C1" };
 	struct posted t = { 0 };
 
-	post_cancel(post_begin(st, &id, 0, 5000, on_post, &t));
+	post_cancel(post_begin(st, &id, 5000, on_post, &t));
 	changes_now();
 	ck_assert_int_eq(t.calls, 0);
 	ck_assert_int_eq(begin(&id, 0).word, POST_GO);	/* what was not begun is not done */
@@ -639,7 +648,7 @@ START_TEST(ledger_away_means_do_not_send)
 	conf.create = false;
 	open_store();
 	ck_assert_int_eq(begin(&id, 1).kind, ERR_UPSTREAM);
-	post_end(st, &id, "posted", "C1", "1.2", 60000);	/* goes on trying, and is freed */
+	post_end(st, &id, POST_IS_POSTED, "C1", "1.2", 60000);	/* goes on trying, and is freed */
 	event_base_loop(base, EVLOOP_ONCE);
 }
 END_TEST
