@@ -9,7 +9,6 @@
 #include "shm/board.h"
 #include "shm/bucket.h"
 #include "slack/error.h"
-#include "tools/mrkdwn.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,19 +36,40 @@ call_text(const struct call *call, const char *name)
 	    "";
 }
 
-long
-call_number(const struct call *call, const char *name)
+static const struct tool_arg *
+first(const struct call *call, enum arg_type type)
 {
-	struct json_object *v = call_arg(call, name);
-
-	if (call->limit != 0 && strcmp(name, "limit") == 0)
-		return call->limit;
-	if (v != NULL)
-		return (long)json_object_get_int64(v);
 	for (const struct tool_arg *a = call->tool->args; a->name != NULL; a++)
-		if (strcmp(a->name, name) == 0)
-			return a->dflt;
-	return 0;
+		if (a->type == type)
+			return a;
+	return NULL;
+}
+
+const char *
+call_of(const struct call *call, enum arg_type type)
+{
+	const struct tool_arg *a = first(call, type);
+
+	return a != NULL ? call_text(call, a->name) : "";
+}
+
+/* A page that was shown in part comes again with the limit it had. */
+static long
+number(const struct call *call, const struct tool_arg *a)
+{
+	struct json_object *v = call_arg(call, a->name);
+
+	if (call->limit != 0 && a->type == ARG_LIMIT)
+		return call->limit;
+	return v != NULL ? (long)json_object_get_int64(v) : a->dflt;
+}
+
+long
+call_number(const struct call *call, enum arg_type type)
+{
+	const struct tool_arg *a = first(call, type);
+
+	return a != NULL ? number(call, a) : 0;
 }
 
 const struct install *
@@ -120,7 +140,7 @@ call_digest(const struct call *call, unsigned char out[32])
 		    json_object_to_json_string_ext(v, JSON_C_TO_STRING_PLAIN);
 
 		if (a->type == ARG_CURSOR || a->type == ARG_KEY ||
-		    a->type == ARG_TEAM || strcmp(a->name, "limit") == 0)
+		    a->type == ARG_TEAM || a->type == ARG_LIMIT)
 			continue;
 		buf_add(&b, a->name, strlen(a->name) + 1);
 		buf_add(&b, s, strlen(s) + 1);
@@ -183,7 +203,7 @@ add(struct buf *form, const char *name, const char *value)
 static void
 make_form(const struct call *call, struct buf *form)
 {
-	char number[24];
+	char text[24];
 
 	for (const struct tool_arg *a = call->tool->args; a->name != NULL;
 	     a++) {
@@ -191,14 +211,13 @@ make_form(const struct call *call, struct buf *form)
 
 		if (a->slack == NULL)
 			continue;
-		if (a->type == ARG_INT && (v != NULL || a->dflt != 0)) {
-			snprintf(number, sizeof(number), "%ld",
-			    call_number(call, a->name));
-			add(form, a->slack, number);
+		if (arg_is_number(a) && (v != NULL || a->dflt != 0)) {
+			snprintf(text, sizeof(text), "%ld", number(call, a));
+			add(form, a->slack, text);
 		} else if (a->type == ARG_BOOL && v != NULL) {
 			add(form, a->slack,
 			    json_object_get_boolean(v) ? "true" : "false");
-		} else if (a->type != ARG_INT && v != NULL) {
+		} else if (!arg_is_number(a) && v != NULL) {
 			add(form, a->slack, json_object_get_string(v));
 		}
 	}
@@ -219,44 +238,95 @@ on_slack(void *arg, const struct slack_answer *a)
 		call_free(call);
 		return;
 	}
-	if (good)
-		call->tool->shape(call, a->json, &call->out);
-	else
+	if (good) {
+		call->answer = a->json;
+		call_run(call);
+	} else {
 		slack_explain(call->box->slack, a,
 		    (enum slack_method)call->tool->method, &call->out);
-	call_end(call, !good);
+		call_end(call, true);
+	}
 }
 
-void
-call_go(struct call *call)
+static void
+ask_slack(struct call *call)
 {
 	struct buf form = { 0 };
-	const char *channel = NULL, *before;
+	const char *before;
 
-	for (const struct tool_arg *a = call->tool->args; a->name != NULL; a++)
-		if (a->type == ARG_CHANNEL && channel == NULL)
-			channel = call_text(call, a->name);
 	make_form(call, &form);
 	if (call->tool->form != NULL)
 		call->tool->form(call, &form);
 	before = log_request(call->request[0] != '\0' ? call->request : NULL);
 	call->asked = slack_ask(call->box->slack, call->install,
 	    (enum slack_method)call->tool->method, form.len > 0 ? form.p : "",
-	    form.len, channel, call->deadline, on_slack, call);
+	    form.len, call_of(call, ARG_CHANNEL), call->deadline, on_slack, call);
 	log_request(before);
 	buf_wipe(&form);
 }
 
-/* A tool that asks Slack nothing answers from here, so that no callback comes
- * before call_start has returned. */
 static void
-on_timer(evutil_socket_t fd, short what, void *arg)
+on_turn(evutil_socket_t fd, short what, void *arg)
 {
-	struct call *call = arg;
-
 	(void)fd, (void)what;
-	call->tool->shape(call, NULL, &call->out);
+	call_run(arg);
+}
+
+/* So that no callback comes before call_start has returned. */
+static void
+wait_a_turn(struct call *call)
+{
+	struct timeval now = { 0, 0 };
+
+	call->timer = evtimer_new(call->box->slack->base, on_turn, call);
+	if (call->timer == NULL)
+		fatal("no timer for a call");
+	evtimer_add(call->timer, &now);
+}
+
+/* What a call does, in this order.  A step that waits is followed when what it
+ * waits for calls call_run. */
+
+enum next { NEXT, WAIT, OVER };
+
+static enum next
+write_down(struct call *call)
+{
+	if (!call->tool->once)
+		return NEXT;
+	ledger_begin(call);
+	return WAIT;
+}
+
+static enum next
+ask(struct call *call)
+{
+	if (call->tool->method != -1)
+		ask_slack(call);
+	else
+		wait_a_turn(call);
+	return WAIT;
+}
+
+static enum next
+shape(struct call *call)
+{
+	call->tool->shape(call, call->answer, &call->out);
 	call_end(call, false);
+	return OVER;
+}
+
+static enum next (*const steps[])(struct call *call) = {
+	write_down,
+	ask,
+	shape,
+};
+
+void
+call_run(struct call *call)
+{
+	while (steps[call->step++](call) == NEXT)
+		;
 }
 
 /* All that can be checked without waiting, in this order. */
@@ -401,7 +471,6 @@ call_start(struct toolbox *box, const struct call_ask *ask, call_fn *done,
     void *arg, struct buf *refused)
 {
 	struct call *call = new_call(box, ask, done, arg);
-	struct timeval now = { 0, 0 };
 
 	counter_up(CNT_TOOL_CALLS);
 	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)
@@ -410,16 +479,9 @@ call_start(struct toolbox *box, const struct call_ask *ask, call_fn *done,
 			call_free(call);
 			return NULL;
 		}
-	if (call->tool->once) {
-		ledger_begin(call, ask);
-	} else if (call->tool->method != -1) {
-		call_go(call);
-	} else {
-		call->timer = evtimer_new(box->slack->base, on_timer, call);
-		if (call->timer == NULL)
-			fatal("no timer for a call");
-		evtimer_add(call->timer, &now);
-	}
+	if (call->tool->once)
+		ledger_name(call, ask);
+	call_run(call);
 	return call;
 }
 

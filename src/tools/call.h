@@ -40,7 +40,10 @@ void call_cancel(struct call *call);
 /* For a tool's shape and form. */
 struct json_object *call_arg(const struct call *call, const char *name); /* or NULL */
 const char *call_text(const struct call *call, const char *name);	/* or "" */
-long call_number(const struct call *call, const char *name);	/* or the row's default */
+/* The text of the first argument that names such a thing, or "". */
+const char *call_of(const struct call *call, enum arg_type type);
+/* Of the first argument of that type, or its row's default. */
+long call_number(const struct call *call, enum arg_type type);
 const struct install *call_install(const struct call *call);
 const struct policy *call_policy(const struct call *call);
 struct toolbox *call_box(const struct call *call);

@@ -56,7 +56,7 @@ call_more(const struct call *call, const char *cursor, size_t skip,
 	}
 	aad_of(call, aad);
 	buf_fmt(&plain, "%" PRId64 " %zu %ld %s", clock_wall_ms() + CURSOR_MS,
-	    skip, skip > 0 ? call_number(call, "limit") : 0, cursor);
+	    skip, skip > 0 ? call_number(call, ARG_LIMIT) : 0, cursor);
 	buf_str(out,
 	    "There is more: call again with the same arguments and cursor=");
 	keyring_wrap(call->box->slack->keys, aad, plain.p, plain.len, out);
@@ -87,12 +87,9 @@ cursor_take(struct call *call, struct buf *refused)
 {
 	char aad[AAD_SIZE];
 	struct buf plain = { 0 };
-	const char *given = "";
+	const char *given = call_of(call, ARG_CURSOR);
 	int rc;
 
-	for (const struct tool_arg *a = call->tool->args; a->name != NULL; a++)
-		if (a->type == ARG_CURSOR)
-			given = call_text(call, a->name);
 	if (given[0] == '\0')
 		return 0;
 	aad_of(call, aad);

@@ -71,7 +71,7 @@ shape(struct call *call, struct json_object *answer, struct buf *out)
 		    "author |"
 		    " ts | text.\n",
 		    p.shown, p.shown == 1 ? "" : "s",
-		    call_text(call, "channel_id"));
+		    call_of(call, ARG_CHANNEL));
 		fence_begin(call_fence(call), out);
 		buf_add(out, rows.p, rows.len);
 		fence_end(call_fence(call), out);

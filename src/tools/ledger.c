@@ -24,7 +24,7 @@ static void on_begun(void *arg, enum post_word word, const char *text,
 static void
 make_key(struct call *call, const struct call_ask *ask)
 {
-	const char *given = call_text(call, "idempotency_key");
+	const char *given = call_of(call, ARG_KEY);
 	unsigned char hash[SHA256_SIZE];
 	char hex[SHA256_SIZE * 2 + 1];
 	struct buf b = { 0 };
@@ -50,10 +50,8 @@ make_key(struct call *call, const struct call_ask *ask)
 }
 
 void
-ledger_begin(struct call *call, const struct call_ask *ask)
+ledger_name(struct call *call, const struct call_ask *ask)
 {
-	int64_t left = call->deadline - clock_ms();
-
 	call_digest(call, call->id.digest);
 	make_key(call, ask);
 	call->id.principal = call->policy->principal;
@@ -61,7 +59,14 @@ ledger_begin(struct call *call, const struct call_ask *ask)
 	call->id.owner = board_owner();
 	call->id.tool = call->tool->name;
 	call->id.team = install_key(call->install);
-	call->id.channel = call_text(call, "channel_id");
+	call->id.channel = call_of(call, ARG_CHANNEL);
+}
+
+void
+ledger_begin(struct call *call)
+{
+	int64_t left = call->deadline - clock_ms();
+
 	call->id.made = clock_wall_ms();
 	if (left > BEGIN_MS)
 		left = BEGIN_MS;
@@ -85,7 +90,7 @@ answer_repeat(struct call *call, const char *ts)
 	counter_up(CNT_POSTS_REPEATED);
 	call->repeat = true;
 	json_object_object_add(o, "channel",
-	    json_object_new_string(call_text(call, "channel_id")));
+	    json_object_new_string(call->id.channel));
 	json_object_object_add(o, "ts", json_object_new_string(ts));
 	call->tool->shape(call, o, &call->out);
 	json_object_put(o);
@@ -125,7 +130,7 @@ on_begun(void *arg, enum post_word word, const char *text,
 		    " again in a minute.");
 		call_end(call, true);
 	} else if (word == POST_GO) {
-		call_go(call);
+		call_run(call);
 	} else if (word == POST_POSTED) {
 		answer_repeat(call, text);
 	} else {

@@ -44,7 +44,7 @@ shape(struct call *call, struct json_object *answer, struct buf *out)
 	const char *thread = call_text(call, "thread_ts");
 
 	if (!slack_is_id(channel, strlen(channel), NULL))
-		channel = call_text(call, "channel_id");
+		channel = call_of(call, ARG_CHANNEL);
 	buf_str(out,
 	    call_is_repeat(call) ?
 		"Posted already, by an earlier equal call; nothing"

@@ -270,6 +270,7 @@ take_key(const struct tool_arg *a, struct json_object *v, struct buf *note,
 static take_fn *const takes[] = {
 	[ARG_STRING] = take_string,
 	[ARG_INT] = take_int,
+	[ARG_LIMIT] = take_int,
 	[ARG_BOOL] = take_bool,
 	[ARG_TEAM] = take_string,
 	[ARG_CHANNEL] = take_channel,

@@ -164,7 +164,7 @@ int
 target_find(struct call *call, struct buf *refused)
 {
 	struct search s = { .policy = call->policy,
-		.given = call_text(call, "team_id") };
+		.given = call_of(call, ARG_TEAM) };
 	struct installs *all = call->box->slack->installs;
 	struct install *in;
 

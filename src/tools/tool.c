@@ -45,7 +45,7 @@ describe_arg(const struct tool_arg *a, bool headers, struct jsonw *w)
 	jsonw_open(w, '{');
 	jsonw_put_text(w, "type", types[a->type]);
 	jsonw_put_text(w, "description", a->help);
-	if (a->type == ARG_INT) {
+	if (arg_is_number(a)) {
 		jsonw_put_int(w, "minimum", a->min);
 		jsonw_put_int(w, "maximum", a->max);
 		if (a->dflt != 0)

@@ -16,7 +16,7 @@
 /* What an argument names, so that tools/policy can check it for every tool. */
 #define ARG_TYPES(X) X(STRING, "string") X(INT, "integer") X(BOOL, "boolean") \
 	X(TEAM, "string") X(CHANNEL, "string") X(TS, "string") X(CURSOR, "string") \
-	X(TYPES, "string") X(KEY, "string")
+	X(LIMIT, "integer") X(TYPES, "string") X(KEY, "string")
 enum arg_type {
 #define X(sym, json) ARG_##sym,
 	ARG_TYPES(X)
@@ -31,7 +31,7 @@ struct tool_arg {
 	bool required;
 	long min, max;		/* value of a number, characters of a string; 0,0: free.
 				 * An ARG_TS with min 17 must be a message's, whole */
-	long dflt;		/* of an ARG_INT; 0: none */
+	long dflt;		/* of a number; 0: none */
 	const char *slack;	/* Slack's parameter; NULL: not sent */
 	const char *also[3];	/* other names that are taken, not advertised */
 	const char *header;	/* x-mcp-header, or NULL */
@@ -48,11 +48,17 @@ struct tool_arg {
 	  .also = { "channel", "channelId" }, \
 	  .help = "channel id (C…, G… or D…) from slack_list_channels, not a name" }
 #define ARGUMENT_LIMIT(normal) \
-	{ "limit", ARG_INT, .min = 1, .max = 999, .dflt = (normal), .slack = "limit", \
+	{ "limit", ARG_LIMIT, .min = 1, .max = 999, .dflt = (normal), .slack = "limit", \
 	  .help = "how many at most" }
 #define ARGUMENT_CURSOR \
 	{ "cursor", ARG_CURSOR, .max = 4096, \
 	  .help = "goes on where the last page ended: the cursor given there" }
+
+static inline bool
+arg_is_number(const struct tool_arg *a)
+{
+	return a->type == ARG_INT || a->type == ARG_LIMIT;
+}
 
 struct call;
 

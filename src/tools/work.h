@@ -20,8 +20,10 @@ struct call {
 	size_t skip;
 	long limit;			/* that page's; 0: the argument's */
 
+	size_t step;			/* the next one of call.c */
 	struct event *timer;
 	struct slack_call *asked;
+	struct json_object *answer;	/* Slack's, while it is lent */
 	struct post *post;		/* being begun in the ledger */
 	struct post_id id;
 	char key[160];
@@ -48,12 +50,14 @@ int target_scopes(struct call *call, struct buf *refused);
 size_t target_list(const struct toolbox *box, const struct policy *p,
     const struct fence *f, size_t max, struct buf *out);
 
-/* ledger.c: a post's row before and after; ends in call_go or call_end. */
-void ledger_begin(struct call *call, const struct call_ask *ask);
+/* ledger.c: a post's row before and after.  ledger_name at the start; ledger_begin
+ * ends in call_run or call_end. */
+void ledger_name(struct call *call, const struct call_ask *ask);
+void ledger_begin(struct call *call);
 void ledger_end(struct call *call, const struct slack_answer *a);
 
 /* call.c */
-void call_go(struct call *call);	/* to Slack */
+void call_run(struct call *call);	/* goes on with the next step */
 void call_end(struct call *call, bool is_error);	/* out holds the text */
 void call_free(struct call *call);
 

@@ -123,7 +123,7 @@ START_TEST(bound)
 	if (rows[_i].rc == 0) {
 		ck_assert_str_eq(call_at(call), "dGVhbTpDMQ==");
 		ck_assert_uint_eq(call_skip(call), 3);
-		ck_assert_int_eq(call_number(call, "limit"), 5);
+		ck_assert_int_eq(call_number(call, ARG_LIMIT), 5);
 	}
 	drop(call);
 	free(cursor);
