@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: ISC
+"""What speed and soak stand on: the built daemon in a folder of its own (by the
+harness of the system tests), CPU time as the kernel counts it, and the client."""
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TESTS = os.path.join(HERE, "..", "..", "tests")
+sys.path[:0] = [os.path.join(TESTS, "system"), TESTS]
+import lib  # noqa: E402
+import run as harness  # noqa: E402
+from fakeslack import FakeSlack  # noqa: E402
+from world import default_world  # noqa: E402
+
+CORES = sorted(os.sched_getaffinity(0))
+SERVER, CLIENT = CORES[0], CORES[-1]
+
+
+class Rig:
+    """To the harness it is a suite: a folder, daemons, and the end of both."""
+
+    def __init__(self, build):
+        self.build = os.path.abspath(build)
+        self.dir = tempfile.mkdtemp(prefix="smd-load-", dir="/tmp")
+        os.chmod(self.dir, 0o755)
+        self.daemons, self.fakes, self.ends = [], [], []
+
+    def __enter__(self):
+        names = ["contrib/load/client", "contrib/load/bare_curl"]
+        done = subprocess.run(["make", "-s", "-C", self.build, *names], text=True,
+                              capture_output=True, check=False)
+        if done.returncode:
+            self.__exit__()
+            sys.exit(f"{self.build}: {done.stdout}{done.stderr}")
+        root = os.path.join(self.dir, "root")
+        harness.installed(self.build, root)
+        os.environ["SLACKMCP_ROOT"] = root
+        return self
+
+    def __exit__(self, *_):
+        for d in self.daemons:
+            d.give_up()
+        for end in reversed(self.ends):
+            end()
+        for f in self.fakes:
+            f.stop()
+        if os.environ.get("SLACKMCP_KEEP"):
+            print(f"kept: {self.dir}", file=sys.stderr)
+        else:
+            shutil.rmtree(self.dir, ignore_errors=True)
+
+    def secret(self, _, value):
+        return value
+
+    def said(self, _):
+        pass
+
+    def addClassCleanup(self, fn):
+        self.ends.append(fn)
+
+    def fake(self):
+        self.fakes.append(FakeSlack(default_world()).start())
+        return self.fakes[-1]
+
+    def daemon(self, fake=None, workers=1, **env):
+        """As it is installed, but for what the measuring needs."""
+        return lib.Daemon(self, fake, workers, {
+            "LOG_LEVEL": "info", "SESSION_TTL_MS": "3600000", **env})
+
+    def path(self, name):
+        return os.path.join(self.dir, name)
+
+    def program(self, name):
+        return os.path.join(self.build, "contrib", "load", name)
+
+    def write(self, name, data):
+        path = self.path(name)
+        with open(path, "wb") as f:
+            f.write(data)
+        return path
+
+    def client(self, port, *files, **options):
+        """Starts it; say() has what it saw."""
+        argv = [self.program("client")]
+        for name, value in options.items():
+            argv += [f"-{name}", str(value)]
+        return subprocess.Popen([*argv, str(port), *files], text=True,
+                                stdout=subprocess.PIPE)
+
+
+def say(proc):
+    """The one line of a program of ours, as numbers."""
+    out = proc.communicate()[0]
+    if proc.returncode:
+        raise AssertionError(f"{proc.args[0]}: {proc.returncode} {out}")
+    return {k: float(v) for k, v in (w.split("=") for w in out.split())}
+
+
+@contextlib.contextmanager
+def pinned(core):
+    """What is started within stays on that core."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+# -- what the kernel counts -----------------------------------------------------
+
+def cpu(pids):
+    """Seconds that these processes, all their threads, have run."""
+    total = 0
+    for pid in pids:
+        try:
+            for task in os.listdir(f"/proc/{pid}/task"):
+                with open(f"/proc/{pid}/task/{task}/schedstat", encoding="ascii") as f:
+                    total += int(f.read().split()[0])
+        except OSError:
+            pass
+    return total / 1e9
+
+
+def busy():
+    """Seconds that all cores were not idle, whoever used them."""
+    with open("/proc/stat", encoding="ascii") as f:
+        n = [int(x) for x in f.readline().split()[1:9]]
+    return (sum(n) - n[3] - n[4]) / os.sysconf("SC_CLK_TCK")
+
+
+def memory(pid, name="Rss"):
+    """KiB; Pss: what is shared counts in parts."""
+    with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as f:
+        for line in f:
+            if line.startswith(name + ":"):
+                return int(line.split()[1])
+    raise AssertionError(f"no {name} of {pid}")
+
+
+# -- requests as bytes ----------------------------------------------------------
+
+def request(daemon, body, headers=(), method="POST"):
+    """As an agent's client sends it: ten headers or so."""
+    fields = {"Host": f"127.0.0.1:{daemon.port}", "User-Agent": "load/1",
+              "Accept": "application/json, text/event-stream",
+              "Accept-Encoding": "gzip, deflate, br", "Accept-Language": "*",
+              "Authorization": f"Bearer {daemon.key}",
+              "Content-Type": "application/json", **dict(headers)}
+    if body:
+        fields["Content-Length"] = str(len(body))
+    head = "".join(f"{k}: {v}\r\n" for k, v in fields.items())
+    return f"{method} /mcp HTTP/1.1\r\n{head}\r\n".encode() + body
