@@ -1,0 +1,4 @@
+DROP TABLE IF EXISTS events;
+DROP TABLE IF EXISTS directory_fills;
+DROP TABLE IF EXISTS directory;
+DROP TABLE IF EXISTS chains;

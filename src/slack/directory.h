@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SLACK_DIRECTORY_H
+#define SLACK_DIRECTORY_H
+
+#include "slack/installs.h"
+
+#include <json.h>
+
+/* Who and what there is in a workspace: its channels and its people, kept in the
+ * store for all workers and hosts, filled in the background within the budget, by
+ * lease, a page at a time.  Complete, or partial and then said so; what is there is
+ * never replaced by less.  Nothing waits for a fill.
+ *
+ * Things are objects in the shape of Slack's own answers (conversations.list,
+ * users.list), with the members that we keep:
+ *	channel: id name is_private is_archived is_member is_im is_mpim num_members
+ *	         topic{value} user
+ *	person:  id name real_name deleted is_bot is_stranger profile{display_name title}
+ * is_stranger: of another workspace (Slack Connect), found by users.info only. */
+enum directory_kind { DIRECTORY_CHANNELS, DIRECTORY_USERS, DIRECTORY_KINDS };
+
+struct directory;
+struct directory *directory_new(struct slack *s);
+void directory_free(struct directory *d);
+/* Once a second: begins or goes on with what is due (never filled, older than
+ * DIRECTORY_TTL, partial) of workspaces that somebody has asked for lately. */
+void directory_tend(struct directory *d);
+
+/* How far it is; read from the store, kept for a second. */
+struct directory_state {
+	bool known;		/* false: the store could not be asked yet */
+	bool complete;
+	bool filling;
+	int64_t entries;
+	int64_t at;		/* wall ms of the last complete end; 0: never */
+	char problem[64];	/* why the last run ended early, or "" */
+};
+
+/* What every question below ends with: things[n] borrowed until it returns (a thing
+ * that is not there is NULL where the question was for given ids), the state of that
+ * directory; or err (the store is away).  Exactly once, never before the question
+ * returned, never after directory_cancel. */
+typedef void directory_fn(void *arg, struct json_object *const *things,
+    size_t n, const struct directory_state *state, const struct err *err);
+struct directory_ask;
+void directory_cancel(struct directory_ask *a);
+
+/* By id, in the order given; at most DIRECTORY_IDS.  Those that are not there are
+ * looked up at Slack afterwards, in the background (strangers). */
+#define DIRECTORY_IDS	200
+struct directory_ask *directory_get(struct directory *d, struct install *in,
+    enum directory_kind kind, const char *const *ids, size_t n,
+    int64_t deadline_ms, directory_fn *done, void *arg);
+/* By name: "#general", "general", "@ada", "Ada Lovelace" in any case.  All that fit
+ * exactly, at most 10; for a channel that is not there yet, and a directory that is
+ * not complete, Slack is asked a page or two within the deadline. */
+struct directory_ask *directory_find(struct directory *d, struct install *in,
+    enum directory_kind kind, const char *name, int64_t deadline_ms,
+    directory_fn *done, void *arg);
+/* Those whose handle, label or real name holds the words ("" all), ordered by handle,
+ * after the handle and id given ("" from the start), at most max. */
+struct directory_ask *directory_search(struct directory *d, struct install *in,
+    enum directory_kind kind, const char *words, const char *after, size_t max,
+    int64_t deadline_ms, directory_fn *done, void *arg);
+
+/* An answer of Slack's brought this along anyway. */
+void directory_learn(struct directory *d, struct install *in,
+    enum directory_kind kind, struct json_object *thing);
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SLACK_TOKEN_H
+#define SLACK_TOKEN_H
+
+#include "slack/installs.h"
+#include "slack/wire.h"
+
+/* The life of tokens (SLACK.md 12, DESIGN 8).  What is refreshed is a chain: an
+ * install's bot token now, users' tokens when they come.  One refresher over all
+ * workers and hosts, by a lease named after the chain; Slack's answer goes sealed to
+ * the spool before anything else, then the pair is committed where the spent refresh
+ * token is still the row's; nobody uses a pair that is not in the store.
+ *
+ * token_tend, once a second from the worker's tick: begins the refresh of chains
+ * that are due (less than 2 h left, less a jitter of each chain's own), also those
+ * that ran out long ago, and replays what this process left in the spool. */
+struct tokens;
+struct tokens *tokens_new(struct slack *s);
+void tokens_free(struct tokens *t);
+void token_tend(struct tokens *t);
+/* The installs were read anew: waits whose pair has come end. */
+void token_moved(struct tokens *t);
+
+/* A call found its token spent (Slack said token_expired, or its time is over): wait
+ * until a newer one is in the store, refreshing it when nobody else does.  done: the
+ * install with the newer token, held by the waiter until it returns; or NULL and why
+ * (class EXPIRED, REVOKED or WAIT, ready for slack_explain).  Exactly once, never
+ * before token_renew returned, no later than deadline_ms. */
+typedef void token_fn(void *arg, struct install *in,
+    const struct slack_answer *why);
+struct token_wait;
+struct token_wait *token_renew(struct tokens *t, struct install *in,
+    int64_t deadline_ms, token_fn *done, void *arg);
+void token_cancel(struct token_wait *w);
+
+/* Nobody can renew this install's token: it serves to its end, and answers say so. */
+bool token_is_lost(const struct tokens *t, const struct install *in);
+
+#endif
