@@ -36,6 +36,7 @@ struct http_conf {
 	int64_t header_ms, body_ms, request_ms, idle_ms;
 	size_t max_header, max_body;
 	int max_connections;		/* of this process */
+	const char *max_option;		/* that says so, for the log; may be NULL */
 	const struct networks *proxies;	/* the PROXY protocol, from these alone; NULL: off */
 	bool hsts;			/* Strict-Transport-Security and upgrade-insecure-requests */
 	void *tls;			/* tls_server_load()'s, for http_server_listen_tls() */

@@ -90,10 +90,12 @@ guard_key(struct visit *v, principals_fn *again, bool last)
 		v->wait = principals_ask(all, again, v);
 		if (v->wait != NULL)
 			return KEY_WAIT;
+		counter_up(CNT_KEY_WAITS_LIMIT);
 	}
-	if (!maybe || principals_loaded(all))
+	if (!maybe || (last && principals_loaded(all)))
 		return refuse(v, true);
-	/* The keys could not be read yet: nobody can say that it is wrong. */
+	/* Nobody can say that it is wrong: the keys could not be read yet, or too
+	 * many wait for that. */
 	if (guard_address_rate(v))
 		visit_later(v, HTTP_ERROR_UNAVAILABLE, 1000);
 	return KEY_REFUSED;

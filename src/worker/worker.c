@@ -327,6 +327,7 @@ open_http(struct worker *w)
 		.max_body = (size_t)c->max_body,
 		.max_connections = (c->max_connections + c->workers - 1) /
 		    c->workers,
+		.max_option = "MAX_CONNECTIONS",
 		.proxies = c->proxy_protocol ? &c->proxies : NULL,
 		.hsts = c->base_https && !c->base_loopback,
 		.tls = w->h->tls };
