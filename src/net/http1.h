@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/uio.h>
 
 /* An HTTP/1.1 (and 1.0) server on libevent: RFC 9112, strict (DESIGN 9).  Refused
@@ -53,6 +54,13 @@ struct http_field {
 	const char *name;		/* lower-cased, NUL-terminated */
 	const char *value;		/* blanks at both ends cut, NUL-terminated */
 };
+
+/* Most names differ in their first letter already. */
+static inline bool
+http_field_is(const struct http_field *f, const char *name)
+{
+	return f->name[0] == name[0] && strcmp(f->name, name) == 0;
+}
 
 #define REQUEST_ID_SIZE	20
 #define HTTP_FIELDS_MAX	100
