@@ -2,6 +2,7 @@
 #include "config.h"
 #include "web_harness.h"
 
+#include "base/counter.h"
 #include "web/guard.h"
 
 #define AUTH	"Authorization: Bearer " KEY "\r\n"
@@ -346,6 +347,22 @@ START_TEST(no_keys_yet)
 }
 END_TEST
 
+/* Nobody has looked whether it is good: to say 401 would be wrong. */
+START_TEST(too_many_wait)
+{
+	uint64_t before = counter_get(CNT_KEY_WAITS_LIMIT);
+	int fd;
+
+	h.crowded = true;
+	fd = send_request(POST_OF(LOST_KEY) "Content-Length: 2\r\n\r\n{}");
+	run_loop();
+	read_answer(fd);
+	ck_assert_int_eq(status(), 503);
+	ck_assert_str_eq(answer_field("Retry-After"), "1");
+	ck_assert_uint_eq(counter_get(CNT_KEY_WAITS_LIMIT), before + 1);
+}
+END_TEST
+
 START_TEST(session_life)
 {
 	char more[256];
@@ -385,6 +402,7 @@ main(void)
 	tcase_add_loop_test(c, unknown_key, 0, 3);
 	tcase_add_test(c, unknown_key_gone);
 	tcase_add_test(c, no_keys_yet);
+	tcase_add_test(c, too_many_wait);
 	tcase_add_test(c, session_life);
 	suite_add_tcase(s, c);
 	return run_suite(s);
