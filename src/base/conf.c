@@ -103,6 +103,8 @@ static const struct conf_row rows[] = {
 	  .help = "stderr, stdout, syslog or a file's path" },
 	{ "MAX_BODY", SIZE(max_body), .dflt = "4m", .min = KIB, .max = 64 * MIB,
 	  .help = "largest body of a request" },
+	{ "MAX_BODY_PER_KEY", SIZE(max_body_per_key), .dflt = "64m", .min = KIB, .max = 65536 * MIB,
+	  .help = "bytes of bodies of one key that are here at the same time" },
 	{ "MAX_CALLS", INT(max_calls), .dflt = "1024", .min = 1, .max = 1000000,
 	  .help = "tool calls that run at the same time" },
 	{ "MAX_CALLS_PER_KEY", INT(max_calls_per_key), .dflt = "128", .min = 1, .max = 1000000,

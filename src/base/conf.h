@@ -65,7 +65,7 @@ struct conf {
 	struct secret token_keys;	/* "id:base64,…" */
 
 	/* limits */
-	int64_t max_header, max_body;
+	int64_t max_header, max_body, max_body_per_key;
 	int max_sessions, max_sessions_per_key;
 	int max_connections;
 	int max_calls, max_calls_per_key;

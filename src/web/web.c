@@ -62,7 +62,9 @@ admit(struct visit *v)
 		return false;
 	}
 	v->route = row;
-	return (row->guards & GUARD_JSON) == 0 || guard_json(v);
+	if ((row->guards & GUARD_JSON) != 0 && !guard_json(v))
+		return false;
+	return v->policy == NULL || guard_body(v);
 }
 
 /* The keys were read anew for this one. */
@@ -125,6 +127,7 @@ on_request(struct http_req *req, void *arg)
 
 	(void)arg;
 	v->body_here = true;
+	guard_body_is(v, req->body_len);
 	if (v->wait == NULL)
 		v->route->run(v);
 }
@@ -212,6 +215,7 @@ on_done(struct http_req *req, void *arg)
 	tell(req, v);
 	if (v == NULL)
 		return;
+	guard_body_is(v, 0);
 	policy_drop(v->policy);
 	free(v);
 	req->data = NULL;
