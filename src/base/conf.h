@@ -129,6 +129,10 @@ typedef void conf_each_fn(void *arg, const char *name, const char *value,
     const char *source, const char *help);
 void conf_each(const struct conf *c, conf_each_fn *fn, void *arg);
 
+/* Does an option differ that no reload can change?  A line for each to said. */
+bool conf_needs_restart(const struct conf *was, const struct conf *now,
+    struct buf *said);
+
 /* "10", "500ms", "2s", "5m", "1h", "7d" to milliseconds; a bare number counts
  * unit_ms each.  -1 when it is none. */
 int64_t conf_time(const char *text, int64_t unit_ms);
