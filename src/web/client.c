@@ -159,7 +159,7 @@ send_there(struct visit *v)
 	struct buf url = { 0 };
 
 	if (strcmp(v->route->path, CALLBACK_PATH) == 0)
-		redirect_uri(v->web->conf, &url);
+		buf_str(&url, v->web->conf->slack_redirect_uri);
 	else
 		page_url(v->web->conf, v->route->path, &url);
 	if (v->req->query[0] != '\0')
