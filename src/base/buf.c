@@ -6,11 +6,17 @@
 #include "base/mem.h"
 
 #include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define SMALLEST	64
+
+static bool
+fits(const struct buf *b, size_t len)
+{
+	return len < b->room - b->len &&
+	    (b->max == 0 || len <= b->max - b->len);
+}
 
 /* Room for len more bytes and a NUL. */
 static bool
@@ -39,7 +45,9 @@ void
 buf_add(struct buf *b, const void *bytes, size_t len)
 {
 	/* Nothing after a gap, so that what is there is a beginning. */
-	if (b->over || !grow(b, len))
+	if (b->over)
+		return;
+	if (!fits(b, len) && !grow(b, len))
 		return;
 	if (len != 0)
 		memcpy(b->p + b->len, bytes, len);
@@ -48,15 +56,17 @@ buf_add(struct buf *b, const void *bytes, size_t len)
 }
 
 void
-buf_str(struct buf *b, const char *s)
+buf_int(struct buf *b, int64_t n)
 {
-	buf_add(b, s, strlen(s));
-}
+	char digits[24], *end = digits + sizeof(digits), *p = end;
+	uint64_t left = n < 0 ? 0 - (uint64_t)n : (uint64_t)n;
 
-void
-buf_char(struct buf *b, char c)
-{
-	buf_add(b, &c, 1);
+	do
+		*--p = (char)('0' + left % 10);
+	while ((left /= 10) != 0);
+	if (n < 0)
+		*--p = '-';
+	buf_add(b, p, (size_t)(end - p));
 }
 
 void

@@ -54,6 +54,7 @@ static const char *const migrate_words[] = {
 #define WORD(f, w)	.type = T_WORD, .words = (w), .at = AT(int, f)
 #define TEXT(f)		.type = T_TEXT, .at = AT(char *, f)
 #define PATH(f)		.type = T_TEXT, .flags = F_PATH, .at = AT(char *, f)
+#define PLACE(f)	.type = T_TEXT, .flags = F_PATH | F_RESTART, .at = AT(char *, f)
 #define LIST(f)		.type = T_LIST, .at = AT(char *, f)
 #define SECRET(f)	.type = T_SECRET, .at = AT(struct secret, f)
 
@@ -61,13 +62,13 @@ static const char *const migrate_words[] = {
  * contrib/check-tables then asks for its paragraph in slackmcpd.conf(5) and its
  * line in etc/slackmcpd.conf. */
 static const struct conf_row rows[] = {
-	{ "ADMIN_HOST", TEXT(admin_host), .dflt = "127.0.0.1",
+	{ "ADMIN_HOST", TEXT(admin_host), .dflt = "127.0.0.1", .flags = F_RESTART,
 	  .help = "address of the master's own health listener" },
-	{ "ADMIN_PORT", INT(admin_port), .dflt = "8081", .min = 1, .max = 65535, .flags = F_OFF,
+	{ "ADMIN_PORT", INT(admin_port), .dflt = "8081", .min = 1, .max = 65535, .flags = F_OFF | F_RESTART,
 	  .help = "its port, or off" },
 	{ "AFFINITYBOTS_MCP_API_KEY", SECRET(api_key),
 	  .help = "the key that MCP clients send as Bearer; key add makes more of them" },
-	{ "AGENT_PORT", INT(agent_port), .dflt = "off", .min = 1, .max = 65535, .flags = F_OFF,
+	{ "AGENT_PORT", INT(agent_port), .dflt = "off", .min = 1, .max = 65535, .flags = F_OFF | F_RESTART,
 	  .help = "port of HAProxy's agent-check on ADMIN_HOST: ready, down or drain; or off" },
 	{ "ALLOWED_ORIGINS", LIST(allowed_origins),
 	  .help = "web origins that may call /mcp from a browser; unset: only PUBLIC_BASE_URL's" },
@@ -79,15 +80,15 @@ static const struct conf_row rows[] = {
 	  .help = "number of hosts that share Slack's rates" },
 	{ "CONNECT_TIMEOUT", TIME(connect_timeout), .dflt = "5", .min = 100, .max = HOUR,
 	  .help = "time for a connection to Slack" },
-	{ "CONTROL_GROUP", TEXT(control_group),
+	{ "CONTROL_GROUP", TEXT(control_group), .flags = F_RESTART,
 	  .help = "group whose members may use what only shows on the control socket" },
-	{ "CONTROL_SOCKET", PATH(control_socket),
+	{ "CONTROL_SOCKET", PLACE(control_socket),
 	  .help = "the control socket; unset: control.sock in RUN_DIR" },
 	{ "DRAIN_TIMEOUT", TIME(drain_timeout), .dflt = "8", .min = 100, .max = HOUR,
 	  .help = "time for running requests when the daemon stops" },
 	{ "HEADER_TIMEOUT", TIME(header_timeout), .dflt = "10", .min = 100, .max = HOUR,
 	  .help = "time for a request's header to arrive" },
-	{ "HOST", TEXT(host), .dflt = "127.0.0.1",
+	{ "HOST", TEXT(host), .dflt = "127.0.0.1", .flags = F_RESTART,
 	  .help = "address to serve on: an address, a name, localhost, * or ::" },
 	{ "IDLE_TIMEOUT", TIME(idle_timeout), .dflt = "75", .min = 100, .max = DAY,
 	  .help = "time that a connection may wait for its next request" },
@@ -95,14 +96,16 @@ static const struct conf_row rows[] = {
 	  .help = "team and org ids whose installs are live at once, or *; unset: * on loopback, else none" },
 	{ "KEY_GRACE", TIME(key_grace), .dflt = "1h", .min = 0, .max = 30 * DAY,
 	  .help = "time that known keys serve on while the store is away" },
-	{ "LOG_FORMAT", WORD(log_format, format_words), .dflt = "auto",
+	{ "LOG_FORMAT", WORD(log_format, format_words), .dflt = "auto", .flags = F_RESTART,
 	  .help = "json, logfmt or text; auto: text on a terminal, else json" },
 	{ "LOG_LEVEL", WORD(log_level, level_words), .dflt = "info",
 	  .help = "trace, debug, info, warn, error, fatal or silent" },
-	{ "LOG_TARGET", TEXT(log_target), .dflt = "stderr",
+	{ "LOG_TARGET", TEXT(log_target), .dflt = "stderr", .flags = F_RESTART,
 	  .help = "stderr, stdout, syslog or a file's path" },
 	{ "MAX_BODY", SIZE(max_body), .dflt = "4m", .min = KIB, .max = 64 * MIB,
 	  .help = "largest body of a request" },
+	{ "MAX_BODY_PER_KEY", SIZE(max_body_per_key), .dflt = "64m", .min = KIB, .max = 65536 * MIB,
+	  .help = "bytes of bodies of one key that are here at the same time" },
 	{ "MAX_CALLS", INT(max_calls), .dflt = "1024", .min = 1, .max = 1000000,
 	  .help = "tool calls that run at the same time" },
 	{ "MAX_CALLS_PER_KEY", INT(max_calls_per_key), .dflt = "128", .min = 1, .max = 1000000,
@@ -117,9 +120,9 @@ static const struct conf_row rows[] = {
 	  .help = "of them of one key; beyond it loses its own longest idle one" },
 	{ "MIGRATE", WORD(migrate, migrate_words), .dflt = "manual",
 	  .help = "auto: a start brings MariaDB's tables up to date; manual: slackmcpd --migrate does" },
-	{ "NODE_NAME", TEXT(node_name), .dflt = "n1",
+	{ "NODE_NAME", TEXT(node_name), .dflt = "n1", .flags = F_RESTART,
 	  .help = "tells several hosts apart; begins each session id" },
-	{ "PORT", INT(port), .dflt = "8080", .min = 1, .max = 65535,
+	{ "PORT", INT(port), .dflt = "8080", .min = 1, .max = 65535, .flags = F_RESTART,
 	  .help = "port to serve on" },
 	{ "PROXY_PROTOCOL", BOOL(proxy_protocol), .dflt = "off",
 	  .help = "each connection begins with a trusted proxy's PROXY protocol header" },
@@ -137,11 +140,11 @@ static const struct conf_row rows[] = {
 	  .help = "time for a whole request" },
 	{ "RESTART_BACKOFF", TIME(restart_backoff), .dflt = "10", .min = 100, .max = HOUR,
 	  .help = "longest wait before a worker that keeps dying is started again" },
-	{ "RUN_DIR", PATH(run_dir),
+	{ "RUN_DIR", PLACE(run_dir),
 	  .help = "folder of the sockets, the PID file and the shared memory" },
-	{ "RUN_GROUP", TEXT(run_group),
+	{ "RUN_GROUP", TEXT(run_group), .flags = F_RESTART,
 	  .help = "group of the workers; unset: that of RUN_USER" },
-	{ "RUN_USER", TEXT(run_user),
+	{ "RUN_USER", TEXT(run_user), .flags = F_RESTART,
 	  .help = "user of the workers when started as root; unset: slackmcpd, else nobody" },
 	{ "SESSION_MAX_MS", TIME_MS(session_max_ms), .dflt = "604800000", .min = 100, .max = 3650 * DAY,
 	  .help = "longest life of a session" },
@@ -165,9 +168,9 @@ static const struct conf_row rows[] = {
 	  .help = "signing secret of the Slack app, for its events" },
 	{ "STALE_TIMEOUT", TIME(stale_timeout), .dflt = "10", .min = SECOND, .max = HOUR,
 	  .help = "silence after which a worker is killed and replaced" },
-	{ "STATE_DIR", PATH(state_dir),
+	{ "STATE_DIR", PLACE(state_dir),
 	  .help = "folder of what must last: store, keys, spool" },
-	{ "STORE", TEXT(store),
+	{ "STORE", TEXT(store), .flags = F_RESTART,
 	  .help = "sqlite:PATH, mariadb://user@host:port/database or mariadb://user@/database?socket=PATH; unset: slackmcpd.db in STATE_DIR" },
 	{ "STORE_CA", PATH(store_ca),
 	  .help = "CA certificates, PEM, that MariaDB's must be signed by; unset: no TLS to it" },
@@ -179,7 +182,7 @@ static const struct conf_row rows[] = {
 	  .help = "certificate chain for TLS_PORT, PEM; read again at each reload" },
 	{ "TLS_KEY", PATH(tls_key),
 	  .help = "its private key, PEM" },
-	{ "TLS_PORT", INT(tls_port), .dflt = "off", .min = 1, .max = 65535, .flags = F_OFF,
+	{ "TLS_PORT", INT(tls_port), .dflt = "off", .min = 1, .max = 65535, .flags = F_OFF | F_RESTART,
 	  .help = "port for https beside PORT, or off" },
 	{ "TOKEN_KEYS", SECRET(token_keys),
 	  .help = "id:base64 keys that seal Slack's tokens, the first one seals; unset: token.keys in STATE_DIR" },
@@ -477,4 +480,30 @@ conf_each(const struct conf *c, conf_each_fn *fn, void *arg)
 		fn(arg, name, value.p, sources[c->source[i]], rows[i].help);
 	}
 	buf_wipe(&value);
+}
+
+bool
+conf_needs_restart(const struct conf *was, const struct conf *now,
+    struct buf *said)
+{
+	struct buf a = { 0 }, b = { 0 };
+	bool any = false;
+
+	for (size_t i = 0; i < NROWS; i++) {
+		if ((rows[i].flags & F_RESTART) == 0)
+			continue;
+		buf_reset(&a);
+		buf_reset(&b);
+		conf_show(&rows[i], was, &a);
+		conf_show(&rows[i], now, &b);
+		if (a.len == b.len &&
+		    (a.len == 0 || memcmp(a.p, b.p, a.len) == 0))
+			continue;
+		buf_fmt(said, "%s: cannot change by a reload: restart\n",
+		    rows[i].env);
+		any = true;
+	}
+	buf_wipe(&a);
+	buf_wipe(&b);
+	return any;
 }

@@ -65,7 +65,7 @@ struct conf {
 	struct secret token_keys;	/* "id:base64,…" */
 
 	/* limits */
-	int64_t max_header, max_body;
+	int64_t max_header, max_body, max_body_per_key;
 	int max_sessions, max_sessions_per_key;
 	int max_connections;
 	int max_calls, max_calls_per_key;
@@ -128,6 +128,10 @@ void conf_free(struct conf *c);		/* wipes the secrets; NULL is fine */
 typedef void conf_each_fn(void *arg, const char *name, const char *value,
     const char *source, const char *help);
 void conf_each(const struct conf *c, conf_each_fn *fn, void *arg);
+
+/* Does an option differ that no reload can change?  A line for each to said. */
+bool conf_needs_restart(const struct conf *was, const struct conf *now,
+    struct buf *said);
 
 /* "10", "500ms", "2s", "5m", "1h", "7d" to milliseconds; a bare number counts
  * unit_ms each.  -1 when it is none. */

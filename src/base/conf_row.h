@@ -19,6 +19,8 @@ enum conf_type {
 
 #define F_OFF		0x1	/* "off" is 0 */
 #define F_PATH		0x2	/* absolute, since the daemon works in / */
+#define F_RESTART	0x4	/* it belongs to the region, sockets or files that the
+				 * master holds: no reload changes it */
 
 struct conf_row {
 	const char *env;	/* its name; in the file the same in lower case */

@@ -35,10 +35,22 @@ crypto_random(void *out, size_t len)
 	}
 }
 
+/* Every request with a key asks for one: what OpenSSL looks up and makes for a
+ * digest is kept. */
 void
 crypto_sha256(const void *p, size_t len, unsigned char out[SHA256_SIZE])
 {
-	if (EVP_Digest(p, len, out, NULL, EVP_sha256(), NULL) != 1)
+	static EVP_MD_CTX *ctx;
+	static EVP_MD *sha256;
+
+	if (sha256 == NULL)
+		sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+	if (ctx == NULL)
+		ctx = EVP_MD_CTX_new();
+	if (sha256 == NULL || ctx == NULL ||
+	    EVP_DigestInit_ex(ctx, sha256, NULL) != 1 ||
+	    EVP_DigestUpdate(ctx, p, len) != 1 ||
+	    EVP_DigestFinal_ex(ctx, out, NULL) != 1)
 		fatal("SHA-256 failed in OpenSSL");
 }
 

@@ -5,7 +5,6 @@
 #include "base/log.h"
 #include "base/utf8.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 /* The comma before a value or key of this level. */
@@ -71,7 +70,7 @@ void
 jsonw_int(struct jsonw *w, int64_t n)
 {
 	comma(w);
-	buf_fmt(w->out, "%" PRId64, n);
+	buf_int(w->out, n);
 }
 
 void

@@ -37,6 +37,7 @@ static struct {
 	enum log_format format;
 	enum log_level level;
 	char process[32];
+	int pid;
 	char hostname[HOST_NAME_MAX + 1];
 	const char *request;
 	unsigned long long dropped;
@@ -219,6 +220,7 @@ void
 log_process(const char *name)
 {
 	copy(now.process, sizeof(now.process), name);
+	now.pid = (int)getpid();
 }
 
 void
@@ -298,7 +300,8 @@ emit(enum log_level level, const char *token, const char *msg, size_t len)
 	size_t bound = now.sink == SINK_PIPE ? PIPE_BUF : sizeof(space) - 1;
 	struct buf out = { .p = space, .room = sizeof(space), .max = bound };
 	struct log_line line = {
-		.level = level, .wall_ms = clock_wall_ms(), .pid = (int)getpid(),
+		.level = level, .wall_ms = clock_wall_ms(), 
+		.pid = now.pid != 0 ? now.pid : (int)getpid(),
 		.hostname = now.hostname, .process = now.process, .token = token,
 		.request = now.request, .msg = msg, .len = len,
 	};

@@ -17,41 +17,60 @@ static const char *const words[LOG_LEVEL_COUNT] = {
 
 #define STAMP_SIZE	32
 
+/* Made anew once a second. */
 static void
 stamp(char out[STAMP_SIZE], int64_t wall_ms, char between)
 {
+	static char text[STAMP_SIZE];
+	static time_t at;
 	time_t seconds = (time_t)(wall_ms / 1000);
+	int ms = (int)(wall_ms % 1000);
 	struct tm tm;
 	size_t n;
 
-	gmtime_r(&seconds, &tm);
-	n = strftime(out, STAMP_SIZE, "%Y-%m-%d %H:%M:%S", &tm);
-	if (n > 10)
-		out[10] = between;
-	snprintf(out + n, STAMP_SIZE - n, ".%03dZ", (int)(wall_ms % 1000));
+	if (seconds != at) {
+		gmtime_r(&seconds, &tm);
+		strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S.000Z", &tm);
+		at = seconds;
+	}
+	memcpy(out, text, STAMP_SIZE);
+	n = strlen(out);
+	if (n < 24)
+		return;
+	out[n - 14] = between;
+	out[n - 4] = (char)('0' + ms / 100);
+	out[n - 3] = (char)('0' + ms / 10 % 10);
+	out[n - 2] = (char)('0' + ms % 10);
 }
 
+/* Our own words need no quoting; this is what every request ends with. */
 static void
 as_json(struct buf *out, const struct log_line *l)
 {
-	struct jsonw w = { .out = out };
 	char when[STAMP_SIZE];
 
 	stamp(when, l->wall_ms, 'T');
-	jsonw_open(&w, '{');
-	jsonw_put_text(&w, "time", when);
-	jsonw_put_text(&w, "level", words[l->level]);
-	jsonw_put_int(&w, "pid", l->pid);
-	jsonw_put_text(&w, "hostname", l->hostname);
-	jsonw_put_text(&w, "name", l->process);
-	jsonw_put_text(&w, "token", l->token);
-	if (l->request != NULL)
-		jsonw_put_text(&w, "req", l->request);
-	jsonw_key(&w, "msg");
-	jsonw_textn(&w, l->msg, l->len);
+	buf_str(out, "{\"time\":\"");
+	buf_str(out, when);
+	buf_str(out, "\",\"level\":\"");
+	buf_str(out, words[l->level]);
+	buf_str(out, "\",\"pid\":");
+	buf_int(out, l->pid);
+	buf_str(out, ",\"hostname\":");
+	jsonw_quote(out, l->hostname, strlen(l->hostname));
+	buf_str(out, ",\"name\":");
+	jsonw_quote(out, l->process, strlen(l->process));
+	buf_str(out, ",\"token\":");
+	jsonw_quote(out, l->token, strlen(l->token));
+	if (l->request != NULL) {
+		buf_str(out, ",\"req\":");
+		jsonw_quote(out, l->request, strlen(l->request));
+	}
+	buf_str(out, ",\"msg\":");
+	jsonw_quote(out, l->msg, l->len);
 	if (l->cut)
-		jsonw_put_bool(&w, "cut", true);
-	jsonw_close(&w);
+		buf_str(out, ",\"cut\":true");
+	buf_char(out, '}');
 }
 
 /* A value of logfmt: quoted unless it is one plain word. */

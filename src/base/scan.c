@@ -76,6 +76,10 @@ string(struct scan *s, struct span *out)
 	out->kind = SCAN_STRING;
 	out->p = ++s->p;
 	while (s->p < s->end) {
+		if (scan_plain((unsigned char)*s->p)) {
+			s->p++;
+			continue;
+		}
 		if (*s->p == '"') {
 			out->len = (size_t)(s->p++ - out->p);
 			return 0;

@@ -31,6 +31,9 @@ struct span {
 struct span scan_value(const char *p, size_t len);	/* the one value */
 /* The member of that name of an object, however the text writes the name. */
 struct span scan_member(struct span object, const char *name);
+/* Several at once: found[i] is names[i]'s. */
+void scan_members(struct span object, const char *const *names,
+    struct span *found, size_t n);
 /* The elements of an array: start with *at = NULL; kind SCAN_NONE at the end. */
 struct span scan_next(struct span array, const char **at);
 /* Is this span the string s (which needs no escapes)? */

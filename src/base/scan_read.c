@@ -101,39 +101,66 @@ inside(struct span v)
 	return (struct span){ SCAN_NONE, v.p, 0 };
 }
 
+/* Without an escape the bytes tell: both are UTF-8. */
 static int
 is_text(struct span v, const char *s)
 {
-	struct span in = inside(v);
+	struct span in = inside(v), want = { SCAN_STRING, s, strlen(s) };
 
-	return in.kind == SCAN_STRING &&
-	    scan_same(in, (struct span){ SCAN_STRING, s, strlen(s) });
+	if (in.kind != SCAN_STRING)
+		return 0;
+	if (in.len > 0 && memchr(in.p, '\\', in.len) != NULL)
+		return scan_same(in, want);
+	return in.len == want.len && memcmp(in.p, want.p, in.len) == 0;
+}
+
+/* One of names, or n. */
+static size_t
+which(struct span key, const char *const *names, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n && !is_text(key, names[i]))
+		i++;
+	return i;
+}
+
+void
+scan_members(struct span object, const char *const *names, struct span *found,
+    size_t n)
+{
+	struct span key, v;
+	const char *p, *end;
+
+	for (size_t i = 0; i < n; i++)
+		found[i] = (struct span){ SCAN_NONE, NULL, 0 };
+	if (object.kind != SCAN_OBJECT)
+		return;
+	end = object.p + object.len;
+	for (p = object.p + 1;; p++) {
+		size_t i;
+
+		key = value(p, end, &p);
+		p = blanks(p, end);
+		if (key.kind != SCAN_STRING || p == end || *p != ':')
+			return;
+		v = value(p + 1, end, &p);
+		i = which(key, names, n);
+		if (i < n && found[i].kind == SCAN_NONE)
+			found[i] = v;
+		p = blanks(p, end);
+		if (p == end || *p != ',')
+			return;
+	}
 }
 
 struct span
 scan_member(struct span object, const char *name)
 {
-	struct span none = { SCAN_NONE, NULL, 0 }, key, v;
-	const char *p, *end = object.p + object.len;
+	struct span found;
 
-	if (object.kind != SCAN_OBJECT)
-		return none;
-	p = object.p + 1;
-	for (;;) {
-		key = value(p, end, &p);
-		if (key.kind != SCAN_STRING)
-			return none;
-		p = blanks(p, end);
-		if (p == end || *p != ':')
-			return none;
-		v = value(p + 1, end, &p);
-		if (is_text(key, name))
-			return v;
-		p = blanks(p, end);
-		if (p == end || *p != ',')
-			return none;
-		p++;
-	}
+	scan_members(object, &name, &found, 1);
+	return found;
 }
 
 struct span

@@ -149,7 +149,10 @@ scan_hash(struct span s, uint32_t seed)
 	uint32_t h = seed ^ 0x811c9dc5u;
 
 	while (s.p < end) {
-		h ^= (uint32_t)scan_char(&s.p, end, &why);
+		unsigned char c = (unsigned char)*s.p;
+
+		h ^= scan_plain(c) ? (s.p++, c) :
+		    (uint32_t)scan_char(&s.p, end, &why);
 		h *= 0x01000193u;
 		h ^= h >> 15;
 	}

@@ -12,6 +12,13 @@
 /* The kind of value that this byte begins. */
 enum scan_kind scan_kind_of(char c);
 
+/* Does this byte stand for itself within a string? */
+static inline bool
+scan_plain(unsigned char c)
+{
+	return c >= ' ' && c < 0x80 && c != '"' && c != '\\';
+}
+
 /* The next character within a string, its escape undone, or -1 and why. */
 int32_t scan_char(const char **at, const char *end, const char **why);
 

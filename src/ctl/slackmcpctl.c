@@ -112,7 +112,8 @@ ask(int fd, const struct buf *line, struct buf *answer)
 			break;
 		answer->len += (size_t)n;
 	}
-	return n == 0 && sent == line->len && answer->len > 0 ? 0 : -1;
+	/* Who is refused is answered before the line was read. */
+	return answer->len > 0 && (n == 0 || errno == ECONNRESET) ? 0 : -1;
 }
 
 static void
@@ -127,8 +128,8 @@ complain(const char *path, int e, const struct buf *answer)
 		    path);
 	else
 		fprintf(stderr,
-		    "slackmcpctl: %s: closed without an answer (root, the "
-		    "daemon's user or CONTROL_GROUP may ask; 32 at one time)\n",
+		    "slackmcpctl: %s: closed without an answer; see the "
+		    "log\n",
 		    path);
 }
 

@@ -4,6 +4,7 @@
 
 #include "admin/command.h"
 #include "base/clock.h"
+#include "base/counter.h"
 #include "base/jsonw.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -20,7 +21,7 @@
  * with "error: " (or is {"error": …} after --json). */
 #define CLIENTS_MAX	32
 #define LINE_MS		10000		/* to send a line; to take the answer */
-#define ANSWER_MAX	(8 * 1024 * 1024)
+#define ANSWER_MAX	CHANNEL_BACKLOG
 #define PAUSE_MS	100		/* without a free descriptor */
 #define WORKER_MS	2000		/* beyond the store's own deadline */
 
@@ -97,19 +98,6 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 	send_out(arg);
 }
 
-/* The answer is whole. */
-static void
-finish(struct client *c)
-{
-	struct event_base *base = c->control->m->base;
-
-	event_free(c->event);
-	c->event = event_new(base, c->fd, EV_WRITE, on_writable, c);
-	arm(c, LINE_MS);
-	c->id = 0;
-	send_out(c);
-}
-
 static void
 say_error(struct client *c, const char *text)
 {
@@ -128,6 +116,21 @@ say_error(struct client *c, const char *text)
 	buf_char(&c->out, '\n');
 }
 
+/* The answer is whole, or as much of it as there may be. */
+static void
+finish(struct client *c)
+{
+	struct event_base *base = c->control->m->base;
+
+	if (c->out.over)
+		say_error(c, "the answer is longer than 8 MiB");
+	event_free(c->event);
+	c->event = event_new(base, c->fd, EV_WRITE, on_writable, c);
+	arm(c, LINE_MS);
+	c->id = 0;
+	send_out(c);
+}
+
 static void
 fail(struct client *c, const char *text)
 {
@@ -144,6 +147,7 @@ run_here(struct client *c, const struct request *req)
 		say_error(c, out.len > 0 ? out.p : "failed");
 	else
 		buf_add(&c->out, out.p, out.len);
+	c->out.over |= out.over;
 	buf_wipe(&out);
 	finish(c);
 }
@@ -219,15 +223,16 @@ static void
 on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct client *c = arg;
-	char *room = buf_room(&c->in, 512);
+	size_t left = COMMAND_LINE - c->in.len;
 	ssize_t n;
 
 	(void)what;
-	if (room == NULL) {
-		fail(c, "the line is too long");
+	if (left == 0) {
+		counter_up(CNT_CONTROL_REFUSED);
+		fail(c, "the line is longer than 4096 bytes");
 		return;
 	}
-	n = read(fd, room, 512);
+	n = read(fd, buf_room(&c->in, left), left);
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n > 0)
@@ -297,12 +302,40 @@ pause_accepting(struct control *ctl)
 	evtimer_add(ctl->resume, &tv);
 }
 
+/* In one line, which fits the empty buffer of a fresh socket. */
+static void
+refuse(int fd, const char *why)
+{
+	struct buf line = { 0 };
+
+	counter_up(CNT_CONTROL_REFUSED);
+	buf_fmt(&line, "error: %s\n", why);
+	(void)!write(fd, line.p, line.len);
+	buf_wipe(&line);
+	close(fd);
+}
+
+static void
+client_new(struct control *ctl, int fd, enum command_level level)
+{
+	struct client *c = mem_new(sizeof(*c));
+
+	*c = (struct client){ .control = ctl, .fd = fd, .level = level,
+		.out.max = ANSWER_MAX };
+	LIST_INSERT_HEAD(&ctl->clients, c, next);
+	ctl->nclients++;
+	c->event = event_new(ctl->m->base, fd, EV_READ | EV_PERSIST,
+	    on_readable, c);
+	c->timer = evtimer_new(ctl->m->base, on_time, c);
+	event_add(c->event, NULL);
+	arm(c, LINE_MS);
+}
+
 static void
 on_accept(evutil_socket_t listener, short what, void *arg)
 {
 	struct control *ctl = arg;
 	enum command_level level;
-	struct client *c;
 	int fd = peer_accept((int)listener);
 
 	(void)what;
@@ -312,20 +345,13 @@ on_accept(evutil_socket_t listener, short what, void *arg)
 		pause_accepting(ctl);
 	if (fd == -1)
 		return;
-	if (ctl->nclients >= CLIENTS_MAX || level_of(ctl, fd, &level) == -1) {
-		close(fd);
-		return;
-	}
-	c = mem_new(sizeof(*c));
-	*c = (struct client){ .control = ctl, .fd = fd, .level = level,
-		.in.max = COMMAND_LINE, .out.max = ANSWER_MAX };
-	LIST_INSERT_HEAD(&ctl->clients, c, next);
-	ctl->nclients++;
-	c->event = event_new(ctl->m->base, fd, EV_READ | EV_PERSIST,
-	    on_readable, c);
-	c->timer = evtimer_new(ctl->m->base, on_time, c);
-	event_add(c->event, NULL);
-	arm(c, LINE_MS);
+	if (level_of(ctl, fd, &level) == -1)
+		refuse(fd,
+		    "root, the daemon's user or CONTROL_GROUP may ask");
+	else if (ctl->nclients >= CLIENTS_MAX)
+		refuse(fd, "too many ask at one time; try again");
+	else
+		client_new(ctl, fd, level);
 }
 
 int

@@ -77,7 +77,8 @@ status_open(struct master *m, struct err *err)
 		.idle_ms = c->idle_timeout,
 		.max_header = (size_t)c->max_header,
 		.max_body = 4096,
-		.max_connections = ADMIN_CONNECTIONS };
+		.max_connections = ADMIN_CONNECTIONS,
+		.max_option = "ADMIN_PORT" };
 
 	if (c->admin_port == 0)
 		return 0;

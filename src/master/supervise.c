@@ -145,41 +145,16 @@ generations(struct master *m)
 	return n;
 }
 
-/* What a reload cannot change: it belongs to the region, the sockets or files that
- * the master holds. */
+/* The region's room for sessions is made once. */
 static bool
-needs_restart(const struct conf *was, const struct conf *now, struct buf *said)
+outgrows(const struct conf *was, const struct conf *now, struct buf *said)
 {
-	const struct { const char *name; bool differs; } rows[] = {
-		{ "HOST", strcmp(was->host, now->host) != 0 },
-		{ "PORT", was->port != now->port },
-		{ "TLS_PORT", was->tls_port != now->tls_port },
-		{ "ADMIN_HOST", strcmp(was->admin_host, now->admin_host) != 0 },
-		{ "ADMIN_PORT", was->admin_port != now->admin_port },
-		{ "AGENT_PORT", was->agent_port != now->agent_port },
-		{ "CONTROL_SOCKET", strcmp(was->control_socket, now->control_socket) != 0 },
-		{ "RUN_DIR", strcmp(was->run_dir, now->run_dir) != 0 },
-		{ "STATE_DIR", strcmp(was->state_dir, now->state_dir) != 0 },
-		{ "STORE", strcmp(was->store, now->store) != 0 },
-		{ "NODE_NAME", strcmp(was->node_name, now->node_name) != 0 },
-		{ "MAX_SESSIONS", was->max_sessions > now->max_sessions * 2 ||
-		    now->max_sessions > was->max_sessions },
-		{ "RUN_USER", strcmp(was->run_user, now->run_user) != 0 },
-		{ "RUN_GROUP", strcmp(was->run_group, now->run_group) != 0 },
-		{ "CONTROL_GROUP", strcmp(was->control_group, now->control_group) != 0 },
-		{ "LOG_TARGET", strcmp(was->log_target, now->log_target) != 0 },
-		{ "LOG_FORMAT", was->log_format != now->log_format },
-	};
-	bool any = false;
-
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		if (!rows[i].differs)
-			continue;
-		buf_fmt(said, "%s: cannot change by a reload: restart\n",
-		    rows[i].name);
-		any = true;
-	}
-	return any;
+	if (now->max_sessions <= was->max_sessions &&
+	    now->max_sessions >= was->max_sessions / 2)
+		return false;
+	buf_str(said, "MAX_SESSIONS: cannot grow, or fall below the half, by a"
+	    " reload: restart\n");
+	return true;
 }
 
 static int
@@ -193,7 +168,8 @@ take_conf(struct master *m, struct buf *said)
 	buf_add(said, report.errors.p, report.errors.len);
 	buf_add(said, report.warnings.p, report.warnings.len);
 	conf_report_wipe(&report);
-	if (now == NULL || needs_restart(was, now, said)) {
+	if (now == NULL || conf_needs_restart(was, now, said) ||
+	    outgrows(was, now, said)) {
 		conf_free(now);
 		return -1;
 	}
@@ -212,6 +188,23 @@ take_conf(struct master *m, struct buf *said)
 	certificate_use(m, tls);
 	conf_free(was);
 	return 0;
+}
+
+/* There is a socket for each that was there at the start. */
+static void
+take_workers(struct master *m, struct buf *said)
+{
+	struct conf *c = m->conf;
+
+	if (c->workers > m->listen.slots) {
+		buf_fmt(said, "WORKERS: %d needs a restart; %d are started\n",
+		    c->workers, m->listen.slots);
+		log_warn("supervise",
+		    "WORKERS: %d needs a restart; %d are started", c->workers,
+		    m->listen.slots);
+		c->workers = m->listen.slots;
+	}
+	m->workers = c->workers;
 }
 
 int
@@ -251,15 +244,7 @@ supervise_reload(struct master *m, struct buf *said)
 	setup_ca(m);
 	setup_tune(m);
 	log_level((enum log_level)m->conf->log_level);
-	if (m->conf->workers > m->listen.slots) {
-		buf_fmt(said, "WORKERS: %d needs a restart; %d are started\n",
-		    m->conf->workers, m->listen.slots);
-		log_warn("supervise",
-		    "WORKERS: %d needs a restart; %d are started",
-		    m->conf->workers, m->listen.slots);
-		m->conf->workers = m->listen.slots;
-	}
-	m->workers = m->conf->workers;
+	take_workers(m, said);
 	supervise_start(m);
 	/* what it checks may have changed: keys, live key, spool */
 	m->prepare_job = clock_ms();

@@ -2,6 +2,8 @@
 #include "config.h"
 #include "mcp/reply.h"
 
+#include "base/counter.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -63,6 +65,7 @@ fault(struct item *it, enum fault f, const char *more, const char *text)
 {
 	struct jsonw w = { .out = &it->tail };
 
+	counter_up(CNT_RPC_ERRORS);
 	it->status = fault_status(f, it->rpc->version);
 	if (f == FAULT_BUSY)
 		it->rpc->retry_after = 1;

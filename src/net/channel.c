@@ -15,10 +15,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* What waits here for a full socket; an answer to a command may be longer than
- * the kernel takes at once. */
-#define BACKLOG		(2 * 1024 * 1024)
-
 #define FLAG_LAST	1u
 #define FLAG_ERROR	2u
 
@@ -302,7 +298,7 @@ send_flagged(struct channel *ch, struct packet_head *head, const char *data,
 {
 	unsigned flags = head->flags;
 
-	if (ch->queued + len > BACKLOG) {
+	if (ch->queued + len > CHANNEL_BACKLOG) {
 		counter_up(CNT_CHANNEL_DROPPED);
 		return false;
 	}

@@ -17,6 +17,9 @@ enum message_type {
 const char *message_name(enum message_type type);
 
 #define CHANNEL_PACKET	(32 * 1024)	/* of data */
+/* What may wait for a full socket: a command's answer is longer than the kernel
+ * takes at once. */
+#define CHANNEL_BACKLOG	(8 * 1024 * 1024)
 
 struct message {
 	enum message_type type;

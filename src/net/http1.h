@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/uio.h>
 
 /* An HTTP/1.1 (and 1.0) server on libevent: RFC 9112, strict (DESIGN 9).  Refused
@@ -36,6 +37,7 @@ struct http_conf {
 	int64_t header_ms, body_ms, request_ms, idle_ms;
 	size_t max_header, max_body;
 	int max_connections;		/* of this process */
+	const char *max_option;		/* that says so, for the log; may be NULL */
 	const struct networks *proxies;	/* the PROXY protocol, from these alone; NULL: off */
 	bool hsts;			/* Strict-Transport-Security and upgrade-insecure-requests */
 	void *tls;			/* tls_server_load()'s, for http_server_listen_tls() */
@@ -52,6 +54,13 @@ struct http_field {
 	const char *name;		/* lower-cased, NUL-terminated */
 	const char *value;		/* blanks at both ends cut, NUL-terminated */
 };
+
+/* Most names differ in their first letter already. */
+static inline bool
+http_field_is(const struct http_field *f, const char *name)
+{
+	return f->name[0] == name[0] && strcmp(f->name, name) == 0;
+}
 
 #define REQUEST_ID_SIZE	20
 #define HTTP_FIELDS_MAX	100

@@ -8,7 +8,7 @@ const char *
 http_field(const struct http_req *req, const char *name)
 {
 	for (size_t i = 0; i < req->nfields; i++)
-		if (strcmp(req->fields[i].name, name) == 0)
+		if (http_field_is(&req->fields[i], name))
 			return req->fields[i].value;
 	return NULL;
 }
@@ -19,7 +19,7 @@ http_field_count(const struct http_req *req, const char *name)
 	size_t n = 0;
 
 	for (size_t i = 0; i < req->nfields; i++)
-		n += strcmp(req->fields[i].name, name) == 0;
+		n += http_field_is(&req->fields[i], name);
 	return n;
 }
 
@@ -102,7 +102,7 @@ http_cookie(const struct http_req *req, const char *name, struct buf *out)
 	size_t len;
 
 	for (size_t i = 0; i < req->nfields; i++)
-		if (strcmp(req->fields[i].name, "cookie") == 0)
+		if (http_field_is(&req->fields[i], "cookie"))
 			found += find(req->fields[i].value, "; ", name, &value,
 			    &len);
 	if (found != 1)

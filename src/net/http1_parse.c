@@ -389,7 +389,7 @@ http1_parse(char *p, size_t len, struct http1_head *h, enum http_error *e)
 		if (field_line(line, end, field) == -1)
 			return bad(e, HTTP_ERROR_MALFORMED);
 		for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
-			if (strcmp(field->name, known[i].name) == 0 &&
+			if (http_field_is(field, known[i].name) &&
 			    known[i].run(&f, field, e) == -1)
 				return -1;
 	}

@@ -121,7 +121,8 @@ http_add(struct http_req *req, const char *name, const char *value)
 		return;
 	}
 	for (size_t i = 0; i < FIXED; i++)
-		if (strcasecmp(name, fixed[i].name) == 0)
+		if ((name[0] | ' ') == (fixed[i].name[0] | ' ') &&
+		    strcasecmp(name, fixed[i].name) == 0)
 			r->replaced |= 1u << i;
 	buf_str(&r->added, name);
 	buf_str(&r->added, ": ");
@@ -130,21 +131,10 @@ http_add(struct http_req *req, const char *name, const char *value)
 }
 
 static void
-add_number(struct buf *out, size_t n)
-{
-	char digits[24], *p = digits + sizeof(digits);
-
-	do
-		*--p = (char)('0' + n % 10);
-	while ((n /= 10) != 0);
-	buf_add(out, p, (size_t)(digits + sizeof(digits) - p));
-}
-
-static void
 add_status(struct buf *out, int status)
 {
 	buf_str(out, "HTTP/1.1 ");
-	add_number(out, (size_t)status);
+	buf_int(out, status);
 	buf_char(out, ' ');
 	for (size_t i = 0; i < sizeof(reasons) / sizeof(*reasons); i++)
 		if (reasons[i].status == status)
@@ -196,7 +186,7 @@ render_head(struct request *r, const char *type, size_t len)
 	}
 	if (!bodyless(r->req.status)) {
 		buf_str(out, "\r\nContent-Length: ");
-		add_number(out, len);
+		buf_int(out, (int64_t)len);
 	}
 	if (!r->c->keep)
 		buf_str(out, "\r\nConnection: close");

@@ -115,6 +115,16 @@ tell_pause(struct http_server *s, const char *why)
 }
 
 static void
+tell_limit(struct http_server *s)
+{
+	char why[96];
+
+	snprintf(why, sizeof(why), "there are as many as %s allows",
+	    s->conf.max_option != NULL ? s->conf.max_option : "this server");
+	tell_pause(s, why);
+}
+
+static void
 pause_accepting(struct http_server *s, int e)
 {
 	struct timeval tv = clock_tv(EMFILE_MS);
@@ -187,7 +197,7 @@ take_one(struct listener *l)
 	if (s->conf.max_connections > 0 &&
 	    s->connections >= (size_t)s->conf.max_connections) {
 		counter_up(CNT_CONNECTIONS_LIMIT);
-		tell_pause(s, "there are as many as MAX_CONNECTIONS allows");
+		tell_limit(s);
 		s->at_limit = true;
 		listeners_update(s);
 		return false;

@@ -259,12 +259,12 @@ session_new(struct region *r, struct session *s, struct err *err)
 		counter_up(CNT_SESSIONS_MADE);
 		return 0;
 	}
+	if (rc == -1)
+		return -1;
 	counter_up(CNT_SESSIONS_FULL);
-	return rc == -1 ? -1 :
-			  err_set(err, ERR_LIMIT,
-			      "sessions: all %d places are taken "
-			      "(MAX_SESSIONS)",
-			      atomic_load(&r->head->max_sessions));
+	return err_set(err, ERR_LIMIT,
+	    "sessions: all %d places are taken (MAX_SESSIONS)",
+	    atomic_load(&r->head->max_sessions));
 }
 
 static int

@@ -44,15 +44,8 @@ struct oauth {
 static void
 add_redirect(const struct conf *conf, struct buf *form)
 {
-	struct buf uri = { 0 };
-
-	buf_str(&uri, conf->slack_redirect_uri);
-	if (uri.len == 0) {
-		buf_str(&uri, conf->public_base_url);
-		buf_str(&uri, "/slack/oauth/callback");
-	}
-	buf_form(form, "redirect_uri", uri.p, uri.len);
-	buf_wipe(&uri);
+	buf_form(form, "redirect_uri", conf->slack_redirect_uri,
+	    strlen(conf->slack_redirect_uri));
 }
 
 static void

@@ -97,28 +97,6 @@ call_fence(const struct call *call)
 }
 
 bool
-call_row(const struct call *call, struct buf *out, const struct buf *row)
-{
-	(void)call;
-	if (out->len + row->len > CALL_BYTES)
-		return false;
-	buf_add(out, row->p, row->len);
-	return true;
-}
-
-size_t
-call_skip(const struct call *call)
-{
-	return call->skip;
-}
-
-const char *
-call_at(const struct call *call)
-{
-	return call->cursor != NULL ? call->cursor : "";
-}
-
-bool
 call_is_repeat(const struct call *call)
 {
 	return call->repeat;
@@ -221,8 +199,8 @@ make_form(const struct call *call, struct buf *form)
 			add(form, a->slack, json_object_get_string(v));
 		}
 	}
-	if (call_at(call)[0] != '\0')
-		add(form, "cursor", call_at(call));
+	if (cursor_at(call)[0] != '\0')
+		add(form, "cursor", cursor_at(call));
 }
 
 static void
@@ -311,7 +289,10 @@ ask(struct call *call)
 static enum next
 shape(struct call *call)
 {
-	call->tool->shape(call, call->answer, &call->out);
+	if (call->tool->list != NULL)
+		page_put(call, call->answer, &call->out);
+	else
+		call->tool->shape(call, call->answer, &call->out);
 	call_end(call, false);
 	return OVER;
 }

@@ -49,18 +49,12 @@ const struct policy *call_policy(const struct call *call);
 struct toolbox *call_box(const struct call *call);
 const struct fence *call_fence(const struct call *call);
 
-/* Adds a row of foreign text if it still fits the answer's budget of bytes. */
-#define CALL_BYTES	65536
-bool call_row(const struct call *call, struct buf *out, const struct buf *row);
-/* How many rows of Slack's page an earlier answer has shown already. */
-size_t call_skip(const struct call *call);
-/* The line that tells how to go on: Slack's cursor ("" for its first page), of
- * whose page skip rows were shown, sealed for the caller: bound to principal,
- * tool, workspace and arguments, expiring. */
-void call_more(const struct call *call, const char *cursor, size_t skip,
-    struct buf *out);
-/* The cursor of Slack's that this call was made with, or "". */
-const char *call_at(const struct call *call);
+/* What a list's rows tell of themselves (struct tool_list). */
+struct shown {
+	size_t n;
+	bool nameless;			/* somebody is shown by id only */
+	struct json_object *last;	/* of the rows shown; NULL */
+};
 /* An earlier equal call did it: the answer is from the ledger. */
 bool call_is_repeat(const struct call *call);
 

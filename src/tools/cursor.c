@@ -30,16 +30,22 @@ aad_of(const struct call *call, char out[AAD_SIZE])
 	    call->install != NULL ? install_key(call->install) : "", hex);
 }
 
+const char *
+cursor_at(const struct call *call)
+{
+	return call->cursor != NULL ? call->cursor : "";
+}
+
 /* The row's limit must come back with a page that was shown in part. */
 void
-call_more(const struct call *call, const char *cursor, size_t skip,
+cursor_put(const struct call *call, const char *cursor, size_t skip,
     struct buf *out)
 {
 	char aad[AAD_SIZE];
 	struct buf plain = { 0 };
 
 	if (skip == 0 && cursor[0] != '\0' &&
-	    strcmp(cursor, call_at(call)) == 0) {
+	    strcmp(cursor, cursor_at(call)) == 0) {
 		log_warn("tools", "a cursor of Slack's leads to itself");
 		buf_str(out,
 		    "Slack gave the same cursor once more: this is as far as it"

@@ -63,89 +63,100 @@ is_line_end(const unsigned char *p, size_t n)
 		(p[2] == 0xa8 || p[2] == 0xa9));
 }
 
+/* What a character becomes; NULL: it stays.  Its length is n, 0 if it is none. */
+static const char *
+replacement(const unsigned char *p, size_t n)
+{
+	if (n == 0)
+		return "\xef\xbf\xbd";
+	if (is_line_end(p, n))
+		return " \xe2\x8f\x8e ";
+	if (*p == '\t')
+		return " ";
+	return is_hidden(p, n) ? "" : NULL;
+}
+
+/* Most text stays as it is and goes in one piece. */
 static void
 clean(struct buf *out, const char *text, size_t len)
 {
-	size_t n;
+	const unsigned char *p = (const unsigned char *)text, *end = p + len;
+	const unsigned char *run = p;
 
-	for (size_t i = 0; i < len; i += n) {
-		const unsigned char *p = (const unsigned char *)text + i;
+	while (p < end) {
+		const char *instead;
+		size_t n = 1;
 
-		n = utf8_length(p, len - i);
-		if (n == 0) {
-			buf_str(out, "\xef\xbf\xbd");
-			n = 1;
-		} else if (is_line_end(p, n)) {
-			buf_str(out, " \xe2\x8f\x8e ");
-		} else if (*p == '\t') {
-			buf_char(out, ' ');
-		} else if (!is_hidden(p, n)) {
-			buf_add(out, p, n);
+		if (*p >= ' ' && *p < 0x7f) {
+			p++;
+			continue;
 		}
+		n = utf8_length(p, (size_t)(end - p));
+		instead = replacement(p, n);
+		if (instead != NULL) {
+			buf_add(out, run, (size_t)(p - run));
+			buf_str(out, instead);
+			run = p + (n > 0 ? n : 1);
+		}
+		p += n > 0 ? n : 1;
 	}
+	buf_add(out, run, (size_t)(p - run));
 }
 
-/* Taking it out may put together another: until there is none. */
+/* From at on.  Taking it out may put together another: until there is none. */
 static void
-strip(struct buf *b, const char *mark)
+strip(struct buf *b, size_t at, const char *mark)
 {
 	size_t n = strlen(mark);
-	char *at;
+	char *found;
 
-	while (b->p != NULL && b->len >= n &&
-	    (at = memmem(b->p, b->len, mark, n)) != NULL) {
-		memmove(at, at + n, b->len - (size_t)(at - b->p) - n);
+	while (b->len - at >= n &&
+	    (found = memmem(b->p + at, b->len - at, mark, n)) != NULL) {
+		memmove(found, found + n,
+		    b->len - (size_t)(found - b->p) - n);
 		b->len -= n;
 		b->p[b->len] = '\0';
 	}
 }
 
-/* One line, at most max bytes of the text, and how many of it were left out. */
+/* One line, at most max bytes of the text; how many of it were left out. */
 static size_t
-line(const struct fence *f, struct buf *b, const char *text, size_t len,
+line(const struct fence *f, struct buf *out, const char *text, size_t len,
     size_t max)
 {
-	size_t keep = len;
+	size_t keep = len, at = out->len;
 
 	if (max > 0 && len > max) {
 		keep = max;
 		while (keep > 0 && ((unsigned char)text[keep] & 0xc0) == 0x80)
 			keep--;
 	}
-	clean(b, text, keep);
-	strip(b, f->mark);
+	clean(out, text, keep);
+	strip(out, at, f->mark);
 	return len - keep;
 }
 
 static void
-put(struct buf *out, struct buf *b, size_t cut)
+tell_cut(struct buf *out, size_t cut)
 {
-	if (b->len > 0)
-		buf_add(out, b->p, b->len);
 	if (cut > 0)
 		buf_fmt(out, "… (cut, %zu bytes more)", cut);
-	buf_wipe(b);
 }
 
 void
 fence_text(const struct fence *f, struct buf *out, const char *text, size_t len,
     size_t max)
 {
-	struct buf b = { 0 };
-	size_t cut = line(f, &b, text, len, max);
-
-	put(out, &b, cut);
+	tell_cut(out, line(f, out, text, len, max));
 }
 
 void
 fence_field(const struct fence *f, struct buf *out, const char *text,
     size_t max)
 {
-	struct buf b = { 0 };
-	size_t cut = line(f, &b, text, strlen(text), max);
+	size_t at = out->len, cut = line(f, out, text, strlen(text), max);
 
-	for (size_t i = 0; i < b.len; i++)
-		if (b.p[i] == '|')
-			b.p[i] = '/';
-	put(out, &b, cut);
+	for (char *p; (p = memchr(out->p + at, '|', out->len - at)) != NULL;)
+		*p = '/';
+	tell_cut(out, cut);
 }

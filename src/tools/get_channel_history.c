@@ -6,96 +6,61 @@
 #include "slack/js.h"
 #include "tools/render.h"
 
-#include <string.h>
-
-struct page {
-	size_t shown, nameless;
-	bool cut;
-	const char *last;		/* ts of the last one shown */
-};
-
 static void
-put_page(struct call *call, struct json_object *answer, struct buf *out,
-    struct page *p)
+put(const struct call *call, struct json_object *row, struct shown *shown,
+    struct buf *out)
 {
-	struct buf row = { 0 };
-
-	for (size_t i = 0; i < js_count(answer, "messages"); i++) {
-		struct json_object *m = js_at(answer, "messages", i);
-
-		buf_reset(&row);
-		if (render_message(call_fence(call), m, &row))
-			p->nameless++;
-		if (!call_row(call, out, &row)) {
-			p->cut = true;
-			break;
-		}
-		p->shown++;
-		p->last = js_text(m, "ts");
-	}
-	buf_wipe(&row);
+	if (render_message(call_fence(call), row, out))
+		shown->nameless = true;
 }
 
 /* Never silently nothing. */
 static void
-explain_empty(struct call *call, bool more, struct buf *out)
+none(const struct call *call, bool more, struct buf *out)
 {
 	if (more)
 		buf_str(out, "No message on this page; more pages follow.\n");
 	else if (call_text(call, "oldest")[0] != '\0' ||
 	    call_text(call, "latest")[0] != '\0')
-		buf_str(out,
-		    "No message between oldest and latest. Leave them out to "
-		    "see"
-		    " the newest ones.\n");
+		buf_str(out, "No message between oldest and latest. Leave them"
+		    " out to see the newest ones.\n");
 	else
-		buf_str(out,
-		    "No message: the channel is empty, or its plan hides what "
-		    "is"
-		    " older.\n");
+		buf_str(out, "No message: the channel is empty, or its plan"
+		    " hides what is older.\n");
+}
+
+/* By time, since new messages move the pages. */
+static bool
+rest(struct json_object *last, struct buf *out)
+{
+	const char *ts = js_text(last, "ts");
+
+	if (!slack_is_ts(ts))
+		return false;
+	buf_fmt(out, "The answer is full: for older messages call again without"
+	    " cursor and with latest=%s\n", ts);
+	return true;
 }
 
 static void
-shape(struct call *call, struct json_object *answer, struct buf *out)
+after(struct json_object *answer, struct buf *out)
 {
-	struct json_object *meta = js_get(answer, "response_metadata",
-	    json_type_object);
-	const char *next = js_text(meta, "next_cursor");
-	struct page p = { .last = "" };
-	struct buf rows = { 0 };
-
-	put_page(call, answer, &rows, &p);
-	if (p.shown > 0) {
-		buf_fmt(out,
-		    "%zu message%s of %s, newest first. Each line: time | "
-		    "author |"
-		    " ts | text.\n",
-		    p.shown, p.shown == 1 ? "" : "s",
-		    call_of(call, ARG_CHANNEL));
-		fence_begin(call_fence(call), out);
-		buf_add(out, rows.p, rows.len);
-		fence_end(call_fence(call), out);
-	} else if (!p.cut) {
-		explain_empty(call, next[0] != '\0', out);
-	}
-	if (p.nameless > 0)
-		buf_str(out,
-		    "Some people are shown by id only: their names need the "
-		    "scope"
-		    " users:read.\n");
-	if (p.cut && slack_is_ts(p.last))
-		buf_fmt(out,
-		    "The answer is full: for older messages call again without "
-		    "cursor"
-		    " and with latest=%s\n",
-		    p.last);
-	else if (next[0] != '\0')
-		call_more(call, next, 0, out);
 	if (js_bool(answer, "is_limited"))
 		buf_str(out,
 		    "Older messages exist that the workspace's plan hides.\n");
-	buf_wipe(&rows);
 }
+
+static const struct tool_list list = {
+	.rows = "messages",
+	.one = "message",
+	.many = "messages",
+	.order = ", newest first",
+	.legend = "time | author | ts | text",
+	.put = put,
+	.none = none,
+	.rest = rest,
+	.after = after,
+};
 
 static const struct tool_arg args[] = {
 	ARGUMENT_TEAM,
@@ -123,5 +88,5 @@ const struct tool tool_get_channel_history = {
 	.method = METHOD_CONVERSATIONS_HISTORY,
 	.scopes = "channels:history,groups:history,im:history,mpim:history",
 	.want_scopes = "channels:history,groups:history",
-	.shape = shape,
+	.list = &list,
 };

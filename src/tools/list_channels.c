@@ -60,9 +60,20 @@ put_flags(struct json_object *c, struct buf *out)
 		}
 }
 
-static void
-put_channel(const struct fence *f, struct json_object *c, struct buf *out)
+static bool
+may(const struct call *call, struct json_object *row)
 {
+	return policy_channel(call_policy(call), install_key(call_install(call)),
+	    js_text(row, "id"), false);
+}
+
+static void
+put_channel(const struct call *call, struct json_object *c, struct shown *shown,
+    struct buf *out)
+{
+	const struct fence *f = call_fence(call);
+
+	(void)shown;
 	put(f, out, "", js_text(c, "id"), NAME_BYTES);
 	if (js_text(c, "name")[0] != '\0')
 		put(f, out, " | #", js_text(c, "name"), NAME_BYTES);
@@ -77,70 +88,30 @@ put_channel(const struct fence *f, struct json_object *c, struct buf *out)
 	buf_char(out, '\n');
 }
 
-/* Returns at which row the page had to be cut; its length when it fitted. */
-static size_t
-put_page(struct call *call, struct json_object *answer, struct buf *out,
-    size_t *shown)
-{
-	const char *team = install_key(call_install(call));
-	size_t n = js_count(answer, "channels"), i;
-	struct buf row = { 0 };
-
-	for (i = call_skip(call); i < n; i++) {
-		struct json_object *c = js_at(answer, "channels", i);
-
-		if (!policy_channel(call_policy(call), team, js_text(c, "id"),
-			false))
-			continue;
-		buf_reset(&row);
-		put_channel(call_fence(call), c, &row);
-		if (!call_row(call, out, &row))
-			break;
-		++*shown;
-	}
-	buf_wipe(&row);
-	return i < n ? i : n;
-}
-
 static void
-shape(struct call *call, struct json_object *answer, struct buf *out)
+none(const struct call *call, bool more, struct buf *out)
 {
-	struct json_object *meta = js_get(answer, "response_metadata",
-	    json_type_object);
-	const char *next = js_text(meta, "next_cursor");
-	size_t n = js_count(answer, "channels"), shown = 0, end;
-	struct buf rows = { 0 };
-
-	end = put_page(call, answer, &rows, &shown);
-	if (shown > 0) {
-		buf_fmt(out,
-		    "%zu channel%s. Each line: id | name | members | flags | "
-		    "topic |"
-		    " purpose.\n",
-		    shown, shown == 1 ? "" : "s");
-		fence_begin(call_fence(call), out);
-		buf_add(out, rows.p, rows.len);
-		fence_end(call_fence(call), out);
-	} else if (next[0] != '\0') {
-		buf_str(out,
-		    "No channel on this page: Slack leaves archived ones and "
-		    "those"
-		    " out of reach out after it has cut the page. More pages "
-		    "follow.\n");
-	} else {
-		buf_str(out,
-		    "No channel here that this key and the app can see. A "
-		    "private one"
-		    " is seen only after a member typed /invite @ and the "
-		    "app's name in"
-		    " it.\n");
-	}
-	if (end < n)
-		call_more(call, call_at(call), end, out);
-	else if (next[0] != '\0')
-		call_more(call, next, 0, out);
-	buf_wipe(&rows);
+	(void)call;
+	if (more)
+		buf_str(out, "No channel on this page: Slack leaves archived"
+		    " ones and those out of reach out after it has cut the"
+		    " page. More pages follow.\n");
+	else
+		buf_str(out, "No channel here that this key and the app can"
+		    " see. A private one is seen only after a member typed"
+		    " /invite @ and the app's name in it.\n");
 }
+
+static const struct tool_list list = {
+	.rows = "channels",
+	.one = "channel",
+	.many = "channels",
+	.order = "",
+	.legend = "id | name | members | flags | topic | purpose",
+	.may = may,
+	.put = put_channel,
+	.none = none,
+};
 
 /* Without types: the kinds whose scope was granted, so that the tool answers with
  * the smallest set of scopes too (DETAILS 5). */
@@ -186,6 +157,6 @@ const struct tool tool_list_channels = {
 	.method = METHOD_CONVERSATIONS_LIST,
 	.scopes = "channels:read,groups:read,im:read,mpim:read",
 	.want_scopes = "channels:read,groups:read",
-	.shape = shape,
+	.list = &list,
 	.form = form,
 };

@@ -22,21 +22,23 @@ plain(struct buf *out, const char *p, size_t len)
 		const char *name;
 		char c;
 	} entities[] = { { "&lt;", '<' }, { "&gt;", '>' }, { "&amp;", '&' } };
-	size_t n;
+	const char *end = p + len, *run = p;
 
-	for (size_t i = 0; i < len; i += n) {
-		n = 0;
-		for (size_t e = 0; p[i] == '&' && e < 3; e++)
-			if (begins(p + i, len - i, entities[e].name)) {
-				n = strlen(entities[e].name);
-				buf_char(out, entities[e].c);
+	while ((p = memchr(p, '&', (size_t)(end - p))) != NULL) {
+		size_t n = 0, e;
+
+		for (e = 0; e < 3; e++)
+			if (begins(p, (size_t)(end - p), entities[e].name))
 				break;
-			}
-		if (n == 0) {
-			buf_char(out, p[i]);
-			n = 1;
+		if (e < 3) {
+			n = strlen(entities[e].name);
+			buf_add(out, run, (size_t)(p - run));
+			buf_char(out, entities[e].c);
+			run = p + n;
 		}
+		p += n > 0 ? n : 1;
 	}
+	buf_add(out, run, (size_t)(end - run));
 }
 
 /* What stands in <…>: target, and the label behind the bar. */

@@ -32,6 +32,7 @@ struct policy {
 	struct rate rate;		/* per_minute 0: RATE_KEY's */
 	int64_t expires;		/* wall ms; 0: never */
 	bool seed;			/* the environment's key */
+	int64_t body_bytes;		/* of requests that this process has; web/ counts */
 };
 
 struct policy *policy_hold(struct policy *p);

@@ -8,17 +8,21 @@
 
 #include <string.h>
 
-extern const struct tool tool_list_workspaces;
-extern const struct tool tool_list_channels;
-extern const struct tool tool_get_channel_history;
-extern const struct tool tool_post_message;
-
 /* The first one does no harm when it is called without arguments (MCP.md R2). */
+#define TOOLS(X) \
+	X(list_workspaces) \
+	X(list_channels) \
+	X(get_channel_history) \
+	X(post_message)
+
+#define X(name) extern const struct tool tool_##name;
+TOOLS(X)
+#undef X
+
 const struct tool *const tools[] = {
-	&tool_list_workspaces,
-	&tool_list_channels,
-	&tool_get_channel_history,
-	&tool_post_message,
+#define X(name) &tool_##name,
+	TOOLS(X)
+#undef X
 	NULL
 };
 

@@ -61,6 +61,27 @@ arg_is_number(const struct tool_arg *a)
 }
 
 struct call;
+struct shown;
+
+/* A tool whose answer is a list: the rows of one page of Slack's, which page.c fences,
+ * cuts at the answer's budget and gives the cursor of what is left. */
+struct tool_list {
+	const char *rows;		/* the array in Slack's answer */
+	const char *one, *many;		/* "channel", "channels" */
+	const char *order;		/* ", newest first"; or "" */
+	const char *legend;		/* "id | name | …" */
+	/* May it be shown to this key?  NULL: any. */
+	bool (*may)(const struct call *call, struct json_object *row);
+	/* The row as one line. */
+	void (*put)(const struct call *call, struct json_object *row,
+	    struct shown *shown, struct buf *out);
+	/* Nothing was shown: why, and what to do. */
+	void (*none)(const struct call *call, bool more, struct buf *out);
+	/* Tells how to go on behind the last row shown; false (or NULL): by a cursor. */
+	bool (*rest)(struct json_object *last, struct buf *out);
+	/* What else the answer says; NULL: nothing. */
+	void (*after)(struct json_object *answer, struct buf *out);
+};
 
 struct tool {
 	const char *name;
@@ -75,6 +96,7 @@ struct tool {
 	const char *want_scopes;	/* list that an install should be asked for */
 	bool once;			/* has a row in the ledger of posts */
 
+	const struct tool_list *list;	/* or NULL: then */
 	/* The answer's text: from Slack's answer, or of its own when method is -1. */
 	void (*shape)(struct call *call, struct json_object *answer,
 	    struct buf *out);

@@ -6,7 +6,8 @@
 #include "store/posts.h"
 #include "tools/call.h"
 
-/* What a call is made of; private to call.c, cursor.c, ledger.c and target.c. */
+/* What a call is made of; private to call.c, cursor.c, ledger.c,
+ * page.c and target.c. */
 struct call {
 	struct toolbox *box;
 	const struct tool *tool;
@@ -38,6 +39,18 @@ struct call {
 
 /* cursor.c: -1 and words for the model in refused. */
 int cursor_take(struct call *call, struct buf *refused);
+/* The line that tells how to go on: Slack's cursor ("" for its first page), of
+ * whose page skip rows were shown, sealed for the caller: bound to principal,
+ * tool, workspace and arguments, expiring. */
+void cursor_put(const struct call *call, const char *cursor, size_t skip,
+    struct buf *out);
+/* The cursor of Slack's that this call was made with, or "". */
+const char *cursor_at(const struct call *call);
+
+/* page.c: the answer of a tool with a list, of CALL_BYTES at most in its rows. */
+#define CALL_BYTES	65536
+void page_put(const struct call *call, struct json_object *answer,
+    struct buf *out);
 
 /* SHA-256 of tool, workspace and arguments, but for those that name a page. */
 void call_digest(const struct call *call, unsigned char out[32]);

@@ -83,7 +83,7 @@ find(const struct http_req *req, const char *type, const char *subtype)
 	struct best b = { 0, 0 };
 
 	for (size_t i = 0; i < req->nfields; i++)
-		if (strcmp(req->fields[i].name, "accept") == 0)
+		if (http_field_is(&req->fields[i], "accept"))
 			look(req->fields[i].value, type, subtype, &b);
 	return b;
 }

@@ -46,7 +46,7 @@ word_before(struct backwards *b, size_t *len)
 		if (b->field == 0)
 			return NULL;
 		b->field--;
-		if (strcmp(b->req->fields[b->field].name, b->name) != 0)
+		if (!http_field_is(&b->req->fields[b->field], b->name))
 			continue;
 		b->value = b->req->fields[b->field].value;
 		b->end = b->value + strlen(b->value);
@@ -93,8 +93,8 @@ parse_hop(struct address *a, const char *p, size_t len)
 }
 
 /* Each trusted hop tells of the one before it; the first that is not trusted is
- * the client. */
-static void
+ * the client.  false: none told of any. */
+static bool
 follow(struct visit *v, struct address *at)
 {
 	struct backwards b = backwards(v->req, "x-forwarded-for");
@@ -105,11 +105,12 @@ follow(struct visit *v, struct address *at)
 	for (int hops = 0; hops < HOPS_MAX; hops++) {
 		p = word_before(&b, &len);
 		if (p == NULL || parse_hop(&hop, p, len) == -1)
-			return;
+			return hops > 0;
 		*at = hop;
 		if (!networks_have(&v->web->conf->proxies, at))
-			return;
+			break;
 	}
+	return true;
 }
 
 static void
@@ -144,8 +145,8 @@ client_learn(struct visit *v)
 		distrust(v);
 		return;
 	}
-	follow(v, &at);
-	address_text(&at, v->client);
+	if (follow(v, &at))
+		address_text(&at, v->client);
 	p = word_before(&b, &len);
 	v->plain = p != NULL && len == 4 && strncasecmp(p, "http", 4) == 0;
 	if (http_field_count(v->req, "x-forwarded-host") == 1)
@@ -158,7 +159,7 @@ send_there(struct visit *v)
 	struct buf url = { 0 };
 
 	if (strcmp(v->route->path, CALLBACK_PATH) == 0)
-		redirect_uri(v->web->conf, &url);
+		buf_str(&url, v->web->conf->slack_redirect_uri);
 	else
 		page_url(v->web->conf, v->route->path, &url);
 	if (v->req->query[0] != '\0')

@@ -8,6 +8,7 @@
 #include "web/accept.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -90,10 +91,12 @@ guard_key(struct visit *v, principals_fn *again, bool last)
 		v->wait = principals_ask(all, again, v);
 		if (v->wait != NULL)
 			return KEY_WAIT;
+		counter_up(CNT_KEY_WAITS_LIMIT);
 	}
-	if (!maybe || principals_loaded(all))
+	if (!maybe || (last && principals_loaded(all)))
 		return refuse(v, true);
-	/* The keys could not be read yet: nobody can say that it is wrong. */
+	/* Nobody can say that it is wrong: the keys could not be read yet, or too
+	 * many wait for that. */
 	if (guard_address_rate(v))
 		visit_later(v, HTTP_ERROR_UNAVAILABLE, 1000);
 	return KEY_REFUSED;
@@ -118,4 +121,45 @@ guard_json(struct visit *v)
 	}
 	v->sse = json == 0;
 	return true;
+}
+
+static int64_t
+longest_body(const struct visit *v)
+{
+	const char *length = http_field(v->req, "content-length");
+	int64_t n = length != NULL ? strtoll(length, NULL, 10) : 0;
+	int64_t most = v->web->conf->max_body;
+	bool chunked = http_field(v->req, "transfer-encoding") != NULL;
+
+	return chunked || n > most ? most : n;
+}
+
+bool
+guard_body(struct visit *v)
+{
+	const struct conf *c = v->web->conf;
+	int64_t share = c->max_body_per_key / c->workers;
+	int64_t n = v->body_here ? (int64_t)v->req->body_len : longest_body(v);
+
+	if (share < c->max_body)
+		share = c->max_body;
+	if (n > 0 && v->policy->body_bytes + n > share) {
+		counter_up(CNT_BODY_LIMIT);
+		http_add(v->req, "Retry-After", "1");
+		visit_refuse(v, HTTP_ERROR_RATE,
+		    "Too many bytes of this key's requests are under way; wait "
+		    "for some of them to end.");
+		return false;
+	}
+	guard_body_is(v, (size_t)n);
+	return true;
+}
+
+void
+guard_body_is(struct visit *v, size_t bytes)
+{
+	if (v->policy == NULL)
+		return;
+	v->policy->body_bytes += (int64_t)bytes - v->body_held;
+	v->body_held = (int64_t)bytes;
 }

@@ -9,6 +9,10 @@ bool guard_origin(struct visit *v);
 bool guard_key_rate(struct visit *v);
 bool guard_address_rate(struct visit *v);
 bool guard_json(struct visit *v);
+/* May the body come?  429 beyond MAX_BODY_PER_KEY, of which each worker has its
+ * share.  Until it is here the longest that it can be is counted. */
+bool guard_body(struct visit *v);
+void guard_body_is(struct visit *v, size_t bytes);	/* 0: it is no more */
 
 /* GOOD: v->policy is held.  WAIT: v->wait will call back, then ask again with last;
  * it never says WAIT then. */

@@ -33,18 +33,14 @@ add_scopes(struct jsonw *w, const struct conf *conf)
 static void
 add_oauth(struct jsonw *w, const struct conf *conf)
 {
-	struct buf uri = { 0 };
-
-	redirect_uri(conf, &uri);
 	begin(w, "oauth_config", '{');
 	begin(w, "redirect_urls", '[');
-	jsonw_text(w, uri.p);
+	jsonw_text(w, conf->slack_redirect_uri);
 	jsonw_close(w);
 	begin(w, "scopes", '{');
 	add_scopes(w, conf);
 	jsonw_close(w);
 	jsonw_close(w);
-	buf_wipe(&uri);
 }
 
 void

@@ -7,28 +7,12 @@
 #include <stdio.h>
 #include <string.h>
 
-void
-redirect_uri(const struct conf *conf, struct buf *out)
-{
-	if (conf->slack_redirect_uri[0] != '\0') {
-		buf_str(out, conf->slack_redirect_uri);
-	} else {
-		buf_str(out, conf->public_base_url);
-		buf_str(out, CALLBACK_PATH);
-	}
-}
-
 static int
 parse(const struct conf *conf, struct url *u)
 {
-	struct buf text = { 0 };
 	struct err err;
-	int bad;
 
-	redirect_uri(conf, &text);
-	bad = url_parse(u, text.p, &err);
-	buf_wipe(&text);
-	return bad;
+	return url_parse(u, conf->slack_redirect_uri, &err);
 }
 
 void

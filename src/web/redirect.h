@@ -5,8 +5,6 @@
 #include "base/url.h"
 #include "web/visit.h"
 
-/* SLACK_REDIRECT_URI, or what stands in for it. */
-void redirect_uri(const struct conf *conf, struct buf *out);
 /* Set-Cookie of the state, seen by the folder of the redirect URI alone.  It is left
  * to run out: a page loaded again is then known as one that was answered, and a
  * stranger's link to the callback cannot end an install that is under way. */

@@ -37,8 +37,7 @@ callback_path(const struct conf *conf, struct url *u)
 {
 	struct err err;
 
-	if (conf->slack_redirect_uri[0] == '\0' ||
-	    url_parse(u, conf->slack_redirect_uri, &err) == -1 ||
+	if (url_parse(u, conf->slack_redirect_uri, &err) == -1 ||
 	    u->path[0] == '\0')
 		return CALLBACK_PATH;
 	return strip(conf, u->path);

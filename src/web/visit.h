@@ -19,6 +19,7 @@ struct visit {
 	bool plain;			/* http towards a proxy */
 
 	bool sse;			/* the answer has to be a stream of one event */
+	int64_t body_held;		/* its part of policy->body_bytes */
 
 	/* what is under way, each NULL when it is not */
 	struct principals_wait *wait;

@@ -62,7 +62,9 @@ admit(struct visit *v)
 		return false;
 	}
 	v->route = row;
-	return (row->guards & GUARD_JSON) == 0 || guard_json(v);
+	if ((row->guards & GUARD_JSON) != 0 && !guard_json(v))
+		return false;
+	return v->policy == NULL || guard_body(v);
 }
 
 /* The keys were read anew for this one. */
@@ -125,6 +127,7 @@ on_request(struct http_req *req, void *arg)
 
 	(void)arg;
 	v->body_here = true;
+	guard_body_is(v, req->body_len);
 	if (v->wait == NULL)
 		v->route->run(v);
 }
@@ -149,35 +152,58 @@ on_gone(struct http_req *req, void *arg)
 static void
 add_field(struct buf *line, const char *name, const char *value)
 {
-	if (value != NULL && value[0] != '\0')
-		buf_fmt(line, " %s=%s", name, value);
+	if (value == NULL || value[0] == '\0')
+		return;
+	buf_char(line, ' ');
+	buf_str(line, name);
+	buf_char(line, '=');
+	buf_str(line, value);
+}
+
+static void
+add_cut(struct buf *line, const char *value, size_t max)
+{
+	buf_add(line, value, strnlen(value, max));
+}
+
+static void
+add_number(struct buf *line, const char *before, int64_t n)
+{
+	buf_str(line, before);
+	buf_int(line, n);
 }
 
 /* The one line of a request.  Of the URL only the path: a query may hold a code. */
 static void
 tell(const struct http_req *req, const struct visit *v)
 {
-	struct buf line = { .max = 1024 };
+	char space[1024];
+	struct buf line = { .p = space, .room = sizeof(space),
+		.max = sizeof(space) - 1 };
 	const char *session = v == NULL || v->session[0] != '\0' ? NULL :
 	    http_field(req, "mcp-session-id");
 	bool quiet = v != NULL && v->route != NULL &&
 	    (v->route->guards & ROUTE_QUIET) != 0 && req->status == 200;
 
-	buf_fmt(&line, "%.16s %.200s %d ms=%lld bytes=%zu", req->method,
-	    req->path, req->status, (long long)(clock_ms() - req->began),
-	    req->sent);
+	add_cut(&line, req->method, 16);
+	buf_char(&line, ' ');
+	add_cut(&line, req->path, 200);
+	add_number(&line, " ", req->status);
+	add_number(&line, " ms=", clock_ms() - req->began);
+	add_number(&line, " bytes=", (int64_t)req->sent);
 	if (v != NULL) {
 		add_field(&line, "key",
 		    v->policy != NULL ? v->policy->name : NULL);
-		if (v->policy != NULL && session != NULL)
-			buf_fmt(&line, " session=%.8s", session);
+		if (v->policy != NULL && session != NULL) {
+			buf_str(&line, " session=");
+			add_cut(&line, session, 8);
+		}
 		add_field(&line, "session", v->session);
 		add_field(&line, "rpc", v->method);
 		add_field(&line, "tool", v->tool);
 	}
 	add_field(&line, "peer", v != NULL ? v->client : req->peer);
 	log_at(quiet ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, "http", "%s", line.p);
-	buf_wipe(&line);
 }
 
 static void
@@ -189,6 +215,7 @@ on_done(struct http_req *req, void *arg)
 	tell(req, v);
 	if (v == NULL)
 		return;
+	guard_body_is(v, 0);
 	policy_drop(v->policy);
 	free(v);
 	req->data = NULL;

@@ -31,12 +31,18 @@ struct work {
 static void
 work_end(struct work *k, const struct err *err)
 {
+	struct channel *ch = k->w->channel;
+	struct err lost;
+
+	if (err == NULL &&
+	    !channel_reply(ch, k->id, false, k->out.p != NULL ? k->out.p : "",
+		k->out.len)) {
+		err_set(&lost, ERR_LIMIT, "an answer of %zu bytes is too long",
+		    k->out.len);
+		err = &lost;
+	}
 	if (err != NULL)
-		channel_reply(k->w->channel, k->id, true, err->text,
-		    strlen(err->text));
-	else
-		channel_reply(k->w->channel, k->id, false,
-		    k->out.p != NULL ? k->out.p : "", k->out.len);
+		channel_reply(ch, k->id, true, err->text, strlen(err->text));
 	buf_wipe(&k->out);		/* may hold a new key */
 	table_free(k->table);
 	free(k->line);

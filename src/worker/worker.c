@@ -21,6 +21,7 @@
 #define LATE_MS		20		/* a callback that holds the loop longer is told */
 #define READY_MS	2000		/* for the first reading of the store, then without it */
 #define HANDSHAKE_MS	200	/* for those who were shaking hands at the end */
+#define REPLY_MAX	(4 * 1024 * 1024)	/* of Slack: a thousand long messages */
 #define TAKEOVER_MS	1000		/* a slot with an older stamp is served by others */
 
 static void
@@ -298,7 +299,7 @@ open_slack(struct worker *w, struct err *err)
 {
 	const struct conf *c = w->h->conf;
 	struct httpc_conf hc = { .connect_ms = (long)c->connect_timeout,
-		.max_reply = (size_t)c->max_body, .pool = 16, .ca = w->h->ca,
+		.max_reply = REPLY_MAX, .pool = 16, .ca = w->h->ca,
 		.user_agent = "slackmcpd/" PACKAGE_VERSION };
 
 	if ((w->httpc = httpc_new(w->base, &hc, err)) == NULL)
@@ -327,6 +328,7 @@ open_http(struct worker *w)
 		.max_body = (size_t)c->max_body,
 		.max_connections = (c->max_connections + c->workers - 1) /
 		    c->workers,
+		.max_option = "MAX_CONNECTIONS",
 		.proxies = c->proxy_protocol ? &c->proxies : NULL,
 		.hsts = c->base_https && !c->base_loopback,
 		.tls = w->h->tls };

@@ -173,14 +173,14 @@ cursor_round(const char *p, size_t len)
 	char *slacks = mem_strn(p, len < LONGEST ? len : LONGEST), *at;
 	struct buf line = { 0 };
 
-	call_more(call, slacks, skip, &line);
+	cursor_put(call, slacks, skip, &line);
 	MUST(line.len > 0 && line.p[line.len - 1] == '\n');
 	if ((at = strstr(line.p, "cursor=")) != NULL) {
 		line.p[line.len - 1] = '\0';
 		MUST(take(call, at + strlen("cursor=")) == 0);
 		MUST(call->skip == skip && strcmp(call->cursor, slacks) == 0);
 		buf_reset(&line);
-		call_more(call, slacks, 0, &line);
+		cursor_put(call, slacks, 0, &line);
 		MUST(slacks[0] == '\0' || strstr(line.p, "cursor=") == NULL);
 	}
 	buf_wipe(&line);

@@ -245,6 +245,7 @@ main(void)
 	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_set_timeout(tc, 30);
 	tcase_add_loop_test(tc, not_understood, 0, 4);
 	tcase_add_test(tc, gone_once);
 	tcase_add_test(tc, send_to_gone);

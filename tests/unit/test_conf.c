@@ -652,6 +652,37 @@ START_TEST(folders)
 }
 END_TEST
 
+static const struct {
+	const char *more, *said;
+} reloads[] = {
+	{ "LOG_LEVEL=debug", "" },
+	{ "MAX_BODY=1m", "" },
+	{ "STORE_PASSWORD=x", "" },
+	{ "HOST=127.0.0.1", "" },		/* as it is without it */
+	{ "ADMIN_PORT=off", "ADMIN_PORT: cannot change by a reload: restart\n" },
+	{ "STATE_DIR=/other", "STATE_DIR: cannot change by a reload: restart\n"
+	  "STORE: cannot change by a reload: restart\n" },
+	{ "STORE=sqlite:/other", "STORE: cannot change by a reload: restart\n" },
+};
+
+START_TEST(needs_restart)
+{
+	struct conf *was;
+	struct buf said = { 0 };
+
+	load((const char *const[]){ ID, SECRET, REDIRECT, KEY, "STATE_DIR=/s", NULL });
+	was = c;
+	c = NULL;
+	load((const char *const[]){ ID, SECRET, REDIRECT, KEY, "STATE_DIR=/s",
+	    reloads[_i].more, NULL });
+	ck_assert_msg(c != NULL, "%s", errors());
+	ck_assert_int_eq(conf_needs_restart(was, c, &said), reloads[_i].said[0] != '\0');
+	ck_assert_str_eq(said.len > 0 ? said.p : "", reloads[_i].said);
+	buf_wipe(&said);
+	conf_free(was);
+}
+END_TEST
+
 #define N(table)	(sizeof(table) / sizeof((table)[0]))
 
 int
@@ -683,6 +714,7 @@ main(void)
 	tcase_add_loop_test(tc, base_url, 0, N(urls));
 	tcase_add_test(tc, modes);
 	tcase_add_test(tc, folders);
+	tcase_add_loop_test(tc, needs_restart, 0, N(reloads));
 	suite_add_tcase(s, tc);
 	srunner_run_all(r, CK_NORMAL);
 	failed = srunner_ntests_failed(r);

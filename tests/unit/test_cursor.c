@@ -74,7 +74,7 @@ given(struct call *call, const char *cursor, size_t skip)
 	struct buf line = { 0 };
 	char *at, *out;
 
-	call_more(call, cursor, skip, &line);
+	cursor_put(call, cursor, skip, &line);
 	at = strstr(line.p, "cursor=");
 	ck_assert_msg(at != NULL, "%s", line.p);
 	at += strlen("cursor=");
@@ -121,8 +121,8 @@ START_TEST(bound)
 	call = new_call(rows[_i].principal, rows[_i].team, rows[_i].tool, rows[_i].args);
 	ck_assert_int_eq(take(call, cursor), rows[_i].rc);
 	if (rows[_i].rc == 0) {
-		ck_assert_str_eq(call_at(call), "dGVhbTpDMQ==");
-		ck_assert_uint_eq(call_skip(call), 3);
+		ck_assert_str_eq(cursor_at(call), "dGVhbTpDMQ==");
+		ck_assert_uint_eq(call->skip, 3);
 		ck_assert_int_eq(call_number(call, ARG_LIMIT), 5);
 	}
 	drop(call);
@@ -190,10 +190,10 @@ START_TEST(leads_to_itself)
 	struct buf out = { 0 };
 
 	call->cursor = mem_str("again");
-	call_more(call, "again", 0, &out);
+	cursor_put(call, "again", 0, &out);
 	ck_assert_ptr_null(strstr(out.p, "cursor="));
 	buf_reset(&out);
-	call_more(call, "again", 4, &out);	/* the rest of the same page */
+	cursor_put(call, "again", 4, &out);	/* the rest of the same page */
 	ck_assert_ptr_nonnull(strstr(out.p, "cursor="));
 	buf_wipe(&out);
 	drop(call);

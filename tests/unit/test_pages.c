@@ -125,7 +125,7 @@ static const struct {
 	    "Max-Age=600; HttpOnly; SameSite=Lax; Secure" },
 	{ "https://h.example/cb", "slackmcp_state=C; Path=/; Max-Age=600; HttpOnly; "
 	    "SameSite=Lax; Secure" },
-	{ "", "slackmcp_state=C; Path=/slack/oauth; Max-Age=600; HttpOnly; SameSite=Lax" },
+	{ "http://localhost:8080/slack/oauth/callback", "slackmcp_state=C; Path=/slack/oauth; Max-Age=600; HttpOnly; SameSite=Lax" },
 };
 
 START_TEST(cookie)

@@ -375,6 +375,23 @@ START_TEST(waits_for_unknown)
 }
 END_TEST
 
+/* Whoever comes then is told to come again. */
+START_TEST(waits_full)
+{
+	struct principals_wait *w = NULL, *last = NULL;
+	size_t n = 0;
+
+	while ((w = principals_ask(s.p, on_woken, NULL)) != NULL) {
+		last = w;
+		ck_assert_uint_le(++n, 1024);
+	}
+	ck_assert_uint_eq(n, 1024);
+	principals_cancel(last);
+	ck_assert_ptr_nonnull(principals_ask(s.p, on_woken, NULL));
+	ck_assert_ptr_null(principals_ask(s.p, on_woken, NULL));
+}
+END_TEST
+
 START_TEST(ends_after_grace)
 {
 	char key[KEY_TEXT_SIZE], id[PRINCIPAL_SIZE];
@@ -412,6 +429,7 @@ main(void)
 	tcase_add_test(keys, finds_keys);
 	tcase_add_test(keys, holds_policy);
 	tcase_add_test(keys, waits_for_unknown);
+	tcase_add_test(keys, waits_full);
 	tcase_add_test(keys, ends_after_grace);
 	suite_add_tcase(suite, keys);
 	srunner_run_all(runner, CK_ENV);

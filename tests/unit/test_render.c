@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
-#include "tools/call.h"
+#include "tools/work.h"
 #include "tools/fence.h"
 #include "tools/mrkdwn.h"
 #include "tools/render.h"

@@ -167,6 +167,25 @@ START_TEST(member)
 }
 END_TEST
 
+/* Several at once are what each is alone. */
+START_TEST(several)
+{
+	static const char *const names[] = { "method", "none", "id", "a", "jsonrpc" };
+	struct span whole = scan_value(text, sizeof(text) - 1), found[5];
+
+	scan_members(whole, names, found, 5);
+	for (int i = 0; i < 5; i++) {
+		struct span one = scan_member(whole, names[i]);
+
+		ck_assert_int_eq(found[i].kind, one.kind);
+		ck_assert_ptr_eq(found[i].p, one.p);
+		ck_assert_uint_eq(found[i].len, one.len);
+	}
+	scan_members(found[1], names, found, 5);
+	ck_assert_int_eq(found[0].kind, SCAN_NONE);
+}
+END_TEST
+
 START_TEST(elements)
 {
 	struct span whole = scan_value(text, sizeof(text) - 1), v;
@@ -235,6 +254,7 @@ main(void)
 	tcase_add_test(tc, limits);
 	tcase_add_loop_test(tc, accepted, 0, N(good));
 	tcase_add_loop_test(tc, member, 0, N(reads));
+	tcase_add_test(tc, several);
 	tcase_add_test(tc, elements);
 	tcase_add_test(tc, is);
 	tcase_add_loop_test(tc, integers, 0, N(ints));

@@ -2,6 +2,7 @@
 #include "config.h"
 #include "web_harness.h"
 
+#include "base/counter.h"
 #include "web/guard.h"
 
 #define AUTH	"Authorization: Bearer " KEY "\r\n"
@@ -346,6 +347,65 @@ START_TEST(no_keys_yet)
 }
 END_TEST
 
+/* What a key's bodies may be together: by their lengths, as long as they are on
+ * their way, of unknown length the most that they can be. */
+static const struct {
+	const char *first;		/* stays on its way */
+	const char *second;
+	int status;
+} bodies[] = {
+	{ "Content-Length: 60000\r\n\r\n{", "Content-Length: 2\r\n\r\n{}", 400 },
+	{ "Content-Length: 60000\r\n\r\n{", "Content-Length: 40001\r\n\r\n{}", 429 },
+	{ "Content-Length: 60000\r\n\r\n{",
+	    "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", 429 },
+	{ "Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n",
+	    "Content-Length: 50000\r\n\r\n{}", 429 },
+	/* one that is too long for anybody is told so; one alone always may */
+	{ "Content-Length: 2\r\n\r\n{", "Content-Length: 65537\r\n\r\n{}", 413 },
+};
+
+START_TEST(bodies_of_a_key)
+{
+	uint64_t before = counter_get(CNT_BODY_LIMIT);
+	struct buf text = { 0 };
+	int held, fd;
+
+	buf_fmt(&text, "%s%s", POST_OF(KEY), bodies[_i].first);
+	held = send_request(text.p);
+	run_loop();
+	buf_reset(&text);
+	buf_fmt(&text, "%s%s", POST_OF(KEY), bodies[_i].second);
+	fd = send_request(text.p);
+	run_loop();
+	read_answer(fd);
+	ck_assert_int_eq(status(), bodies[_i].status);
+	ck_assert_uint_eq(counter_get(CNT_BODY_LIMIT), before +
+	    (bodies[_i].status == 429));
+	if (bodies[_i].status == 429)
+		ck_assert_str_eq(answer_field("Retry-After"), "1");
+	close(held);
+	run_loop();
+	ck_assert_int_eq(h.policy->body_bytes, 0);
+	buf_wipe(&text);
+}
+END_TEST
+
+/* Nobody has looked whether it is good: to say 401 would be wrong. */
+START_TEST(too_many_wait)
+{
+	uint64_t before = counter_get(CNT_KEY_WAITS_LIMIT);
+	int fd;
+
+	h.crowded = true;
+	fd = send_request(POST_OF(LOST_KEY) "Content-Length: 2\r\n\r\n{}");
+	run_loop();
+	read_answer(fd);
+	ck_assert_int_eq(status(), 503);
+	ck_assert_str_eq(answer_field("Retry-After"), "1");
+	ck_assert_uint_eq(counter_get(CNT_KEY_WAITS_LIMIT), before + 1);
+}
+END_TEST
+
 START_TEST(session_life)
 {
 	char more[256];
@@ -385,6 +445,8 @@ main(void)
 	tcase_add_loop_test(c, unknown_key, 0, 3);
 	tcase_add_test(c, unknown_key_gone);
 	tcase_add_test(c, no_keys_yet);
+	tcase_add_test(c, too_many_wait);
+	tcase_add_loop_test(c, bodies_of_a_key, 0, sizeof(bodies) / sizeof(bodies[0]));
 	tcase_add_test(c, session_life);
 	suite_add_tcase(s, c);
 	return run_suite(s);

@@ -34,7 +34,7 @@ static struct harness {
 
 	principals_fn *again;
 	void *again_arg;
-	bool loaded, reread;
+	bool loaded, reread, crowded;
 	int waits_cancelled;
 
 	oauth_fn *done;
@@ -61,6 +61,8 @@ struct principals_wait *
 principals_ask(struct principals *p, principals_fn *done, void *arg)
 {
 	(void)p;
+	if (h.crowded)
+		return NULL;
 	h.again = done;
 	h.again_arg = arg;
 	return (struct principals_wait *)&h.again;
@@ -191,6 +193,7 @@ new_conf(void)
 		.allowed_origins = empty, .public_base_url = base,
 		.base_origin = base, .base_path = empty, .base_loopback = true,
 		.request_timeout = 30000,
+		.workers = 1, .max_body = 65536, .max_body_per_key = 100000,
 	};
 }
 
@@ -226,6 +229,7 @@ harness_teardown(void)
 	http_server_free(h.server);
 	mcp_free(h.web.mcp);
 	ck_assert_int_eq(h.policy->refs, 1);
+	ck_assert_int_eq(h.policy->body_bytes, 0);
 	policy_drop(h.policy);
 	region_close(h.region);
 	event_base_free(h.base);

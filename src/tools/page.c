@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+#include "tools/work.h"
+
+#include "slack/js.h"
+
+#include <string.h>
+
+/* As many of the page's rows as fit, from the one on that an earlier answer had not
+ * shown.  Returns at which row it had to stop; their number when it need not. */
+static size_t
+put_rows(const struct call *call, struct json_object *answer, struct shown *shown,
+    struct buf *out)
+{
+	const struct tool_list *l = call->tool->list;
+	size_t n = js_count(answer, l->rows), i;
+	struct buf one = { 0 };
+
+	for (i = call->skip; i < n; i++) {
+		struct json_object *row = js_at(answer, l->rows, i);
+
+		if (l->may != NULL && !l->may(call, row))
+			continue;
+		buf_reset(&one);
+		l->put(call, row, shown, &one);
+		if (out->len + one.len > CALL_BYTES)
+			break;
+		buf_add(out, one.p, one.len);
+		shown->n++;
+		shown->last = row;
+	}
+	buf_wipe(&one);
+	return i < n ? i : n;
+}
+
+static void
+put_fenced(const struct call *call, const struct shown *shown,
+    const struct buf *rows, struct buf *out)
+{
+	const struct tool_list *l = call->tool->list;
+	const char *channel = call_of(call, ARG_CHANNEL);
+
+	buf_fmt(out, "%zu %s%s%s%s. Each line: %s.\n", shown->n,
+	    shown->n == 1 ? l->one : l->many,
+	    channel[0] != '\0' ? " of " : "", channel, l->order, l->legend);
+	fence_begin(&call->fence, out);
+	buf_add(out, rows->p, rows->len);
+	fence_end(&call->fence, out);
+}
+
+void
+page_put(const struct call *call, struct json_object *answer, struct buf *out)
+{
+	const struct tool_list *l = call->tool->list;
+	const char *next = js_text(js_get(answer, "response_metadata",
+	    json_type_object), "next_cursor");
+	struct shown shown = { .n = 0 };
+	struct buf rows = { 0 };
+	size_t end = put_rows(call, answer, &shown, &rows);
+	bool cut = end < js_count(answer, l->rows);
+
+	if (shown.n > 0)
+		put_fenced(call, &shown, &rows, out);
+	else if (!cut)
+		l->none(call, next[0] != '\0', out);
+	if (shown.nameless)
+		buf_str(out, "Some people are shown by id only: their names"
+		    " need the scope users:read.\n");
+	if (!cut && next[0] != '\0')
+		cursor_put(call, next, 0, out);
+	else if (cut && (l->rest == NULL || shown.last == NULL ||
+	    !l->rest(shown.last, out)))
+		cursor_put(call, cursor_at(call), end, out);
+	if (l->after != NULL)
+		l->after(answer, out);
+	buf_wipe(&rows);
+}
