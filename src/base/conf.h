@@ -26,7 +26,7 @@ enum migrate_when { MIGRATE_BY_HAND, MIGRATE_AUTO };
 struct conf {
 	/* the Slack app */
 	char *slack_client_id;
-	struct secret slack_client_secret;
+	struct secret slack_client_secret, slack_client_secret_old;
 	char *slack_redirect_uri;
 	char *slack_scopes;		/* "": what the enabled tools need */
 	struct secret slack_signing_secret;
@@ -73,6 +73,7 @@ struct conf {
 	/* times */
 	int64_t session_ttl_ms, session_max_ms;
 	int64_t header_timeout, body_timeout, request_timeout, idle_timeout;
+	int64_t token_refresh_before;
 	int64_t upstream_timeout, connect_timeout, store_timeout;
 	int64_t ready_timeout, stale_timeout, drain_timeout, restart_backoff;
 	int64_t key_grace;

@@ -7,6 +7,7 @@
 #include "shm/board.h"
 #include "slack/budget.h"
 #include "slack/error.h"
+#include "slack/token.h"
 #include "slack/wire.h"
 
 #include <stdio.h>
@@ -48,10 +49,12 @@ struct slack_call {
 	char request[24];		/* whose work it is, for the log */
 
 	struct event *timer;		/* first step, budget, pause */
+	struct token_wait *renewal;
 	struct wire *wire;		/* given to curl */
 	bool reserved;			/* has a slot of the budget */
 	bool waits;			/* counted in GAUGE_WAITS */
 	bool detached;			/* nobody listens: finish what was sent, no more */
+	bool renewed;			/* once is enough */
 	unsigned tries;
 };
 
@@ -175,6 +178,40 @@ useless(const struct slack_call *c, struct slack_answer *a)
 	return a->class != SLACK_NONE;
 }
 
+/* Its token is spent: nothing was done (SLACK.md 10), so a newer one may do it. */
+static bool
+can_renew(const struct slack_call *c, const struct slack_answer *a)
+{
+	return a->class == SLACK_EXPIRED && !c->renewed && !c->detached &&
+	    c->in->rotates && c->s->tokens != NULL;
+}
+
+static void go_on(struct slack_call *c);
+
+static void
+on_renewed(void *arg, struct install *in, const struct slack_answer *why)
+{
+	struct slack_call *c = arg;
+
+	c->renewal = NULL;
+	if (in == NULL) {
+		end(c, why);
+		return;
+	}
+	install_hold(in);
+	install_drop(c->in);
+	c->in = in;
+	go_on(c);
+}
+
+static void
+renew(struct slack_call *c)
+{
+	c->renewed = true;
+	c->renewal = token_renew(c->s->tokens, c->in, c->deadline - ANSWER_MS,
+	    on_renewed, c);
+}
+
 /* The next step: whoever wakes looks first whether Slack said 429 meanwhile. */
 static void
 go_on(struct slack_call *c)
@@ -184,7 +221,10 @@ go_on(struct slack_call *c)
 
 	waiting(c, false);
 	if (useless(c, &a)) {
-		end(c, &a);
+		if (can_renew(c, &a))
+			renew(c);
+		else
+			end(c, &a);
 		return;
 	}
 	at = budget_blocked(c->s->region, &c->budget);
@@ -271,7 +311,9 @@ on_answer(void *arg, const struct slack_answer *answer)
 	struct slack_answer a = *answer;
 
 	c->wire = NULL;
-	if (a.class == SLACK_WAIT)
+	if (can_renew(c, &a))
+		renew(c);
+	else if (a.class == SLACK_WAIT)
 		obey(c, a.wait_s);
 	else if (a.class == SLACK_TRANSPORT || a.class == SLACK_TROUBLE)
 		try_again(c, &a);
@@ -316,6 +358,8 @@ slack_cancel(struct slack_call *c)
 	}
 	if (c->wire != NULL)
 		wire_cancel(c->wire);
+	if (c->renewal != NULL)
+		token_cancel(c->renewal);
 	free_call(c);
 	return false;
 }

@@ -42,6 +42,8 @@ static const struct {
 	    " later."),
 	CLASS(TRANSPORT, false, "Slack could not be reached, or its answer was not whole."
 	    " Try again in a minute."),
+	CLASS(RENEWING, false, "The workspace's token is being renewed, which takes longer"
+	    " than this call may wait. Nothing was done. Try again in a minute."),
 	CLASS(OTHER, false, "Slack refused this."),
 #undef CLASS
 };

@@ -64,8 +64,8 @@ name_of(struct json_object *o)
 }
 
 /* A token is printable ASCII: it will stand in a header. */
-static void
-token_of(struct json_object *o, const char *key, struct secret *out)
+void
+grant_token(struct json_object *o, const char *key, struct secret *out)
 {
 	char *s = text_of(o, key, TOKEN_MAX);
 	size_t n = 0;
@@ -76,6 +76,24 @@ token_of(struct json_object *o, const char *key, struct secret *out)
 		secret_set(out, s);
 	explicit_bzero(s, strlen(s));
 	free(s);
+}
+
+int64_t
+grant_expires_in(struct json_object *answer)
+{
+	int64_t n = js_int(answer, "expires_in");
+
+	return n < 0 || n > EXPIRES_MAX ? 0 : n;
+}
+
+char *
+grant_scopes(struct json_object *answer)
+{
+	char *text = text_of(answer, "scope", SCOPES_MAX);
+	char *list = list_tidy(text);
+
+	free(text);
+	return list;
 }
 
 static bool
@@ -94,7 +112,6 @@ grant_read(struct grant *g, struct json_object *answer, char *code, size_t size)
 	struct json_object *team = js_get(answer, "team", json_type_object);
 	struct json_object *org = js_get(answer, "enterprise",
 	    json_type_object);
-	char *scopes;
 
 	*g = (struct grant){ 0 };
 	g->team_id = id_of(team, "id");
@@ -106,15 +123,11 @@ grant_read(struct grant *g, struct json_object *answer, char *code, size_t size)
 	    json_type_object), "id");
 	g->bot_id = mem_str("");
 	g->url = mem_str("");
-	scopes = text_of(answer, "scope", SCOPES_MAX);
-	g->scopes = list_tidy(scopes);
-	free(scopes);
+	g->scopes = grant_scopes(answer);
 	if (is_bot(answer))
-		token_of(answer, "access_token", &g->bot_token);
-	token_of(answer, "refresh_token", &g->refresh_token);
-	g->expires_in = js_int(answer, "expires_in");
-	if (g->expires_in < 0 || g->expires_in > EXPIRES_MAX)
-		g->expires_in = 0;
+		grant_token(answer, "access_token", &g->bot_token);
+	grant_token(answer, "refresh_token", &g->refresh_token);
+	g->expires_in = grant_expires_in(answer);
 	if (g->bot_token.len == 0)
 		snprintf(code, size, "no_bot_token");
 	else if (g->team_id[0] == '\0' && g->enterprise_id[0] == '\0')

@@ -18,6 +18,14 @@ struct grant {
 	int64_t expires_in;		/* seconds; 0: never */
 };
 
+/* A token of an answer: printable ASCII of a bounded length, else empty. */
+void grant_token(struct json_object *answer, const char *key,
+    struct secret *out);
+/* Its expires_in, checked; 0: never. */
+int64_t grant_expires_in(struct json_object *answer);
+/* Its scope list, tidied; owned. */
+char *grant_scopes(struct json_object *answer);
+
 /* -1 and Slack's kind of error word in code: no_bot_token, or bad_answer. */
 int grant_read(struct grant *g, struct json_object *answer, char *code,
     size_t size);

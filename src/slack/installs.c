@@ -28,6 +28,8 @@ struct installs {
 	struct unit *unit;
 	struct event *timer;
 	bool loaded, again;
+	void (*news)(void *arg);
+	void *news_arg;
 };
 
 static void on_rows(void *arg, const struct install_row *rows, size_t n,
@@ -122,6 +124,7 @@ install_from_row(const struct keyring *keys, const struct install_row *row)
 	in->installer = mem_str(row->installer);
 	in->state = row->state;
 	in->rotates = row->refresh_token_len > 0;
+	in->lost = row->lost;
 	in->expires = row->expires;
 	in->made = row->made;
 	in->updated = row->updated;
@@ -180,6 +183,7 @@ add(struct installs *i, struct install *in)
 static void
 merge(struct installs *i)
 {
+	bool news = i->nfresh > 0;
 	size_t kept = 0;
 
 	for (size_t k = 0; k < i->n; k++)
@@ -199,6 +203,8 @@ merge(struct installs *i)
 	i->nfresh = 0;
 	i->changed = i->at;
 	i->loaded = true;
+	if (news && i->news != NULL)
+		i->news(i->news_arg);
 }
 
 static void
@@ -292,6 +298,13 @@ installs_refresh(struct installs *i)
 		i->again = true;
 	else
 		begin(i);
+}
+
+void
+installs_on_news(struct installs *i, void (*fn)(void *arg), void *arg)
+{
+	i->news = fn;
+	i->news_arg = arg;
 }
 
 bool

@@ -22,7 +22,8 @@ struct install {
 	char *scopes;			/* list */
 	char *bot_user_id, *bot_id, *installer;
 	enum install_state state;
-	bool rotates;			/* has a refresh token, which nothing uses yet */
+	bool rotates;			/* has a refresh token */
+	bool lost;			/* nobody can renew its token: it serves to its end */
 	int64_t expires;		/* wall ms; 0: never */
 	int64_t made, updated;
 	struct secret bot_token;	/* "Bearer xoxb-…", as the header wants it */
@@ -35,6 +36,8 @@ void installs_free(struct installs *i);
  * whole reading. */
 void installs_refresh(struct installs *i);
 bool installs_loaded(const struct installs *i);
+/* fn after each reading that brought something. */
+void installs_on_news(struct installs *i, void (*fn)(void *arg), void *arg);
 
 /* By team id (or enterprise id of an org-wide install): any state.  NULL: none. */
 struct install *installs_find(struct installs *i, const char *team_id);

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "shm/board.h"
 #include "slack/api.h"
+#include "slack/app.h"
 #include "slack/error.h"
 #include "slack/grant.h"
 #include "slack/oauth_state.h"
@@ -251,43 +252,16 @@ on_exchanged(void *arg, const struct slack_answer *a)
 	}
 }
 
-/* "Basic …" of the percent-encoded id and secret, as RFC 6749 2.3.1 wants it. */
-static void
-basic(const struct conf *conf, struct secret *out)
-{
-	struct buf pair = { 0 }, text = { 0 };
-
-	buf_url(&pair, conf->slack_client_id, strlen(conf->slack_client_id));
-	buf_char(&pair, ':');
-	buf_url(&pair, secret_expose(&conf->slack_client_secret),
-	    conf->slack_client_secret.len);
-	buf_str(&text, "Basic ");
-	crypto_b64(&text, pair.p, pair.len);
-	secret_set(out, text.p);
-	buf_wipe(&pair);
-	buf_wipe(&text);
-}
-
 static void
 exchange(struct oauth *o)
 {
 	const struct conf *conf = o->s->conf;
-	struct secret authorization = { 0 };
-	struct wire_ask ask = {
-		.method = "oauth.v2.access", .team = "",
-		.authorization = &authorization,
-		.timeout_ms = conf->upstream_timeout,
-	};
 
 	add_redirect(conf, &o->form);
-	ask.form = o->form.p;
-	ask.len = o->form.len;
-	basic(conf, &authorization);
 	o->exchanging = true;
 	o->asked = clock_wall_ms();
-	wire_post(o->s, &ask, on_exchanged, o);
-	secret_wipe(&authorization);
-	buf_wipe(&o->form);
+	app_post(o->s, "oauth.v2.access", "", &o->form, conf->upstream_timeout,
+	    on_exchanged, o);
 }
 
 static void

@@ -11,21 +11,23 @@
  * the spool before anything else, then the pair is committed where the spent refresh
  * token is still the row's; nobody uses a pair that is not in the store.
  *
- * token_tend, once a second from the worker's tick: begins the refresh of chains
- * that are due (less than 2 h left, less a jitter of each chain's own), also those
- * that ran out long ago, and replays what this process left in the spool. */
+ * token_tend, as often as the worker's loop ticks: begins the refresh of chains that
+ * are due (less than TOKEN_REFRESH_BEFORE is left, less a jitter of each chain's own),
+ * also of those that ran out long ago. */
 struct tokens;
 struct tokens *tokens_new(struct slack *s);
 void tokens_free(struct tokens *t);
 void token_tend(struct tokens *t);
 /* The installs were read anew: waits whose pair has come end. */
 void token_moved(struct tokens *t);
+/* No further refresh is begun; one under way is finished (GAUGE_DETACHED). */
+void token_drain(struct tokens *t);
 
 /* A call found its token spent (Slack said token_expired, or its time is over): wait
  * until a newer one is in the store, refreshing it when nobody else does.  done: the
- * install with the newer token, held by the waiter until it returns; or NULL and why
- * (class EXPIRED, REVOKED or WAIT, ready for slack_explain).  Exactly once, never
- * before token_renew returned, no later than deadline_ms. */
+ * install with the newer token (to be held by who keeps it), or NULL and why: EXPIRED
+ * (nobody can renew it), REVOKED, RENEWING (not by deadline_ms).  Exactly once, never
+ * before token_renew returned. */
 typedef void token_fn(void *arg, struct install *in,
     const struct slack_answer *why);
 struct token_wait;

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "store/chains.h"
 #include "store/op.h"
 
 #include <inttypes.h>
@@ -68,6 +69,7 @@ take_install(struct install_row *row, const struct value *v)
 		.expires = v[8].n, .scopes = v[9].text, .bot_user_id = v[10].text,
 		.bot_id = v[11].text, .installer = v[12].text, .made = v[13].n,
 		.updated = v[14].n, .changed = v[16].n,
+		.lost = strcmp(v[17].text, CHAIN_LOST) == 0,
 		.state = state == -1 ? INSTALL_DISABLED : (enum install_state)state };
 }
 
@@ -100,6 +102,10 @@ installs_since(struct store *st, int64_t since, installs_fn *done, void *arg)
 }
 
 /* ---- writing ---- */
+
+/* A new install's refresh tokens are another chain. */
+#define DROP_CHAIN(enterprise_id, team_id) \
+	DO(CHAIN_DROP, TEXT(enterprise_id), TEXT(team_id), TEXT(CHAIN_BOT))
 
 static struct install_op *
 install_op(const char *enterprise_id, const char *team_id,
@@ -134,10 +140,11 @@ on_added(void *arg, const struct answer *a, const struct err *err)
 		finish(op, err);
 		return;
 	}
-	put = *op_step(&op->op, 1);
+	put = *op_step(&op->op, 2);
 	put.id = ST_INSTALL_PUT;
 	op->retried = true;
-	op_next(&op->op, UNIT(DO(CHANGES_BUMP), put), on_put);
+	op_next(&op->op, UNIT(DO(CHANGES_BUMP), *op_step(&op->op, 1), put),
+	    on_put);
 }
 
 static void
@@ -157,10 +164,11 @@ on_put(void *arg, const struct answer *a, const struct err *err)
 		finish(op, &gone);
 		return;
 	}
-	add = *op_step(&op->op, 1);
+	add = *op_step(&op->op, 2);
 	add.id = ST_INSTALL_ADD;
 	add.params[strlen("ssssbbissssisss")] = (struct value)INT(op->made);
-	op_next(&op->op, UNIT(DO(CHANGES_BUMP), add), on_added);
+	op_next(&op->op, UNIT(DO(CHANGES_BUMP), *op_step(&op->op, 1), add),
+	    on_added);
 }
 
 void
@@ -171,7 +179,8 @@ install_put(struct store *st, const struct install_row *row,
 	    done, arg);
 
 	op->made = row->made;
-	op_start(st, UNIT(DO(CHANGES_BUMP), DO(INSTALL_PUT, TEXT(row->app_id),
+	op_start(st, UNIT(DO(CHANGES_BUMP), DROP_CHAIN(row->enterprise_id,
+	    row->team_id), DO(INSTALL_PUT, TEXT(row->app_id),
 	    TEXT(row->team_name), TEXT(row->team_url), TEXT(row->key_id),
 	    BYTES(row->bot_token, row->bot_token_len),
 	    BYTES(row->refresh_token, row->refresh_token_len), INT(row->expires),
@@ -206,7 +215,7 @@ install_set_state(struct store *st, const char *enterprise_id,
 
 	if (to == INSTALL_REVOKED)
 		op_start(st,
-		    UNIT(DO(CHANGES_BUMP),
+		    UNIT(DO(CHANGES_BUMP), DROP_CHAIN(enterprise_id, team_id),
 			DO(INSTALL_REVOKE, BYTES("", 0), BYTES("", 0),
 			    INT(clock_wall_ms()), TEXT(enterprise_id),
 			    TEXT(team_id), TEXT(words[from]), INT(INT64_MAX))),

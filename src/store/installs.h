@@ -34,6 +34,7 @@ struct install_row {
 	int64_t made, updated;
 	enum install_state state;
 	int64_t changed;
+	bool lost;			/* read only: nobody can renew its token (store/chains.h) */
 };
 
 /* "install:<enterprise>:<team>", the associated data of its tokens. */

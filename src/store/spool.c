@@ -20,22 +20,23 @@
 
 /* A file: the line below, then a line "name value" for each field in the table's
  * order (texts and bytes as base64), then "end". */
-#define FIRST_LINE	"slackmcpd install 1\n"
 #define LAST_LINE	"end\n"
-#define PREFIX		"install-"
 #define FILE_SIZE_MAX	65536
 
-enum kind { TEXT_FIELD, BYTES_FIELD, INT_FIELD, STATE_FIELD };
+enum field_kind { END_FIELD, TEXT_FIELD, BYTES_FIELD, INT_FIELD, STATE_FIELD };
 
-#define FIELD(kind, name)	{ kind, #name, offsetof(struct install_row, name), 0 }
-#define BYTES_OF(name)		{ BYTES_FIELD, #name, offsetof(struct install_row, name), \
-	offsetof(struct install_row, name##_len) }
+#define FIELD(kind, name)	{ kind, #name, offsetof(ROW, name), 0 }
+#define BYTES_OF(name)		{ BYTES_FIELD, #name, offsetof(ROW, name), \
+	offsetof(ROW, name##_len) }
 
-static const struct field {
-	enum kind kind;
+struct field {
+	enum field_kind kind;
 	const char *name;
 	size_t at, len_at;
-} fields[] = {
+};
+
+#define ROW	struct install_row
+static const struct field install_fields[] = {
 	FIELD(TEXT_FIELD, enterprise_id), FIELD(TEXT_FIELD, team_id),
 	FIELD(TEXT_FIELD, app_id), FIELD(TEXT_FIELD, team_name),
 	FIELD(TEXT_FIELD, team_url), FIELD(TEXT_FIELD, key_id),
@@ -44,19 +45,54 @@ static const struct field {
 	FIELD(TEXT_FIELD, bot_user_id), FIELD(TEXT_FIELD, bot_id),
 	FIELD(TEXT_FIELD, installer), FIELD(INT_FIELD, made),
 	FIELD(INT_FIELD, updated), FIELD(STATE_FIELD, state),
+	{ .kind = END_FIELD },
+};
+#undef ROW
+
+#define ROW	struct chain_pair
+static const struct field pair_fields[] = {
+	FIELD(TEXT_FIELD, enterprise_id), FIELD(TEXT_FIELD, team_id),
+	FIELD(TEXT_FIELD, holder), BYTES_OF(spent), BYTES_OF(next),
+	FIELD(TEXT_FIELD, key_id), BYTES_OF(token), BYTES_OF(refresh),
+	FIELD(INT_FIELD, expires), FIELD(TEXT_FIELD, scopes),
+	FIELD(INT_FIELD, made), { .kind = END_FIELD },
+};
+#undef ROW
+
+#define FIELDS_MAX	20
+
+union row {
+	struct install_row install;
+	struct chain_pair pair;
 };
 
-#define FIELDS	(sizeof(fields) / sizeof(fields[0]))
+static int store_install(struct store *st, struct event_base *base,
+    const union row *row, struct err *err);
+static int store_pair(struct store *st, struct event_base *base,
+    const union row *row, struct err *err);
+
+/* What is spooled; of a file's name the first word. */
+static const struct kind {
+	const char *prefix, *first_line;
+	const struct field *fields;
+	int (*store)(struct store *st, struct event_base *base,
+	    const union row *row, struct err *err);
+} kinds[] = {
+	{ "install-", "slackmcpd install 1\n", install_fields, store_install },
+	{ "pair-", "slackmcpd pair 1\n", pair_fields, store_pair },
+};
+enum { INSTALL_KIND, PAIR_KIND };
 
 struct spooled {
-	struct install_row row;
-	struct buf values[FIELDS];	/* what the row's pointers point to */
+	union row row;
+	struct buf values[FIELDS_MAX];	/* what the row's pointers point to */
+	char name[SPOOL_NAME];
 };
 
 /* ---- writing ---- */
 
 static void
-put_field(struct buf *out, const struct field *f, const struct install_row *row)
+put_field(struct buf *out, const struct field *f, const void *row)
 {
 	const char *at = (const char *)row + f->at;
 	const char *text;
@@ -72,6 +108,7 @@ put_field(struct buf *out, const struct field *f, const struct install_row *row)
 		break;
 	case TEXT_FIELD:
 	case BYTES_FIELD:
+	case END_FIELD:
 		text = *(const char *const *)at;
 		crypto_b64(out, text, f->kind == TEXT_FIELD ? strlen(text) :
 		    *(const size_t *)((const char *)row + f->len_at));
@@ -129,22 +166,22 @@ open_spool(const char *state_dir, bool make, struct err *err)
 	return dir;
 }
 
-int
-spool_install(const char *state_dir, const struct install_row *row,
-    struct err *err)
+static int
+spool(const char *state_dir, const struct kind *kind, const void *row,
+    char name[SPOOL_NAME], struct err *err)
 {
 	struct buf text = { 0 };
-	char name[96], tmp[104], word[B64URL_SIZE(9)];
+	char tmp[SPOOL_NAME + 8], word[B64URL_SIZE(9)];
 	int dir = open_spool(state_dir, true, err), rc = 0;
 
 	if (dir == -1)
 		return -1;
-	buf_str(&text, FIRST_LINE);
-	for (size_t i = 0; i < FIELDS; i++)
-		put_field(&text, &fields[i], row);
+	buf_str(&text, kind->first_line);
+	for (const struct field *f = kind->fields; f->kind != END_FIELD; f++)
+		put_field(&text, f, row);
 	buf_str(&text, LAST_LINE);
 	crypto_token(word, 9);
-	snprintf(name, sizeof(name), PREFIX "%014" PRId64 "-%s",
+	snprintf(name, SPOOL_NAME, "%s%014" PRId64 "-%s", kind->prefix,
 	    clock_wall_ms(), word);
 	snprintf(tmp, sizeof(tmp), "new-%s", name);
 	if (write_file(dir, tmp, &text) == -1 ||
@@ -156,6 +193,36 @@ spool_install(const char *state_dir, const struct install_row *row,
 	close(dir);
 	buf_wipe(&text);
 	return rc;
+}
+
+int
+spool_install(const char *state_dir, const struct install_row *row,
+    struct err *err)
+{
+	char name[SPOOL_NAME];
+
+	return spool(state_dir, &kinds[INSTALL_KIND], row, name, err);
+}
+
+int
+spool_pair(const char *state_dir, const struct chain_pair *pair,
+    char name[SPOOL_NAME], struct err *err)
+{
+	return spool(state_dir, &kinds[PAIR_KIND], pair, name, err);
+}
+
+void
+spool_forget(const char *state_dir, const char *name)
+{
+	struct err err;
+	int dir = open_spool(state_dir, false, &err);
+
+	if (dir == -1)
+		return;
+	if (unlinkat(dir, name, 0) == -1 && errno != ENOENT)
+		log_warn("spool", "%s/spool/%s: %s", state_dir, name,
+		    strerror(errno));
+	close(dir);
 }
 
 /* ---- reading ---- */
@@ -171,13 +238,13 @@ take_int(const char *value, int64_t *out)
 }
 
 static int
-take_field(struct spooled *s, size_t i, const char *value)
+take_field(struct spooled *s, const struct field *f, struct buf *b,
+    const char *value)
 {
-	char *at = (char *)&s->row + fields[i].at;
-	struct buf *b = &s->values[i];
+	char *at = (char *)&s->row + f->at;
 	int state;
 
-	switch (fields[i].kind) {
+	switch (f->kind) {
 	case INT_FIELD:
 		return take_int(value, (int64_t *)at);
 	case STATE_FIELD:
@@ -187,11 +254,12 @@ take_field(struct spooled *s, size_t i, const char *value)
 		return 0;
 	case TEXT_FIELD:
 	case BYTES_FIELD:
+	case END_FIELD:
 		if (crypto_unb64(b, value, strlen(value)) == -1)
 			return -1;
 		*(const char **)at = b->len > 0 ? b->p : "";
-		if (fields[i].kind == BYTES_FIELD)
-			*(size_t *)((char *)&s->row + fields[i].len_at) = b->len;
+		if (f->kind == BYTES_FIELD)
+			*(size_t *)((char *)&s->row + f->len_at) = b->len;
 		else if (b->len > 0 && strlen(b->p) != b->len)
 			return -1;
 	}
@@ -200,19 +268,20 @@ take_field(struct spooled *s, size_t i, const char *value)
 
 /* text is cut up in place. */
 static int
-parse(struct spooled *s, char *text)
+parse(struct spooled *s, const struct kind *kind, char *text)
 {
 	char *at = text, *line;
+	struct buf *value = s->values;
 
-	if (strncmp(at, FIRST_LINE, strlen(FIRST_LINE)) != 0)
+	if (strncmp(at, kind->first_line, strlen(kind->first_line)) != 0)
 		return -1;
-	at += strlen(FIRST_LINE);
-	for (size_t i = 0; i < FIELDS; i++) {
-		size_t n = strlen(fields[i].name);
+	at += strlen(kind->first_line);
+	for (const struct field *f = kind->fields; f->kind != END_FIELD; f++) {
+		size_t n = strlen(f->name);
 
 		if ((line = strsep(&at, "\n")) == NULL || at == NULL ||
-		    strncmp(line, fields[i].name, n) != 0 || line[n] != ' ' ||
-		    take_field(s, i, line + n + 1) == -1)
+		    strncmp(line, f->name, n) != 0 || line[n] != ' ' ||
+		    take_field(s, f, value++, line + n + 1) == -1)
 			return -1;
 	}
 	return strcmp(at, LAST_LINE) == 0 ? 0 : -1;
@@ -268,9 +337,10 @@ on_put(void *arg, const struct err *err)
 
 /* What was installed again or revoked since is not undone. */
 static int
-store_row(struct store *st, struct event_base *base,
-    const struct install_row *row, struct err *err)
+store_install(struct store *st, struct event_base *base,
+    const union row *any, struct err *err)
 {
+	const struct install_row *row = &any->install;
 	struct put p = { .err = err, .updated = row->updated };
 
 	if (store_wait(st, base,
@@ -293,6 +363,34 @@ store_row(struct store *st, struct event_base *base,
 	return p.rc;
 }
 
+static void
+on_spent(void *arg, bool hit, const struct err *err)
+{
+	struct put *p = arg;
+
+	p->newer = !hit;
+	on_put(p, err);
+}
+
+static int
+store_pair(struct store *st, struct event_base *base, const union row *any,
+    struct err *err)
+{
+	const struct chain_pair *pair = &any->pair;
+	const char *team = pair->team_id[0] != '\0' ? pair->team_id :
+	    pair->enterprise_id;
+	struct put p = { .err = err };
+
+	chain_spend(st, pair, on_spent, &p);
+	while (!p.over)
+		event_base_loop(base, EVLOOP_ONCE);
+	if (p.rc == 0)
+		log_info("spool", p.newer ?
+		    "a token pair was overtaken by a newer one team=%s" :
+		    "a token pair was stored team=%s", team);
+	return p.rc;
+}
+
 /* What cannot be read now cannot be read in two seconds either: it is told once,
  * and kept for whoever can mend it. */
 static int
@@ -302,43 +400,93 @@ put_aside(int dir, const char *name, struct err *err)
 
 	snprintf(aside, sizeof(aside), "bad-%s", name);
 	if (renameat(dir, name, dir, aside) == -1)
-		return err_set(err, ERR_INPUT,
-		    "STATE_DIR/spool/%s is no whole install of "
+		return errno == ENOENT ? 0 : err_set(err, ERR_INPUT,
+		    "STATE_DIR/spool/%s is no whole answer of "
 		    "this version: look at it and remove it",
 		    name);
 	log_error("spool",
-	    "STATE_DIR/spool/%s is no whole install of this version: look at "
+	    "STATE_DIR/spool/%s is no whole answer of this version: look at "
 	    "it, and remove it, or mend it and take away the bad-",
 	    aside);
 	return 0;
+}
+
+static const struct kind *
+kind_of(const char *name)
+{
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (strncmp(name, kinds[i].prefix, strlen(kinds[i].prefix)) == 0)
+			return &kinds[i];
+	return NULL;
+}
+
+/* NULL: it is not there any more, or no whole one. */
+static struct spooled *
+load(int dir, const char *name)
+{
+	struct spooled *s = mem_new(sizeof(*s));
+	char *text = mem_new(FILE_SIZE_MAX + 1);
+
+	snprintf(s->name, sizeof(s->name), "%s", name);
+	if (read_file(dir, name, text) == -1 ||
+	    parse(s, kind_of(name), text) == -1) {
+		spooled_free(s);
+		s = NULL;
+	}
+	explicit_bzero(text, FILE_SIZE_MAX + 1);
+	free(text);
+	return s;
+}
+
+void
+spooled_free(struct spooled *s)
+{
+	if (s == NULL)
+		return;
+	for (size_t i = 0; i < FIELDS_MAX; i++)
+		buf_wipe(&s->values[i]);
+	free(s);
+}
+
+const struct chain_pair *
+spooled_pair(const struct spooled *s)
+{
+	return &s->row.pair;
+}
+
+const char *
+spooled_name(const struct spooled *s)
+{
+	return s->name;
 }
 
 static int
 replay_file(int dir, const char *name, struct store *st,
     struct event_base *base, struct err *err)
 {
-	struct spooled s = { .row = { .made = 0 } };
-	char *text = mem_new(FILE_SIZE_MAX + 1);
-	int rc = -1;
+	struct spooled *s = load(dir, name);
+	int rc;
 
-	if (read_file(dir, name, text) == -1 || parse(&s, text) == -1)
-		rc = put_aside(dir, name, err);
-	else
-		rc = store_row(st, base, &s.row, err);
+	if (s == NULL)
+		return put_aside(dir, name, err);
+	rc = kind_of(name)->store(st, base, &s->row, err);
 	if (rc == 0 && unlinkat(dir, name, 0) == -1 && errno != ENOENT)
 		rc = err_set(err, ERR_UPSTREAM, "STATE_DIR/spool/%s: %s", name,
 		    strerror(errno));
-	for (size_t i = 0; i < FIELDS; i++)
-		buf_wipe(&s.values[i]);
-	explicit_bzero(text, FILE_SIZE_MAX + 1);
-	free(text);
+	spooled_free(s);
 	return rc;
 }
 
 static int
-is_install(const struct dirent *e)
+is_spooled(const struct dirent *e)
 {
-	return strncmp(e->d_name, PREFIX, strlen(PREFIX)) == 0;
+	return kind_of(e->d_name) != NULL;
+}
+
+static int
+by_time(const struct dirent **a, const struct dirent **b)
+{
+	return strcmp(strchr((*a)->d_name, '-'), strchr((*b)->d_name, '-'));
 }
 
 /* Their names are their times: oldest first. */
@@ -352,7 +500,7 @@ spool_replay(const char *state_dir, struct store *st, struct event_base *base,
 
 	if (dir == -1)
 		return err->kind == ERR_NOT_FOUND ? 0 : -1;
-	n = scandirat(dir, ".", &names, is_install, alphasort);
+	n = scandirat(dir, ".", &names, is_spooled, by_time);
 	for (int i = 0; i < n; i++) {
 		if (away) {
 			left++;
@@ -372,4 +520,33 @@ spool_replay(const char *state_dir, struct store *st, struct event_base *base,
 		    strerror(errno));
 	close(dir);
 	return n >= 0 ? left : -1;
+}
+
+struct spooled *
+spool_find_pair(const char *state_dir, const unsigned char spent[CHAIN_HASH])
+{
+	struct err err;
+	struct dirent **names;
+	struct spooled *found = NULL, *s;
+	int dir = open_spool(state_dir, false, &err), n;
+
+	if (dir == -1)
+		return NULL;
+	n = scandirat(dir, ".", &names, is_spooled, by_time);
+	for (int i = 0; i < n; i++) {
+		if (found == NULL &&
+		    kind_of(names[i]->d_name) == &kinds[PAIR_KIND] &&
+		    (s = load(dir, names[i]->d_name)) != NULL) {
+			if (s->row.pair.spent_len == CHAIN_HASH &&
+			    memcmp(s->row.pair.spent, spent, CHAIN_HASH) == 0)
+				found = s;
+			else
+				spooled_free(s);
+		}
+		free(names[i]);
+	}
+	if (n >= 0)
+		free(names);
+	close(dir);
+	return found;
 }

@@ -76,6 +76,7 @@ drain(struct worker *w, int64_t ms, int64_t idle_ms)
 	}
 	w->drain_until = until;
 	w->web.draining = true;
+	token_drain(w->slack.tokens);
 	board_state(BOARD_DRAINING);
 	if (idle_ms == 0) {
 		listen_shut(w->h->listeners, w->h->nlisteners);
@@ -186,6 +187,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 			event_base_loopbreak(w->base);
 		return;
 	}
+	token_tend(w->slack.tokens);
 	if (!w->ready)
 		tell_ready(w);
 	else
@@ -204,6 +206,14 @@ on_moved(void *arg, int64_t n)
 		channel_send(w->channel, MSG_CHANGED, 0, "", 0, -1);
 	principals_refresh(w->principals);
 	installs_refresh(w->slack.installs);
+}
+
+static void
+on_news(void *arg)
+{
+	struct worker *w = arg;
+
+	token_moved(w->slack.tokens);
 }
 
 static void
@@ -312,6 +322,8 @@ open_slack(struct worker *w, struct err *err)
 		.keys = w->h->keys,
 		.scopes = w->scopes = tools_scopes(c) };
 	w->slack.installs = installs_new(&w->slack);
+	w->slack.tokens = tokens_new(&w->slack);
+	installs_on_news(w->slack.installs, on_news, w);
 	httpc_warm(w->httpc, c->slack_api_url);
 	return 0;
 }
@@ -375,6 +387,7 @@ end(struct worker *w)
 	mcp_free(w->mcp);
 	changes_free(w->changes);
 	principals_free(w->principals);
+	tokens_free(w->slack.tokens);
 	installs_free(w->slack.installs);
 	if (w->httpc != NULL)
 		httpc_free(w->httpc);

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+#include "slack/app.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct app_call {
+	struct slack *s;
+	const char *method;		/* a constant */
+	char team[40];
+	struct buf form;
+	int64_t deadline;
+	bool old;			/* the old secret's turn */
+	slack_fn *done;
+	void *arg;
+};
+
+/* "Basic …" of the percent-encoded id and secret, as RFC 6749 2.3.1 wants it. */
+static void
+basic(const char *id, const struct secret *secret, struct secret *out)
+{
+	struct buf pair = { 0 }, text = { 0 };
+
+	buf_url(&pair, id, strlen(id));
+	buf_char(&pair, ':');
+	buf_url(&pair, secret_expose(secret), secret->len);
+	buf_str(&text, "Basic ");
+	crypto_b64(&text, pair.p, pair.len);
+	secret_set(out, text.p);
+	buf_wipe(&pair);
+	buf_wipe(&text);
+}
+
+static void on_answer(void *arg, const struct slack_answer *a);
+
+static void
+post(struct app_call *c)
+{
+	const struct conf *conf = c->s->conf;
+	struct secret authorization = { 0 };
+	struct wire_ask ask = {
+		.method = c->method, .team = c->team,
+		.authorization = &authorization, .form = c->form.p,
+		.len = c->form.len, .timeout_ms = c->deadline - clock_ms(),
+	};
+
+	basic(conf->slack_client_id, c->old ? &conf->slack_client_secret_old :
+	    &conf->slack_client_secret, &authorization);
+	wire_post(c->s, &ask, on_answer, c);
+	secret_wipe(&authorization);
+}
+
+static bool
+is_secret_refused(const struct slack_answer *a)
+{
+	return strcmp(a->code, "bad_client_secret") == 0 ||
+	    strcmp(a->code, "invalid_client") == 0;
+}
+
+static void
+on_answer(void *arg, const struct slack_answer *a)
+{
+	struct app_call *c = arg;
+
+	if (!c->old && is_secret_refused(a) &&
+	    c->s->conf->slack_client_secret_old.len > 0 &&
+	    c->deadline > clock_ms()) {
+		c->old = true;
+		post(c);
+		return;
+	}
+	c->done(c->arg, a);
+	buf_wipe(&c->form);
+	free(c);
+}
+
+void
+app_post(struct slack *s, const char *method, const char *team,
+    struct buf *form, int64_t timeout_ms, slack_fn *done, void *arg)
+{
+	struct app_call *c = mem_new(sizeof(*c));
+
+	c->s = s;
+	c->method = method;
+	snprintf(c->team, sizeof(c->team), "%s", team);
+	c->form = *form;
+	*form = (struct buf){ 0 };
+	c->deadline = clock_ms() + timeout_ms;
+	c->done = done;
+	c->arg = arg;
+	post(c);
+}

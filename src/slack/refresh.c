@@ -1,0 +1,471 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+#include "slack/refresh.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "shm/board.h"
+#include "slack/app.h"
+#include "slack/error.h"
+#include "slack/grant.h"
+#include "store/chains.h"
+#include "store/changes.h"
+#include "store/lease.h"
+#include "store/spool.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LEASE_MS	30000
+#define ASK_MS		15000	/* for Slack's answer; less than the lease by far */
+#define MARGIN_MS	3000
+#define TRIES		2	/* intents for one refresh token, by whomever */
+#define REST_MS		(10 * 60 * 1000)	/* between two refreshes of a chain that is only due */
+#define LATER_MS	5000
+#define COMMIT_MS	1000	/* between two attempts, when there is no spool */
+#define BEARER		7	/* "Bearer " */
+
+struct refresh {
+	struct slack *s;
+	struct install *in;
+	bool spent;
+	refresh_fn *done;
+	void *arg;
+
+	char name[64];			/* of the lease */
+	struct lease lease;
+	struct chain_id id;
+	struct unit *unit;
+	struct event *timer;
+	struct secret token;		/* the refresh token to be spent */
+	unsigned char hash[CHAIN_HASH];
+	int64_t tries;
+	bool asking;			/* counted in GAUGE_DETACHED */
+	int64_t asked;			/* wall ms, before Slack was */
+
+	struct spooled *found;		/* left behind by somebody */
+	struct chain_pair pair;		/* what is to be stored */
+	struct buf sealed, sealed_refresh;
+	char *scopes;
+	unsigned char next[CHAIN_HASH];
+	char file[SPOOL_NAME];		/* of the spool; "": it would not take it */
+};
+
+static void see(struct refresh *r);
+
+static void
+detached(struct refresh *r, bool on)
+{
+	if (r->asking != on)
+		board_gauge(GAUGE_DETACHED, on ? 1 : -1);
+	r->asking = on;
+}
+
+void
+refresh_free(struct refresh *r)
+{
+	detached(r, false);
+	if (r->unit != NULL)
+		store_cancel(r->unit);
+	lease_drop(&r->lease);
+	lease_wipe(&r->lease);
+	event_free(r->timer);
+	secret_wipe(&r->token);
+	spooled_free(r->found);
+	buf_wipe(&r->sealed);
+	buf_wipe(&r->sealed_refresh);
+	free(r->scopes);
+	install_drop(r->in);
+	free(r);
+}
+
+static void
+end(struct refresh *r, enum refresh_end end, int64_t wait_ms)
+{
+	refresh_fn *done = r->done;
+	void *arg = r->arg;
+
+	refresh_free(r);
+	done(arg, end, wait_ms);
+}
+
+/* ---- lost ---- */
+
+static void
+on_lost(void *arg, bool hit, const struct err *err)
+{
+	struct refresh *r = arg;
+
+	r->unit = NULL;
+	if (hit) {
+		counter_up(CNT_TOKENS_LOST);
+		log_error("token", "nobody can renew the token: connect the"
+		    " workspace again team=%s url=%s/slack/install",
+		    install_key(r->in), r->s->conf->public_base_url);
+		if (r->s->changes != NULL)
+			changes_wrote(r->s->changes);
+	}
+	installs_refresh(r->s->installs);
+	end(r, err != NULL ? REFRESH_BUSY : REFRESH_LOST, 0);
+}
+
+static void
+lose(struct refresh *r)
+{
+	r->unit = chain_lose(r->s->store, &r->id, r->hash, clock_wall_ms(),
+	    on_lost, r);
+}
+
+/* ---- the store ---- */
+
+static void commit(struct refresh *r);
+
+static void
+on_commit_timer(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	commit(arg);
+}
+
+/* The store is away: the spooled pair is stored by a job when it is back; one that
+ * the spool would not take either is kept here until then. */
+static void
+not_stored(struct refresh *r, const struct err *err)
+{
+	struct timeval tv = clock_tv(COMMIT_MS);
+
+	if (r->file[0] == '\0') {
+		event_assign(r->timer, r->s->base, -1, 0, on_commit_timer, r);
+		evtimer_add(r->timer, &tv);
+		return;
+	}
+	log_warn("token", "a new pair waits in the spool team=%s: %s",
+	    install_key(r->in), err->text);
+	region_set_spooled(r->s->region, true);
+	end(r, REFRESH_BUSY, 0);
+}
+
+static void
+on_spent(void *arg, bool hit, const struct err *err)
+{
+	struct refresh *r = arg;
+
+	r->unit = NULL;
+	if (err != NULL) {
+		not_stored(r, err);
+		return;
+	}
+	if (r->file[0] != '\0')
+		spool_forget(r->s->conf->state_dir, r->file);
+	if (hit) {
+		counter_up(CNT_TOKENS_RENEWED);
+		log_info("token", "renewed team=%s", install_key(r->in));
+	} else {
+		log_warn("token", "a new pair is nobody's: the workspace was"
+		    " connected again meanwhile team=%s", install_key(r->in));
+	}
+	installs_refresh(r->s->installs);
+	if (r->s->changes != NULL)
+		changes_wrote(r->s->changes);
+	end(r, REFRESH_DONE, 0);
+}
+
+static void
+commit(struct refresh *r)
+{
+	r->unit = chain_spend(r->s->store, &r->pair, on_spent, r);
+}
+
+/* ---- Slack's answer ---- */
+
+/* Sealed, and in the spool before anything else.  false: there is no whole pair. */
+static bool
+take_pair(struct refresh *r, struct json_object *answer)
+{
+	struct secret token = { 0 }, refresh = { 0 };
+	const struct keyring *keys = r->s->keys;
+	char identity[INSTALL_IDENTITY_SIZE];
+	int64_t lives = grant_expires_in(answer);
+	struct err err;
+
+	grant_token(answer, "access_token", &token);
+	grant_token(answer, "refresh_token", &refresh);
+	if (token.len == 0 || refresh.len == 0) {
+		secret_wipe(&token);
+		secret_wipe(&refresh);
+		return false;
+	}
+	install_identity(identity, r->id.enterprise_id, r->id.team_id);
+	keyring_seal(keys, identity, secret_expose(&token), token.len,
+	    &r->sealed);
+	keyring_seal(keys, identity, secret_expose(&refresh), refresh.len,
+	    &r->sealed_refresh);
+	crypto_sha256(secret_expose(&refresh), refresh.len, r->next);
+	secret_wipe(&token);
+	secret_wipe(&refresh);
+	r->scopes = grant_scopes(answer);
+	r->pair = (struct chain_pair){ .enterprise_id = r->id.enterprise_id,
+		.team_id = r->id.team_id, .holder = r->id.holder,
+		.spent = (const char *)r->hash, .spent_len = CHAIN_HASH,
+		.next = (const char *)r->next, .next_len = CHAIN_HASH,
+		.key_id = keyring_first(keys),
+		.token = r->sealed.p, .token_len = r->sealed.len,
+		.refresh = r->sealed_refresh.p,
+		.refresh_len = r->sealed_refresh.len,
+		.expires = lives > 0 ? r->asked + lives * 1000 : 0,
+		.scopes = r->scopes[0] != '\0' ? r->scopes : r->in->scopes,
+		.made = clock_wall_ms() };
+	if (spool_pair(r->s->conf->state_dir, &r->pair, r->file, &err) == -1) {
+		r->file[0] = '\0';
+		log_error("token", "the spool does not take a new pair, it is"
+		    " kept in memory until the store has it team=%s: %s",
+		    install_key(r->in), err.text);
+	}
+	return true;
+}
+
+static void
+on_rested(void *arg, bool hit, const struct err *err)
+{
+	struct refresh *r = arg;
+
+	(void)hit, (void)err;
+	r->unit = NULL;
+	end(r, REFRESH_LATER, r->asked);
+}
+
+/* It was not spent; asked is used for the wait from here. */
+static void
+rest(struct refresh *r, int64_t wait_ms)
+{
+	r->asked = wait_ms;
+	r->unit = chain_rest(r->s->store, &r->id, r->hash, board_owner(),
+	    on_rested, r);
+}
+
+/* What became of the refresh token. */
+enum fate { FATE_PAIR, FATE_UNSPENT, FATE_UNCLEAR, FATE_REFUSED };
+
+static enum fate
+fate_of(const struct slack_answer *a)
+{
+	switch (a->class) {
+	case SLACK_NONE:
+		return FATE_PAIR;
+	case SLACK_WAIT:
+	case SLACK_MIGRATION:
+		return FATE_UNSPENT;
+	case SLACK_TRANSPORT:
+	case SLACK_TROUBLE:
+		return a->sent ? FATE_UNCLEAR : FATE_UNSPENT;
+	default:
+		return FATE_REFUSED;
+	}
+}
+
+static void
+on_answer(void *arg, const struct slack_answer *a)
+{
+	struct refresh *r = arg;
+	enum fate fate = fate_of(a);
+
+	if (fate == FATE_PAIR && !take_pair(r, a->json))
+		fate = FATE_UNCLEAR;
+	switch (fate) {
+	case FATE_PAIR:
+		commit(r);
+		return;
+	case FATE_UNSPENT:
+		log_warn("token", "Slack cannot be asked for a new token now"
+		    " team=%s class=%s", install_key(r->in),
+		    slack_class_word(a->class));
+		rest(r, a->class == SLACK_WAIT && a->wait_s > 0 ?
+		    a->wait_s * INT64_C(1000) : LATER_MS);
+		return;
+	case FATE_UNCLEAR:
+		log_warn("token", "it is not clear whether Slack renewed the"
+		    " token team=%s tries=%d", install_key(r->in),
+		    (int)r->tries);
+		see(r);		/* once more at once, or it is lost */
+		return;
+	case FATE_REFUSED:
+		log_warn("token", "Slack does not renew the token team=%s"
+		    " error=%s", install_key(r->in), a->code);
+		lose(r);
+	}
+}
+
+/* ---- asking ---- */
+
+static void
+send_it(struct refresh *r)
+{
+	struct buf form = { 0 };
+
+	buf_form(&form, "grant_type", "refresh_token", strlen("refresh_token"));
+	buf_form(&form, "refresh_token", secret_expose(&r->token),
+	    r->token.len);
+	r->asked = clock_wall_ms();
+	app_post(r->s, "oauth.v2.access", install_key(r->in), &form, ASK_MS,
+	    on_answer, r);
+}
+
+static void
+on_asked(void *arg, bool hit, const struct err *err)
+{
+	struct refresh *r = arg;
+
+	r->unit = NULL;
+	if (err != NULL || !hit) {
+		end(r, REFRESH_BUSY, 0);
+		return;
+	}
+	if (lease_left(&r->lease) < ASK_MS + MARGIN_MS) {
+		rest(r, 0);
+		return;
+	}
+	r->tries++;
+	send_it(r);
+}
+
+/* ---- what the row says ---- */
+
+/* Sealed bytes of the row in the clear; false: they cannot be opened. */
+static bool
+open_it(const struct refresh *r, const struct chain_row *row, const char *p,
+    size_t len, struct secret *out)
+{
+	char identity[INSTALL_IDENTITY_SIZE];
+	struct buf text = { 0 };
+	struct err err;
+	bool good;
+
+	install_identity(identity, r->id.enterprise_id, r->id.team_id);
+	good = keyring_open(r->s->keys, row->key_id, identity, p, len, &text,
+	    &err) == 0 && text.len > 0 && strlen(text.p) == text.len;
+	if (good)
+		secret_set(out, text.p);
+	buf_wipe(&text);
+	return good;
+}
+
+/* The token that in has is not the row's any more. */
+static bool
+is_overtaken(const struct refresh *r, const struct chain_row *row)
+{
+	struct secret token = { 0 };
+	bool same;
+
+	if (!open_it(r, row, row->token, row->token_len, &token))
+		return false;
+	same = r->in->bot_token.len == token.len + BEARER &&
+	    crypto_equal(secret_expose(&r->in->bot_token) + BEARER,
+		secret_expose(&token), token.len);
+	secret_wipe(&token);
+	return !same;
+}
+
+/* Two refreshes within a short time would end the token before the last. */
+static bool
+is_early(const struct refresh *r, const struct chain_row *row)
+{
+	return !r->spent && row->there &&
+	    clock_wall_ms() - row->since < REST_MS;
+}
+
+static void
+plan(struct refresh *r, const struct chain_row *row)
+{
+	bool fresh = !row->there ||
+	    memcmp(row->hash, r->hash, CHAIN_HASH) != 0;
+
+	r->tries = fresh ? 0 : row->tries;
+	if (!fresh && (r->found = spool_find_pair(r->s->conf->state_dir,
+	    r->hash)) != NULL) {
+		r->pair = *spooled_pair(r->found);
+		snprintf(r->file, sizeof(r->file), "%s",
+		    spooled_name(r->found));
+		commit(r);
+	} else if (r->tries >= TRIES) {
+		lose(r);
+	} else {
+		detached(r, true);
+		r->unit = chain_ask(r->s->store, &r->id, r->hash, fresh,
+		    board_owner(), clock_wall_ms(), on_asked, r);
+	}
+}
+
+static void
+on_row(void *arg, const struct chain_row *row, const struct err *err)
+{
+	struct refresh *r = arg;
+
+	r->unit = NULL;
+	if (err != NULL) {
+		end(r, REFRESH_BUSY, 0);
+	} else if (row == NULL || row->install == INSTALL_REVOKED ||
+	    row->refresh_len == 0) {
+		installs_refresh(r->s->installs);
+		end(r, REFRESH_GONE, 0);
+	} else if (is_overtaken(r, row)) {
+		installs_refresh(r->s->installs);
+		end(r, REFRESH_DONE, 0);
+	} else if (strcmp(row->state, CHAIN_LOST) == 0) {
+		installs_refresh(r->s->installs);
+		end(r, REFRESH_LOST, 0);
+	} else if (is_early(r, row)) {
+		end(r, REFRESH_LATER, REST_MS);
+	} else if (!open_it(r, row, row->refresh, row->refresh_len,
+	    &r->token)) {
+		log_error("token", "a refresh token cannot be opened: is its"
+		    " key in TOKEN_KEYS? team=%s key_id=%s",
+		    install_key(r->in), row->key_id);
+		end(r, REFRESH_LATER, REST_MS);
+	} else {
+		crypto_sha256(secret_expose(&r->token), r->token.len, r->hash);
+		plan(r, row);
+	}
+}
+
+static void
+on_lease(void *arg, int left_ms)
+{
+	struct refresh *r = arg;
+
+	if (left_ms < ASK_MS + MARGIN_MS)
+		end(r, REFRESH_BUSY, 0);
+	else
+		r->unit = chain_see(r->s->store, &r->id, on_row, r);
+}
+
+/* The lease anew and the row as it is now: before each time Slack is asked. */
+static void
+see(struct refresh *r)
+{
+	lease_tend(&r->lease, on_lease, r);
+}
+
+struct refresh *
+refresh_begin(struct slack *s, struct install *in, bool spent,
+    refresh_fn *done, void *arg)
+{
+	struct refresh *r = mem_new(sizeof(*r));
+
+	r->s = s;
+	r->in = install_hold(in);
+	r->spent = spent;
+	r->done = done;
+	r->arg = arg;
+	r->id = (struct chain_id){ r->in->enterprise_id, r->in->team_id,
+		CHAIN_BOT };
+	snprintf(r->name, sizeof(r->name), "token:%.24s:%.24s",
+	    r->id.enterprise_id, r->id.team_id);
+	r->lease = (struct lease){ .st = s->store, .name = r->name,
+		.owner = board_owner(), .ttl_ms = LEASE_MS };
+	r->timer = evtimer_new(s->base, on_commit_timer, r);
+	if (r->timer == NULL)
+		fatal("no timer for a refresh");
+	see(r);
+	return r;
+}

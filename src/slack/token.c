@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+#include "slack/token.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "slack/refresh.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#define LOOK_MS		5000	/* between two looks for what is due */
+#define BUSY_MS		300	/* somebody else is at it: is the pair there yet? */
+#define JITTER_PARTS	8	/* due up to an eighth later than told, each its own */
+
+struct token_wait {
+	TAILQ_ENTRY(token_wait) next;
+	struct chain *chain;
+	struct event *timer;		/* first the turn that is waited, then the deadline */
+	int64_t deadline;
+	bool begun;
+	token_fn *done;
+	void *arg;
+};
+
+/* What this worker does about one install's chain; there while it does. */
+struct chain {
+	LIST_ENTRY(chain) next;
+	struct tokens *t;
+	struct install *in;		/* whose token is spent, or due */
+	struct refresh *running;
+	struct event *timer;		/* the next attempt */
+	int64_t after;			/* not before; monotonic ms */
+	TAILQ_HEAD(, token_wait) waits;
+};
+
+struct tokens {
+	struct slack *s;
+	LIST_HEAD(, chain) chains;
+	int64_t look;
+	bool draining;
+};
+
+static void go_on(struct chain *c);
+
+static void
+on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	go_on(arg);
+}
+
+static struct chain *
+chain_new(struct tokens *t, struct install *in)
+{
+	struct chain *c = mem_new(sizeof(*c));
+
+	c->t = t;
+	c->in = install_hold(in);
+	TAILQ_INIT(&c->waits);
+	c->timer = evtimer_new(t->s->base, on_timer, c);
+	if (c->timer == NULL)
+		fatal("no timer for a token");
+	LIST_INSERT_HEAD(&t->chains, c, next);
+	return c;
+}
+
+static void
+chain_free(struct chain *c)
+{
+	LIST_REMOVE(c, next);
+	if (c->running != NULL)
+		refresh_free(c->running);
+	event_free(c->timer);
+	install_drop(c->in);
+	free(c);
+}
+
+static struct chain *
+chain_of(struct tokens *t, const struct install *in)
+{
+	struct chain *c;
+
+	LIST_FOREACH(c, &t->chains, next)
+		if (strcmp(c->in->team_id, in->team_id) == 0 &&
+		    strcmp(c->in->enterprise_id, in->enterprise_id) == 0)
+			return c;
+	return NULL;
+}
+
+static struct install *
+current(const struct tokens *t, const struct install *in)
+{
+	struct install *now = installs_find(t->s->installs, install_key(in));
+
+	return now != NULL &&
+	    strcmp(now->enterprise_id, in->enterprise_id) == 0 ? now : NULL;
+}
+
+static bool
+has_token_of(const struct install *a, const struct install *b)
+{
+	return a->bot_token.len == b->bot_token.len &&
+	    crypto_equal(secret_expose(&a->bot_token),
+		secret_expose(&b->bot_token), a->bot_token.len);
+}
+
+static bool
+is_over(const struct install *in)
+{
+	return in->expires != 0 && clock_wall_ms() >= in->expires;
+}
+
+/* ---- waits ---- */
+
+static void
+wait_free(struct token_wait *w)
+{
+	TAILQ_REMOVE(&w->chain->waits, w, next);
+	event_free(w->timer);
+	free(w);
+}
+
+static void
+wait_end(struct token_wait *w, struct install *in, enum slack_class class)
+{
+	struct slack_answer why = { .class = class };
+	token_fn *done = w->done;
+	void *arg = w->arg;
+
+	wait_free(w);
+	done(arg, in, &why);
+}
+
+/* All that have begun: one that is being made must not end before it is. */
+static void
+end_waits(struct chain *c, struct install *in, enum slack_class class)
+{
+	struct token_wait *w, *next;
+
+	for (w = TAILQ_FIRST(&c->waits); w != NULL; w = next) {
+		next = TAILQ_NEXT(w, next);
+		if (w->begun)
+			wait_end(w, in, class);
+	}
+}
+
+static void
+on_wait(evutil_socket_t fd, short what, void *arg)
+{
+	struct token_wait *w = arg;
+	struct timeval tv = clock_tv(w->deadline - clock_ms());
+
+	(void)fd, (void)what;
+	if (w->begun) {
+		wait_end(w, NULL, SLACK_RENEWING);
+		return;
+	}
+	w->begun = true;
+	evtimer_add(w->timer, &tv);
+	go_on(w->chain);
+}
+
+/* ---- attempts ---- */
+
+static void
+try_after(struct chain *c, int64_t ms)
+{
+	struct timeval tv = clock_tv(ms);
+
+	c->after = clock_ms() + ms;
+	evtimer_add(c->timer, &tv);
+}
+
+static void
+on_end(void *arg, enum refresh_end end, int64_t wait_ms)
+{
+	struct chain *c = arg;
+
+	c->running = NULL;
+	switch (end) {
+	case REFRESH_DONE:
+	case REFRESH_BUSY:
+		try_after(c, BUSY_MS);
+		break;
+	case REFRESH_LATER:
+		try_after(c, wait_ms > BUSY_MS ? wait_ms : BUSY_MS);
+		break;
+	case REFRESH_LOST:
+		end_waits(c, NULL, SLACK_EXPIRED);
+		try_after(c, LOOK_MS);
+		break;
+	case REFRESH_GONE:
+		end_waits(c, NULL, SLACK_REVOKED);
+		try_after(c, LOOK_MS);
+	}
+}
+
+static int64_t
+before(const struct tokens *t, const struct install *in)
+{
+	int64_t ms = t->s->conf->token_refresh_before;
+	unsigned hash = 5381;
+
+	for (const char *p = install_key(in); *p != '\0'; p++)
+		hash = hash * 33 + (unsigned char)*p;
+	return ms - ms / JITTER_PARTS * (int64_t)(hash % 1000) / 1000;
+}
+
+static bool
+is_due(const struct tokens *t, const struct install *in)
+{
+	return in->state == INSTALL_LIVE && in->rotates && !in->lost &&
+	    !in->unreadable && in->expires != 0 &&
+	    in->expires - clock_wall_ms() < before(t, in);
+}
+
+/* Looks at the install as it is by now; what is left to do is begun. */
+static void
+go_on(struct chain *c)
+{
+	struct install *now = current(c->t, c->in);
+	bool waited = !TAILQ_EMPTY(&c->waits);
+
+	if (c->running != NULL)
+		return;
+	if (now == NULL || now->state == INSTALL_REVOKED) {
+		end_waits(c, NULL, SLACK_REVOKED);
+	} else if (!has_token_of(now, c->in)) {
+		if (!is_over(now))
+			end_waits(c, now, SLACK_NONE);
+		install_hold(now);
+		install_drop(c->in);
+		c->in = now;
+	} else if (now->lost) {
+		end_waits(c, NULL, SLACK_EXPIRED);
+	}
+	if (TAILQ_EMPTY(&c->waits) && (now == NULL || !is_due(c->t, c->in))) {
+		chain_free(c);
+		return;
+	}
+	if (clock_ms() < c->after || c->t->draining || now == NULL ||
+	    now->lost) {
+		if (!evtimer_pending(c->timer, NULL))
+			try_after(c, LOOK_MS);
+		return;
+	}
+	c->running = refresh_begin(c->t->s, c->in, waited || is_over(c->in),
+	    on_end, c);
+}
+
+/* ---- the worker's ---- */
+
+struct token_wait *
+token_renew(struct tokens *t, struct install *in, int64_t deadline_ms,
+    token_fn *done, void *arg)
+{
+	struct token_wait *w = mem_new(sizeof(*w));
+	struct chain *c = chain_of(t, in);
+	struct timeval now = { 0, 0 };
+
+	if (c == NULL)
+		c = chain_new(t, in);
+	w->chain = c;
+	w->deadline = deadline_ms;
+	w->done = done;
+	w->arg = arg;
+	w->timer = evtimer_new(t->s->base, on_wait, w);
+	if (w->timer == NULL)
+		fatal("no timer for a token");
+	TAILQ_INSERT_TAIL(&c->waits, w, next);
+	evtimer_add(w->timer, &now);
+	return w;
+}
+
+void
+token_cancel(struct token_wait *w)
+{
+	struct chain *c = w->chain;
+
+	wait_free(w);
+	if (c->running == NULL && !evtimer_pending(c->timer, NULL))
+		try_after(c, 0);	/* tidies up */
+}
+
+bool
+token_is_lost(const struct tokens *t, const struct install *in)
+{
+	const struct install *now = current(t, in);
+
+	return now != NULL && now->lost;
+}
+
+void
+token_moved(struct tokens *t)
+{
+	struct chain *c, *next;
+
+	for (c = LIST_FIRST(&t->chains); c != NULL; c = next) {
+		next = LIST_NEXT(c, next);
+		go_on(c);
+	}
+}
+
+static bool
+look(void *arg, struct install *in)
+{
+	struct tokens *t = arg;
+
+	if (is_due(t, in) && chain_of(t, in) == NULL)
+		go_on(chain_new(t, in));
+	return true;
+}
+
+void
+token_tend(struct tokens *t)
+{
+	int64_t now = clock_ms();
+
+	if (t->draining || now < t->look || !installs_loaded(t->s->installs))
+		return;
+	t->look = now + LOOK_MS;
+	installs_each(t->s->installs, look, t);
+}
+
+void
+token_drain(struct tokens *t)
+{
+	t->draining = true;
+}
+
+struct tokens *
+tokens_new(struct slack *s)
+{
+	struct tokens *t = mem_new(sizeof(*t));
+
+	t->s = s;
+	LIST_INIT(&t->chains);
+	return t;
+}
+
+void
+tokens_free(struct tokens *t)
+{
+	struct chain *c;
+
+	if (t == NULL)
+		return;
+	while ((c = LIST_FIRST(&t->chains)) != NULL) {
+		while (!TAILQ_EMPTY(&c->waits))
+			wait_free(TAILQ_FIRST(&c->waits));
+		chain_free(c);
+	}
+	free(t);
+}
