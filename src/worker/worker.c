@@ -8,6 +8,7 @@
 #include "net/listen.h"
 #include "shm/board.h"
 #include "slack/installs.h"
+#include "slack/token.h"
 #include "tools/tool.h"
 #include "worker/state.h"
 
