@@ -12,7 +12,7 @@ As a module, for a test:
 
 What was asked, in order; a row has method, form, token, team, page, chain, time,
 at (monotonic), fault, answer (Slack's word, or "ok"; None: not carried out),
-status, retry_after, done (monotonic, when the answer was out):
+status, retry_after, done (monotonic, when the answer was out), limited:
     fake.calls(method=None, since=0)    rows; since: an earlier fake.mark()
     fake.mark()
     fake.wait_calls(method, n, since=0, seconds=10)
@@ -36,6 +36,13 @@ Tokens (rotation.py):
     world.teams[T].revoked = "invalid_auth"     the answer to every call
     world.change_secret(keep=86400)     a second client secret is good as well
 
+Limits (limits.py), off at first:
+    fake.limits.on = True  .scale = 20  .mode = "minute"  .header = None or "soon"
+    fake.limits.rates["users.list"] = 5     .depths["chat.postMessage"] = 1
+    world.teams[T].limited = True       the cohort: 1 page a minute, of 15
+    fake.limits.early(grace=0.5)        calls before their Retry-After was over
+    fake.limits.share(fake.calls("users.list", since))  of the rate: 1.0 is all
+
 Control over HTTP, JSON in and out:
     GET  /_fake/log[?method=M]     what was asked, in order
     GET  /_fake/messages?channel=C what stands in a channel
@@ -43,6 +50,7 @@ Control over HTTP, JSON in and out:
     POST /_fake/script             queue a fault (or a list of them)
     POST /_fake/set                {"team": T, "attribute": value} of a workspace,
                                    {"rotation": true, "attribute": value},
+                                   {"limits": true, "attribute": value},
                                    or {"deny": true, "authorize_team": T}
     POST /_fake/expire             {"team": T, "seconds": 0}: its bot's tokens
     POST /_fake/release            let go what a fault holds
@@ -57,6 +65,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from faults import Faults  # noqa: E402
+from limits import Limits  # noqa: E402
 from wire import Handler, Server  # noqa: E402
 from world import default_world  # noqa: E402
 
@@ -64,7 +73,8 @@ from world import default_world  # noqa: E402
 class FakeSlack:
     def __init__(self, world=None, port=0):
         self.world = world or default_world()
-        self.faults, self.log, self.pages = Faults(), [], {}
+        self.faults, self.limits = Faults(), Limits()
+        self.log, self.pages = [], {}
         self.cond = threading.Condition()
         self.connections, self.stopping = 0, threading.Event()
         self.server = Server(("127.0.0.1", port), Handler)
@@ -213,6 +223,8 @@ class FakeSlack:
             target = self.world.home(given.pop("team"))
         elif given.pop("rotation", None):
             target = self.world.rotation
+        elif given.pop("limits", None):
+            target = self.limits
         for name, value in given.items():
             getattr(target, name)           # an unknown one is an error
             setattr(target, name, value)

@@ -35,6 +35,7 @@ def status(h, fault, answer):
 
 def ratelimited(h, fault, answer):
     """429; retry_after: the header's value (1), None for no header"""
+    h.fake.limits.said(h.row, fault.get("retry_after", 1))
     h.limited(fault.get("retry_after", 1))
 
 

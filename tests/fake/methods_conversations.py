@@ -19,6 +19,10 @@ def channel_of(call, resolve=False):
     return c
 
 
+def page_cap(call):
+    return 15 if call.token.home.limited else call.w.page_cap
+
+
 def conversations_list(call):
     w, form = call.w, call.form
     kinds = kinds_of(form)
@@ -51,7 +55,7 @@ def conversations_history(call):
     call.kind_scope(c, "history")
     if not c.member:
         raise SlackError("not_in_channel")
-    limit = limit_of(form, 100, call.w.page_cap or 999)
+    limit = limit_of(form, 100, page_cap(call) or 999)
     low, high, closed = span(form)
     if form.get("cursor"):
         high, closed = ts_key(world.uncursor("next_ts", form["cursor"])), False

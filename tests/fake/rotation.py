@@ -159,6 +159,7 @@ class Home:
         self.grantable = None               # set: what the user agrees to
         self.revoked = None                 # error word of every call
         self.rotates = False                # installs with token rotation
+        self.limited = False                # the cohort: 1 page a minute, of 15
         self.users_chains = {}
         tail = home_id[1:]
         self.bot_user, self.bot_id = f"U{tail}BOT", f"B{tail}BOT"

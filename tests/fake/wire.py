@@ -103,9 +103,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         except SlackError as e:
             problem = e
         self.fake.place(row)
-        fault = self.fake.faults.take(row)
+        wait = self.fake.limits.refuse(self.fake.world, row)
+        row["limited"] = wait is not None
+        fault = None if row["limited"] else self.fake.faults.take(row)
         row["fault"] = fault and fault["kind"]
         self.fake.record(row)
+        if row["limited"]:
+            self.limited(self.fake.limits.text(wait))
+            return self.fake.answered(row)
         made = []
 
         def do():
@@ -116,7 +121,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             faults.play(self, fault, do)
         else:
             self.good(do())
-        self.fake.answered(row)
+        return self.fake.answered(row)
 
     def asked(self, method, query):
         """The call's row of the log."""

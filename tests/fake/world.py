@@ -56,7 +56,7 @@ class Workspace(Home):
         self.team_id, self.name, self.domain = team_id, name, domain
         self.enterprise = enterprise        # {"id","name"} or None
         self.channels, self.users = {}, {}
-        self.page_cap = None                # 15: the limited cohort
+        self.page_cap = None                # 15: as the limited cohort's
 
     def identity(self):
         return {"team": {"id": self.team_id, "name": self.name},

@@ -251,5 +251,125 @@ class Tokens(FakeCase):
             chain.refreshes = 0
 
 
+class Rates(FakeCase):
+    def setUp(self):
+        super().setUp()
+        self.limits, self.now = self.fake.limits, 1000.0
+        self.limits.on, self.limits.clock = True, lambda: self.now
+        self.token = self.good(self.install())["access_token"]
+
+    def many(self, n, method="conversations.list", **form):
+        """Status codes of n calls."""
+        return [self.ask(method, self.token, **form).status for _ in range(n)]
+
+    def test_tiers(self):
+        """A minute's worth at once, then a 429 with its seconds, for this method
+        and this workspace alone."""
+        self.assertEqual(self.many(21), [200] * 20 + [429])
+        self.now += 0.5
+        a = self.ask("conversations.list", self.token)
+        self.assertEqual(a.body, {"ok": False, "error": "ratelimited"})
+        self.assertEqual((a.status, a.headers["Retry-After"]), (429, "3"))
+        self.good(self.ask("conversations.info", self.token, channel="CAGENERAL1"))
+        other = self.good(self.install(BETA))["access_token"]
+        self.good(self.ask("conversations.list", other))
+        rows = self.fake.calls("conversations.list")
+        self.assertEqual([r["limited"] for r in rows],
+                         [False] * 20 + [True] * 2 + [False])
+        self.assertEqual([r["answer"] for r in rows[19:22]], ["ok", None, None])
+        self.now += 2.5
+        self.assertEqual(self.many(2), [200, 429])
+        self.now += 60
+        self.assertEqual(self.many(21), [200] * 20 + [429])
+
+    def test_early_and_in_time(self):
+        self.limits.rates["conversations.list"] = 20
+        self.limits.depths["conversations.list"] = 1
+        self.assertEqual(self.many(2), [200, 429])
+        self.now += 2.9
+        self.assertEqual(self.many(1), [429])
+        early, = self.limits.early(grace=2)
+        self.assertAlmostEqual(early["early"], 0.1)
+        self.assertEqual(self.limits.early(grace=3), [])
+        self.now += 0.1
+        self.assertEqual(self.many(1), [200])
+        self.assertEqual(len(self.limits.early(grace=0)), 1)
+
+    def test_scale_and_share(self):
+        self.limits.scale = 30      # 10 a second
+        self.limits.depths["conversations.list"] = 1
+        got = []
+        for _ in range(20):
+            self.now += 0.0501
+            self.limits.blocks.clear()      # its whole seconds
+            got += self.many(1)
+        self.assertEqual(got, [200, 429] * 10)
+        rows = self.fake.calls("conversations.list")
+        for r, at in zip(rows, range(20)):
+            r["at"] = at * 0.05
+        self.assertAlmostEqual(self.limits.share(rows), 1.0)
+        self.assertAlmostEqual(self.limits.share(rows[:1] + rows[18:]), 1 / 9)
+
+    def test_minute(self):
+        self.limits.mode, self.limits.scale = "minute", 30     # 2 s
+        self.assertEqual(self.many(1), [200])
+        self.now += 0.5
+        self.assertEqual(self.many(20), [200] * 19 + [429])
+        self.assertEqual(self.fake.calls("conversations.list")[-1]["retry_after"],
+                         "2")
+        self.now += 2
+        self.assertEqual(self.many(21), [200] * 20 + [429])
+
+    def test_posts_per_channel(self):
+        def post(channel):
+            return self.ask("chat.postMessage", self.token, text="x",
+                            channel=channel).status
+        self.assertEqual([post("CARANDOM01") for _ in range(6)], [200] * 5 + [429])
+        self.assertEqual(post("CAGENERAL1"), 200)
+        self.now += 1
+        self.assertEqual(post("CARANDOM01"), 200)
+        self.limits.depths["chat.postMessage"] = 1000
+        got = [post("CAGENERAL1") for _ in range(300)]
+        self.assertIn(200, got)
+        self.assertIn(429, got)         # the workspace's ceiling
+
+    def test_header(self):
+        self.many(20)
+        for header in (None, "soon", "1.5", ""):
+            self.limits.header = header
+            a = self.ask("conversations.list", self.token)
+            self.assertEqual((a.status, a.headers["Retry-After"]), (429, header))
+
+    def test_cohort(self):
+        """Fifteen messages, once a minute; also where no other limit is on."""
+        self.limits.on = False
+        self.world.teams[ACME].limited = True
+        a = self.good(self.ask("conversations.history", self.token, limit=100,
+                               channel="CAGENERAL1"))
+        self.assertEqual((len(a["messages"]), a["has_more"]), (15, True))
+        b = self.ask("conversations.history", self.token, channel="CARANDOM01")
+        self.assertEqual((b.status, b.headers["Retry-After"]), (429, "60"))
+        self.assertEqual(self.many(30), [200] * 30)
+        self.now += 60
+        self.good(self.ask("conversations.history", self.token,
+                           channel="CARANDOM01"))
+
+    def test_scripted(self):
+        """A 429 of a fault binds too: who comes early is written down."""
+        self.limits.on = False
+        self.fake.fault("conversations.list", "ratelimited", retry_after=30)
+        self.assertEqual(self.many(2), [429, 200])
+        self.assertEqual(len(self.limits.early(grace=-1)), 1)
+        self.fake.fault("auth.test", "ratelimited", retry_after=None)
+        self.assertEqual(self.many(2, "auth.test"), [429, 200])
+        self.assertEqual(len(self.limits.early(grace=-1)), 1)
+
+    def test_app_wide(self):
+        self.limits.rates["oauth.v2.access"] = 1
+        self.now += 60
+        got = [self.app("oauth.v2.access", code="x").status for _ in range(3)]
+        self.assertEqual(got, [200, 429, 429])
+
+
 if __name__ == "__main__":
     unittest.main()
