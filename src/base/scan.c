@@ -19,7 +19,7 @@
 /* The keys of all objects that are open, the innermost last. */
 struct scan {
 	const char *start, *p, *end;
-	unsigned depth;
+	unsigned depth, values;
 	struct err *err;
 	uint32_t seed;
 	uint32_t *hashes;
@@ -264,6 +264,8 @@ scan_any(struct scan *s)
 	blanks(s);
 	if (s->p == s->end)
 		return wrong(s, "no value");
+	if (s->values++ == SCAN_VALUES)
+		return wrong(s, "too many values");
 	switch (scan_kind_of(*s->p)) {
 	case SCAN_OBJECT:
 		return object(s);

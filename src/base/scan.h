@@ -10,9 +10,12 @@
  * letter, UTF-8 well formed, no NUL (raw or as \u0000), no lone surrogate, no
  * key twice in an object (after unescaping), no number that a double or an
  * int64 cannot tell from another (an integer must fit 64 bits), nothing after
- * the value, depth and members bounded.  Allocates nothing that outlives it. */
+ * the value, depth, members and values bounded: json-c makes 700 bytes of an
+ * empty object, and a gigabyte of a body full of them.  Allocates nothing that
+ * outlives it. */
 #define SCAN_DEPTH	32
 #define SCAN_MEMBERS	256	/* of one object */
+#define SCAN_VALUES	8192	/* of all together */
 
 /* 0, or -1 and ERR_INPUT with the byte where it went wrong in the text. */
 int scan_json(const char *p, size_t len, struct err *err);

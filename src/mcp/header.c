@@ -55,20 +55,33 @@ same_number(const struct buf *text, int64_t number)
 }
 
 bool
+header_mirrors(struct json_object *value)
+{
+	return json_object_is_type(value, json_type_string) ||
+	    json_object_is_type(value, json_type_int) ||
+	    json_object_is_type(value, json_type_boolean);
+}
+
+static bool
+same_text(const struct buf *text, const char *s, size_t len)
+{
+	return text->len == len && (len == 0 || memcmp(text->p, s, len) == 0);
+}
+
+bool
 header_says(const struct buf *text, struct json_object *value)
 {
-	const char *p = text->len > 0 ? text->p : "";
+	const char *word;
 
 	switch (json_object_get_type(value)) {
 	case json_type_string:
-		return (size_t)json_object_get_string_len(value) == text->len &&
-		    memcmp(json_object_get_string(value), p, text->len) == 0;
+		return same_text(text, json_object_get_string(value),
+		    (size_t)json_object_get_string_len(value));
 	case json_type_int:
 		return same_number(text, json_object_get_int64(value));
 	case json_type_boolean:
-		return strcmp(p,
-			   json_object_get_boolean(value) ? "true" : "false") ==
-		    0;
+		word = json_object_get_boolean(value) ? "true" : "false";
+		return same_text(text, word, strlen(word));
 	default:
 		return false;
 	}

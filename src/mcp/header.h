@@ -12,6 +12,9 @@
  * base64 of UTF-8 between them. */
 int header_decode(const char *value, struct buf *out);
 
+/* May a header mirror it?  A string, an integer, a boolean; nothing else. */
+bool header_mirrors(struct json_object *value);
+
 /* Does the decoded text say the same as this value of the body?  Strings byte by
  * byte, integers by their number, booleans as true and false. */
 bool header_says(const struct buf *text, struct json_object *value);

@@ -4,6 +4,8 @@
 
 #include "base/log.h"
 
+#include <stdbool.h>
+
 /* A string or an integer; 0 is one.  What else is there is no id. */
 static int
 read_id(struct span id, struct span *out)
@@ -19,6 +21,15 @@ read_id(struct span id, struct span *out)
 	return 0;
 }
 
+static bool
+is_error(struct span error)
+{
+	long long code;
+
+	return scan_int(scan_member(error, "code"), &code) == 0 &&
+	    scan_member(error, "message").kind == SCAN_STRING;
+}
+
 static int
 read_answer(struct span v, struct jsonrpc *m, struct err *err)
 {
@@ -32,6 +43,11 @@ read_answer(struct span v, struct jsonrpc *m, struct err *err)
 	if (m->id.kind == SCAN_NONE && error.kind == SCAN_NONE)
 		return err_set(err, ERR_INPUT,
 		    "a result needs the id of its request");
+	if (error.kind == SCAN_NONE ? result.kind != SCAN_OBJECT :
+				      !is_error(error))
+		return err_set(err, ERR_INPUT,
+		    "a result is an object, an error one with code and "
+		    "message");
 	m->kind = MESSAGE_RESPONSE;
 	return 0;
 }

@@ -50,6 +50,7 @@ struct mcp_out {
 	int retry_after;		/* seconds; 0: no header */
 	const char *method;		/* for the log: the method's own name, or "" */
 	const char *tool;		/* likewise */
+	int code;			/* likewise: of a JSON-RPC error, or 0 */
 };
 typedef void mcp_done_fn(void *arg, const struct mcp_out *out);
 

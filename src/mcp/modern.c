@@ -33,10 +33,11 @@ modern_whole(struct span params)
 	    meta(params, META_CAPS).kind == SCAN_OBJECT;
 }
 
+/* Also when it is there twice: that is refused as what it claims to be. */
 bool
 modern_header(const struct rpc *r)
 {
-	const char *v = rpc_field(r, "mcp-protocol-version");
+	const char *v = r->in->field(r->in->http, "mcp-protocol-version");
 
 	return v != NULL && mcp_version_find(v) == MCP_MODERN;
 }
@@ -216,9 +217,7 @@ modern_params(struct rpc *r, struct item *it, const struct tool *tool,
 	for (const struct tool_arg *a = tool->args; a->name != NULL; a++) {
 		if (a->header == NULL ||
 		    !json_object_object_get_ex(args, a->name, &value) ||
-		    value == NULL ||
-		    json_object_is_type(value, json_type_object) ||
-		    json_object_is_type(value, json_type_array))
+		    !header_mirrors(value))
 			continue;
 		snprintf(field, sizeof(field), "mcp-param-%s", a->header);
 		for (char *p = field; *p != '\0'; p++)

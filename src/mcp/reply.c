@@ -67,6 +67,7 @@ fault(struct item *it, enum fault f, const char *more, const char *text)
 
 	counter_up(CNT_RPC_ERRORS);
 	it->status = fault_status(f, it->rpc->version);
+	it->rpc->code = fault_code(f);
 	if (f == FAULT_BUSY)
 		it->rpc->retry_after = 1;
 	buf_str(&it->tail, ",\"error\":");
@@ -187,6 +188,7 @@ reply_parts(struct rpc *r, struct mcp_out *out)
 		.retry_after = r->retry_after,
 		.method = r->method,
 		.tool = r->tool,
+		.code = r->code,
 	};
 	if (r->begun)
 		snprintf(out->session, sizeof(out->session), "%s",

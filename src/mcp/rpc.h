@@ -44,6 +44,7 @@ struct rpc {
 	bool begun;			/* the session was made by this POST */
 	int retry_after;
 	const char *method, *tool;	/* for the log */
+	int code;			/* likewise: the last JSON-RPC error, or 0 */
 	bool batch;
 	struct item *items;
 	size_t nitems, pending;

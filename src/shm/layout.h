@@ -12,7 +12,7 @@
 #include <stdatomic.h>
 
 #define REGION_MAGIC	"slackmcp"
-#define REGION_LAYOUT	2u
+#define REGION_LAYOUT	3u
 #define STRIPES		256u
 #define OWNERS		16384u		/* principals with sessions; keys are capped below */
 #define BUCKETS		32768u
@@ -50,8 +50,7 @@ struct head {
 
 	_Atomic int64_t ttl_ms, max_ms;
 	_Atomic int32_t max_sessions, max_per_key;
-	_Atomic int64_t sessions;	/* live ones; the pruner puts it right */
-	_Atomic int64_t drift;		/* that its last pass saw */
+	_Atomic uint32_t live[STRIPES];	/* sessions of each; under its lock */
 	_Atomic int spooled;
 
 	_Atomic int64_t started;
@@ -65,9 +64,12 @@ struct slot {
 };
 enum { SLOT_FREE, SLOT_WRITING, SLOT_LIVE };
 
+/* Its sessions may lie in all stripes, so no lock covers it: a process that dies
+ * leaves the count too high by one, which the pruner puts right. */
 struct owner {
 	_Atomic uint64_t hash;
 	_Atomic int32_t sessions;
+	_Atomic int32_t drift;		/* that the last pass saw */
 };
 
 struct bucket {

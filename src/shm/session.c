@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/counter.h"
 #include "base/crypto.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "shm/layout.h"
 
@@ -14,8 +15,15 @@
 #include <string.h>
 
 #define LOCK_MS		50
+#define HELD_MS		1000
 #define ID_BYTES	32
 #define TRIES		8	/* ids, until one falls into a stripe with room */
+#define OWNER_PROBES	64
+
+/* Stripes whose lock was not had: their holder stands still, and a loop that waits
+ * for each of their requests would stand still too.  Until then (monotonic ms)
+ * they are only tried; 0: not held. */
+static int64_t held_until[STRIPES];
 
 /* A slot is found by its tag alone, which is written last and taken away first: a
  * writer that dies in between leaves a slot that opens nothing. */
@@ -69,8 +77,19 @@ lock(struct region *r, unsigned stripe, int wait_ms)
 static int
 lock_or_limit(struct region *r, unsigned stripe, struct err *err)
 {
-	if (lock(r, stripe, LOCK_MS) == 0)
+	bool waits = held_until[stripe] == 0 ||
+	    clock_ms() >= held_until[stripe];
+
+	if (lock(r, stripe, waits ? LOCK_MS : 0) == 0) {
+		held_until[stripe] = 0;
 		return 0;
+	}
+	if (waits) {
+		held_until[stripe] = clock_ms() + HELD_MS;
+		log_warn("session",
+		    "a lock is held by a process that stands still, its "
+		    "sessions are refused stripe=%u", stripe);
+	}
 	counter_up(CNT_LOCK_TIMEOUTS);
 	return err_set(err, ERR_LIMIT,
 	    "sessions: the lock of stripe %u was not had in %d ms", stripe,
@@ -83,28 +102,41 @@ unlock(struct region *r, unsigned stripe)
 	pthread_mutex_unlock(&r->stripes[stripe]);
 }
 
+/* The place of a principal; NULL: it has none, and make is not wanted. */
 static struct owner *
-owner_of(struct region *r, const char *principal)
+owner_of(struct region *r, const char *principal, bool make)
 {
-	uint64_t hash = layout_hash(principal);
-	struct owner *spare = NULL;
+	uint64_t hash = layout_hash(principal), was;
+	struct owner *o, *spare = NULL;
 
-	for (unsigned i = 0; i < OWNERS; i++) {
-		struct owner *o = &r->owners[(hash + i) % OWNERS];
-		uint64_t was = atomic_load(&o->hash);
-
+	for (unsigned i = 0; i < OWNER_PROBES; i++) {
+		o = &r->owners[(hash + i) % OWNERS];
+		was = atomic_load(&o->hash);
 		if (was == hash)
 			return o;
 		if (spare == NULL && atomic_load(&o->sessions) <= 0)
 			spare = o;
-		if (was == 0 || i == 64)
+		if (was == 0)
 			break;
 	}
-	if (spare == NULL)
+	if (!make)
+		return NULL;
+	if (spare == NULL)		/* shared, which is the safe side */
 		return &r->owners[hash % OWNERS];
-	atomic_store(&spare->hash, hash);
-	atomic_store(&spare->sessions, 0);
+	was = atomic_load(&spare->hash);
+	if (!atomic_compare_exchange_strong(&spare->hash, &was, hash))
+		return owner_of(r, principal, make);
 	return spare;
+}
+
+static void
+uncount(struct region *r, size_t at)
+{
+	struct owner *o = owner_of(r, r->slot_at[at].s.principal, false);
+
+	if (o != NULL)
+		atomic_fetch_sub(&o->sessions, 1);
+	atomic_fetch_sub(&r->head->live[at / r->head->slots], 1);
 }
 
 static void
@@ -114,8 +146,7 @@ forget(struct region *r, size_t at)
 
 	atomic_store(&r->tags[at], 0);
 	atomic_store(&slot->state, SLOT_FREE);
-	atomic_fetch_sub(&owner_of(r, slot->s.principal)->sessions, 1);
-	atomic_fetch_sub(&r->head->sessions, 1);
+	uncount(r, at);
 	memset(&slot->s, 0, sizeof(slot->s));
 }
 
@@ -144,6 +175,7 @@ session_repair(struct region *r, unsigned stripe)
 {
 	int64_t now = clock_us();
 	size_t first = first_of(r, stripe);
+	uint32_t live = 0;
 
 	for (size_t at = first; at < first + r->head->slots; at++) {
 		struct slot *slot = &r->slot_at[at];
@@ -151,13 +183,16 @@ session_repair(struct region *r, unsigned stripe)
 		if (atomic_load(&r->tags[at]) == 0 &&
 		    atomic_load(&slot->state) == SLOT_FREE)
 			continue;
-		if (is_whole(r, at, now))
+		if (is_whole(r, at, now)) {
+			live++;
 			continue;
+		}
 		atomic_store(&r->tags[at], 0);
 		atomic_store(&slot->state, SLOT_FREE);
 		memset(&slot->s, 0, sizeof(slot->s));
 		counter_up(CNT_SLOTS_DROPPED);
 	}
+	atomic_store(&r->head->live[stripe], live);
 }
 
 /* Under the stripe's lock.  SIZE_MAX: not there. */
@@ -181,12 +216,12 @@ fill(struct region *r, size_t at, const struct session *s)
 {
 	struct slot *slot = &r->slot_at[at];
 
+	atomic_fetch_add(&owner_of(r, s->principal, true)->sessions, 1);
+	atomic_fetch_add(&r->head->live[at / r->head->slots], 1);
 	atomic_store(&slot->state, SLOT_WRITING);
 	slot->s = *s;
 	atomic_store(&slot->state, SLOT_LIVE);
 	atomic_store(&r->tags[at], tag_of(layout_hash(s->id)));
-	atomic_fetch_add(&owner_of(r, s->principal)->sessions, 1);
-	atomic_fetch_add(&r->head->sessions, 1);
 }
 
 /* 1: stored, 0: this stripe is full, -1: its lock was not had. */
@@ -210,28 +245,55 @@ put(struct region *r, const struct session *s, struct err *err)
 	return stored;
 }
 
-/* The longest idle session of that principal goes. */
-static void
-evict(struct region *r, const char *principal)
+/* The longest idle session of that principal, which has n. */
+static int
+oldest_of(struct region *r, const char *principal, struct session *oldest)
 {
-	struct session oldest = { .used = INT64_MAX };
-	struct err err;
+	int n = 0;
 
+	oldest->used = INT64_MAX;
 	for (unsigned stripe = 0; stripe < STRIPES; stripe++) {
 		size_t first = first_of(r, stripe);
 
-		if (lock(r, stripe, LOCK_MS) == -1)
+		if (lock(r, stripe, held_until[stripe] == 0 ? LOCK_MS : 0) == -1)
 			continue;
-		for (size_t at = first; at < first + r->head->slots; at++)
-			if (atomic_load(&r->tags[at]) != 0 &&
-			    r->slot_at[at].s.used < oldest.used &&
-			    strcmp(r->slot_at[at].s.principal, principal) == 0)
-				oldest = r->slot_at[at].s;
+		for (size_t at = first; at < first + r->head->slots; at++) {
+			const struct session *s = &r->slot_at[at].s;
+
+			if (atomic_load(&r->tags[at]) == 0 ||
+			    strcmp(s->principal, principal) != 0)
+				continue;
+			n++;
+			if (s->used < oldest->used)
+				*oldest = *s;
+		}
 		unlock(r, stripe);
 	}
-	if (oldest.id[0] != '\0' &&
-	    session_end(r, oldest.id, principal, &err) == 0)
-		counter_up(CNT_SESSIONS_EVICTED);
+	return n;
+}
+
+/* Its count only says when to look: it may be too high for a while. */
+static void
+make_room(struct region *r, const char *principal)
+{
+	int max = atomic_load(&r->head->max_per_key);
+	struct session oldest;
+	struct err err;
+
+	for (int i = 0; i < TRIES; i++) {
+		if (session_count_of(r, principal) < (size_t)max ||
+		    oldest_of(r, principal, &oldest) < max)
+			return;
+		if (session_end(r, oldest.id, principal, &err) == 0)
+			counter_up(CNT_SESSIONS_EVICTED);
+	}
+}
+
+static bool
+is_full(const struct region *r)
+{
+	return session_count(r) >=
+	    (size_t)atomic_load(&r->head->max_sessions);
 }
 
 int
@@ -240,17 +302,11 @@ session_new(struct region *r, struct session *s, struct err *err)
 	char random[B64URL_SIZE(ID_BYTES)];
 	int rc = 0;
 
-	if (atomic_load(&owner_of(r, s->principal)->sessions) >=
-	    atomic_load(&r->head->max_per_key))
-		evict(r, s->principal);
-	if (atomic_load(&r->head->sessions) >=
-	    atomic_load(&r->head->max_sessions))
+	make_room(r, s->principal);
+	if (is_full(r))
 		session_prune(r);
 	s->made = s->used = clock_us();
-	for (int i = 0; i < TRIES && rc == 0 &&
-	     atomic_load(&r->head->sessions) <
-		 atomic_load(&r->head->max_sessions);
-	     i++) {
+	for (int i = 0; i < TRIES && rc != 1 && !is_full(r); i++) {
 		crypto_token(random, ID_BYTES);
 		snprintf(s->id, sizeof(s->id), "%s.%s", r->head->node, random);
 		rc = put(r, s, err);
@@ -343,52 +399,45 @@ session_end(struct region *r, const char *id, const char *principal,
 	return 0;
 }
 
-/* What one pass saw: the truth that the counts are measured against. */
-struct seen {
-	int64_t sessions;
-	int32_t owners[OWNERS];
-};
-
+/* Drops what is past its time, counts the rest for its owners. */
 static size_t
-prune_stripe(struct region *r, unsigned stripe, int64_t now, struct seen *seen)
+prune_stripe(struct region *r, unsigned stripe, int64_t now, int32_t *seen)
 {
 	size_t first = first_of(r, stripe), gone = 0;
 
 	for (size_t at = first; at < first + r->head->slots; at++) {
+		const struct session *s = &r->slot_at[at].s;
+
 		if (atomic_load(&r->tags[at]) == 0)
 			continue;
-		if (is_past(r, &r->slot_at[at].s, now)) {
+		if (is_past(r, s, now)) {
 			forget(r, at);
 			gone++;
 		} else {
-			seen->sessions++;
-			seen->owners[owner_of(r, r->slot_at[at].s.principal) -
-			    r->owners]++;
+			seen[owner_of(r, s->principal, true) - r->owners]++;
 		}
 	}
 	return gone;
 }
 
-/* A process that dies between a slot and its counts leaves them wrong.  Others go
- * on counting during a pass, so a difference is believed the second time. */
+/* Others go on counting during a pass, so a difference is believed the second
+ * time. */
 static void
-correct(struct region *r, const struct seen *seen)
+settle(struct owner *o, int32_t seen)
 {
-	int64_t drift = atomic_load(&r->head->sessions) - seen->sessions;
+	int32_t drift = atomic_load(&o->sessions) - seen;
 
-	if (drift != 0 && drift == atomic_load(&r->head->drift)) {
-		atomic_store(&r->head->sessions, seen->sessions);
-		for (unsigned i = 0; i < OWNERS; i++)
-			atomic_store(&r->owners[i].sessions, seen->owners[i]);
+	if (drift != 0 && drift == atomic_load(&o->drift)) {
+		atomic_fetch_sub(&o->sessions, drift);
 		drift = 0;
 	}
-	atomic_store(&r->head->drift, drift);
+	atomic_store(&o->drift, drift);
 }
 
 size_t
 session_prune(struct region *r)
 {
-	struct seen *seen = mem_new(sizeof(*seen));
+	int32_t *seen = mem_new(OWNERS * sizeof(*seen));
 	int64_t now = clock_us();
 	size_t gone = 0;
 	bool all = true;
@@ -401,8 +450,8 @@ session_prune(struct region *r)
 		gone += prune_stripe(r, stripe, now, seen);
 		unlock(r, stripe);
 	}
-	if (all)
-		correct(r, seen);
+	for (unsigned i = 0; all && i < OWNERS; i++)
+		settle(&r->owners[i], seen[i]);
 	free(seen);
 	counter_add(CNT_SESSIONS_PRUNED, gone);
 	return gone;
@@ -411,15 +460,19 @@ session_prune(struct region *r)
 size_t
 session_count(const struct region *r)
 {
-	int64_t n = atomic_load(&r->head->sessions);
+	size_t n = 0;
 
-	return n > 0 ? (size_t)n : 0;
+	for (unsigned stripe = 0; stripe < STRIPES; stripe++)
+		n += atomic_load_explicit(&r->head->live[stripe],
+		    memory_order_relaxed);
+	return n;
 }
 
 size_t
 session_count_of(const struct region *r, const char *principal)
 {
-	int n = atomic_load(&owner_of((struct region *)r, principal)->sessions);
+	struct owner *o = owner_of((struct region *)r, principal, false);
+	int n = o != NULL ? atomic_load(&o->sessions) : 0;
 
 	return n > 0 ? (size_t)n : 0;
 }

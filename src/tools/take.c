@@ -14,6 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define BLANKS		" \t\r\n"
+#define BEYOND		1000000000000000L	/* any range; a double is exact so far */
+
 /* Each takes one value in whatever shape models give it; the right one, or NULL
  * and err. */
 typedef struct json_object *take_fn(const struct tool_arg *a,
@@ -60,7 +63,7 @@ take_string(const struct tool_arg *a, struct json_object *v, struct buf *note,
 	n = characters(s, len);
 	if (strlen(s) != len)
 		return refuse(err, "%s must not hold NUL characters.", a->name);
-	if (n < (size_t)a->min)
+	if (n < (size_t)a->min || (a->min > 0 && strspn(s, BLANKS) == len))
 		return refuse(err, "%s must not be empty.", a->name);
 	if (a->max != 0 && n > (size_t)a->max)
 		return refuse(err,
@@ -83,10 +86,8 @@ whole(struct json_object *v, long *out)
 		return true;
 	case json_type_double:
 		d = json_object_get_double(v);
-		if (!isfinite(d) || d != floor(d) || fabs(d) > 1e15)
-			return false;
-		*out = (long)d;
-		return true;
+		*out = d < -BEYOND ? -BEYOND : d > BEYOND ? BEYOND : (long)d;
+		return d == floor(d);
 	case json_type_string:
 		s = json_object_get_string(v);
 		while (*s == ' ')

@@ -29,7 +29,8 @@ struct tool_arg {
 	const char *name;
 	enum arg_type type;
 	bool required;
-	long min, max;		/* value of a number, characters of a string; 0,0: free.
+	long min, max;		/* value of a number, characters of a string (with a
+				 * min not all of them blank); 0,0: free.
 				 * An ARG_TS with min 17 must be a message's, whole */
 	long dflt;		/* of a number; 0: none */
 	const char *slack;	/* Slack's parameter; NULL: not sent */

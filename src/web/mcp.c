@@ -66,6 +66,7 @@ answer(struct visit *v, const struct mcp_out *out)
 
 	v->method = out->method;
 	v->tool = out->tool;
+	v->code = out->code;
 	if (out->session[0] != '\0') {
 		snprintf(v->session, sizeof(v->session), "%.8s", out->session);
 		http_add(v->req, "Mcp-Session-Id", out->session);

@@ -29,6 +29,7 @@ struct visit {
 
 	/* for the log */
 	const char *method, *tool;
+	int code;			/* of a JSON-RPC error */
 	char session[9];
 };
 

@@ -201,6 +201,8 @@ tell(const struct http_req *req, const struct visit *v)
 		add_field(&line, "session", v->session);
 		add_field(&line, "rpc", v->method);
 		add_field(&line, "tool", v->tool);
+		if (v->code != 0)
+			buf_fmt(&line, " error=%d", v->code);
 	}
 	add_field(&line, "peer", v != NULL ? v->client : req->peer);
 	log_at(quiet ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, "http", "%s", line.p);

@@ -5,75 +5,78 @@
 As a program:
     fakeslack.py [--port N] [--port-file F] [--client-id I] [--client-secret S]
 
-As a module: FakeSlack(world).start(), .url, .fault(...), .calls(...), .stop().
+As a module, for a test:
 
-Control, JSON in and out:
+    fake = FakeSlack(world).start()     world: default_world() when left out
+    fake.url  fake.port  fake.stop()
+
+What was asked, in order; a row has method, form, token, team, page, chain, time,
+at (monotonic), fault, answer (Slack's word, or "ok"; None: not carried out),
+status, retry_after, done (monotonic, when the answer was out), limited:
+    fake.calls(method=None, since=0)    rows; since: an earlier fake.mark()
+    fake.mark()
+    fake.wait_calls(method, n, since=0, seconds=10)
+    fake.refreshes(home=None, since=0)  rows of token refreshes
+    fake.reset()                        forget log and faults
+
+What goes wrong (faults.py tells all kinds and how they are aimed):
+    fake.fault("chat.postMessage", "reset", effect=True)
+    fake.fault("users.list", "ratelimited", page=7, retry_after=2)
+    fake.faults.clear()
+  and in steps, "hold" stops a call before its effect or (effect=True) after it:
+    fake.fault("oauth.v2.access", "hold", effect=True)
+    fake.wait_held("oauth.v2.access")   …  fake.release()
+
+Tokens (rotation.py):
+    world.teams[T].rotates = True       later installs there rotate
+    world.rotation.expires_in = 3, .grace = 30, .survivor = "first", …
+    world.chain(T) or world.chain(T, user):
+        .expire(seconds=0)  .alive()  .usable()  .refreshes  .current
+    world.teams[T].uninstall()          an admin removes the app
+    world.teams[T].revoked = "invalid_auth"     the answer to every call
+    world.change_secret(keep=86400)     a second client secret is good as well
+
+Limits (limits.py), off at first:
+    fake.limits.on = True  .scale = 20  .mode = "minute"  .header = None or "soon"
+    fake.limits.rates["users.list"] = 5     .depths["chat.postMessage"] = 1
+    world.teams[T].limited = True       the cohort: 1 page a minute, of 15
+    fake.limits.early(grace=0.5)        calls before their Retry-After was over
+    fake.limits.share(fake.calls("users.list", since))  of the rate: 1.0 is all
+
+Control over HTTP, JSON in and out:
     GET  /_fake/log[?method=M]     what was asked, in order
     GET  /_fake/messages?channel=C what stands in a channel
     GET  /_fake/world              workspaces and channels (no tokens)
     POST /_fake/script             queue a fault (or a list of them)
     POST /_fake/set                {"team": T, "attribute": value} of a workspace,
+                                   {"rotation": true, "attribute": value},
+                                   {"limits": true, "attribute": value},
                                    or {"deny": true, "authorize_team": T}
+    POST /_fake/expire             {"team": T, "seconds": 0}: its bot's tokens
+    POST /_fake/release            let go what a fault holds
     POST /_fake/reset              forget log and faults
-
-A fault: {"method": "chat.postMessage" or "*" or "oauth/v2/authorize",
-    "team": "T…" (default any), "times": 1 (-1: for ever), "kind": one of KINDS,
-    "effect": true to carry the call out all the same, and as the kind wants:
-    "status", "headers", "seconds", "error", "extra", "body", "retry_after"}
 """
 import argparse
-import base64
-import http.server
-import json
 import os
 import signal
-import socket
-import struct
 import sys
 import threading
 import time
-import urllib.parse
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from world import READS_JSON, SlackError, as_json, default_world  # noqa: E402
-
-FORM = "application/x-www-form-urlencoded"
-KINDS = ("slow", "status", "ratelimited", "error", "cut", "garbage", "html",
-         "empty", "array", "body", "reset", "redirect", "hang")
-
-
-class Faults:
-    def __init__(self):
-        self.lock, self.rows = threading.Lock(), []
-
-    def add(self, row):
-        if row.get("kind") not in KINDS:
-            raise ValueError(f"kind is one of {', '.join(KINDS)}")
-        with self.lock:
-            self.rows.append({"method": "*", "times": 1, **row})
-
-    def take(self, method, team):
-        with self.lock:
-            for row in self.rows:
-                if row["method"] in ("*", method) and \
-                        row.get("team") in (None, team):
-                    row["times"] -= 1
-                    if row["times"] == 0:
-                        self.rows.remove(row)
-                    return row
-        return None
-
-    def clear(self):
-        with self.lock:
-            self.rows.clear()
+from faults import Faults  # noqa: E402
+from limits import Limits  # noqa: E402
+from wire import Handler, Server  # noqa: E402
+from world import default_world  # noqa: E402
 
 
 class FakeSlack:
     def __init__(self, world=None, port=0):
         self.world = world or default_world()
-        self.faults, self.log = Faults(), []
+        self.faults, self.limits = Faults(), Limits()
+        self.log, self.pages = [], {}
         self.cond = threading.Condition()
-        self.connections = 0
+        self.connections, self.stopping = 0, threading.Event()
         self.server = Server(("127.0.0.1", port), Handler)
         self.server.fake = self
         self.port = self.server.server_address[1]
@@ -88,16 +91,22 @@ class FakeSlack:
         return self
 
     def stop(self):
+        self.stopping.set()
+        self.release()
         self.server.shutdown()
         self.server.server_close()
 
-    def fault(self, method, kind, **more):
-        self.faults.add({"method": method, "kind": kind, **more})
+    # -- what was asked -----------------------------------------------------
 
     def calls(self, method=None, since=0):
         with self.cond:
             return [c for c in self.log[since:]
                     if method in (None, c["method"])]
+
+    def refreshes(self, home=None, since=0):
+        return [c for c in self.calls("oauth.v2.access", since)
+                if c["form"].get("grant_type") == "refresh_token"
+                and home in (None, c["team"])]
 
     def mark(self):
         with self.cond:
@@ -105,289 +114,133 @@ class FakeSlack:
 
     def wait_calls(self, method, n, since=0, seconds=10):
         """At least n calls of the method came, within so many seconds."""
+        return self.wait_rows(n, since, seconds,
+                              lambda c: c["method"] == method)
+
+    def wait_held(self, method, n=1, since=0, seconds=10):
+        """So many calls of the method are held."""
+        return self.wait_rows(n, since, seconds, lambda c: (
+            c["method"] == method and c.get("held")))
+
+    def wait_rows(self, n, since, seconds, fits):
         end = time.monotonic() + seconds
         with self.cond:
             while True:
-                found = [c for c in self.log[since:] if c["method"] == method]
+                found = [c for c in self.log[since:] if fits(c)]
                 left = end - time.monotonic()
                 if len(found) >= n or left <= 0:
                     return found
                 self.cond.wait(left)
-
-    def record(self, row):
-        with self.cond:
-            self.log.append(row)
-            self.cond.notify_all()
 
     def reset(self):
         self.faults.clear()
         with self.cond:
             self.log.clear()
 
+    # -- what goes wrong ------------------------------------------------------
 
-class Server(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 512
-    fake = None
+    def fault(self, method, kind, **more):
+        self.faults.add({"method": method, "kind": kind, **more})
 
-    def handle_error(self, request, client_address):
-        if not isinstance(sys.exc_info()[1], OSError):
-            super().handle_error(request, client_address)
+    def release(self, method=None):
+        """Lets go what a hold has stopped."""
+        with self.cond:
+            for c in self.log:
+                if c.get("held") and method in (None, c["method"]):
+                    c["held"] = False
+            self.cond.notify_all()
 
+    # -- for wire.py and faults.py --------------------------------------------
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server_version = "FakeSlack/1"
-    timeout = 120
-    disable_nagle_algorithm = True
-    wbufsize = -1
+    def place(self, row):
+        """Which workspace, chain and page a call is about."""
+        token = self.world.token(row["token"])
+        chain = self.world.book.chain_of(row["form"]) or token and token.chain
+        row["chain"] = chain and chain.name
+        row["team"] = chain and chain.home.id
+        cursor = row["form"].get("cursor")
+        with self.cond:
+            row["page"] = self.pages.get(
+                (row["team"], row["method"], cursor)) if cursor else 1
 
-    def setup(self):
-        super().setup()
-        self.fake = self.server.fake
-        with self.fake.cond:
-            self.fake.connections += 1
-            self.conn = self.fake.connections
+    def next_page(self, row, answer):
+        cursor = answer.get("response_metadata", {}).get("next_cursor")
+        if cursor:
+            with self.cond:
+                self.pages[row["team"], row["method"], cursor] = \
+                    (row["page"] or 1) + 1
 
-    def log_message(self, format, *args):
-        pass
+    def record(self, row):
+        with self.cond:
+            self.log.append(row)
+            self.cond.notify_all()
+        return row
 
-    # -- answers ------------------------------------------------------------
+    def answered(self, row):
+        with self.cond:
+            row["done"] = time.monotonic()
+            self.cond.notify_all()
 
-    def answer(self, status, body, kind="application/json; charset=utf-8",
-               headers=()):
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        for name, value in dict(headers).items():
-            self.send_header(name, str(value))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
-        self.wfile.flush()
+    def hold(self, row, seconds):
+        with self.cond:
+            row["held"] = True
+            self.cond.notify_all()
+            self.cond.wait_for(lambda: not row["held"] or self.stopping.is_set(),
+                               seconds)
+            row["held"] = False
 
-    def reset_connection(self):
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
-                                   struct.pack("ii", 1, 0))
-        self.close_connection = True
-        self.connection.close()
+    def sleep(self, seconds):
+        self.stopping.wait(seconds)
 
-    def body(self):
-        n = int(self.headers.get("Content-Length") or 0)
-        return self.rfile.read(n)
+    # -- the doors under /_fake/ ----------------------------------------------
 
-    # -- doors ----------------------------------------------------------------
+    def control(self, what, q, given):
+        """The answer, None: there is no such door."""
+        door = getattr(self, "door_" + what, None)
+        return door and door(q, given)
 
-    def do_GET(self):
-        url = urllib.parse.urlsplit(self.path)
-        q = dict(urllib.parse.parse_qsl(url.query, keep_blank_values=True))
-        if url.path.startswith("/_fake/"):
-            return self.control(url.path[7:], q, None)
-        if url.path == "/oauth/v2/authorize":
-            return self.authorize(q)
-        if url.path.startswith("/api/"):
-            return self.api(url.path[5:], q, self.body())
-        return self.answer(404, b"no such page", "text/plain")
+    def door_log(self, q, _):
+        return self.calls(q.get("method"))
 
-    def do_POST(self):
-        url = urllib.parse.urlsplit(self.path)
-        body = self.body()
-        if url.path.startswith("/_fake/"):
-            return self.control(url.path[7:], {}, body)
-        if url.path.startswith("/api/"):
-            q = dict(urllib.parse.parse_qsl(url.query))
-            return self.api(url.path[5:], q, body)
-        return self.answer(404, b"no such page", "text/plain")
+    def door_messages(self, q, _):
+        return [m for w in self.world.teams.values()
+                for c in w.channels.values() if c.id == q.get("channel")
+                for m in c.messages]
 
-    def control(self, what, q, body):
-        fake, world = self.fake, self.fake.world
-        try:
-            given = json.loads(body) if body else None
-            if what == "log":
-                out = fake.calls(q.get("method"))
-            elif what == "messages":
-                out = [m for w in world.teams.values()
-                       for c in w.channels.values() if c.id == q.get("channel")
-                       for m in c.messages]
-            elif what == "world":
-                out = [{"id": w.team_id, "name": w.name, "channels": {
-                    c.id: c.name for c in w.channels.values()}}
-                    for w in world.teams.values()]
-            elif what == "script" and given:
-                for row in given if isinstance(given, list) else [given]:
-                    fake.faults.add(row)
-                out = {"ok": True}
-            elif what == "set" and given:
-                target = world.teams[given.pop("team")] if "team" in given \
-                    else world
-                for name, value in given.items():
-                    getattr(target, name)       # an unknown one is an error
-                    setattr(target, name, value)
-                out = {"ok": True}
-            elif what == "reset":
-                fake.reset()
-                out = {"ok": True}
-            else:
-                return self.answer(404, b'{"ok":false}')
-        except (ValueError, KeyError, AttributeError) as e:
-            return self.answer(400, json.dumps({"error": str(e)}).encode())
-        return self.answer(200, json.dumps(out).encode())
+    def door_world(self, *_):
+        return [{"id": w.team_id, "name": w.name, "channels": {
+            c.id: c.name for c in w.channels.values()}}
+            for w in self.world.teams.values()]
 
-    def authorize(self, q):
-        fault = self.fake.faults.take("oauth/v2/authorize", None)
-        self.fake.record({"method": "oauth/v2/authorize", "form": q,
-                          "token": None, "team": None, "time": time.time()})
-        if fault and not self.before(fault):
-            return None
-        try:
-            back = self.fake.world.authorize(q)
-        except SlackError as e:
-            page = f"<!doctype html><p>Slack says: {e.word}".encode()
-            return self.answer(400, page, "text/html; charset=utf-8")
-        to = q["redirect_uri"]
-        to += ("&" if "?" in to else "?") + urllib.parse.urlencode(back)
-        return self.answer(302, b"", "text/html", {"Location": to})
+    def door_script(self, _, given):
+        for row in given if isinstance(given, list) else [given]:
+            self.faults.add(row)
+        return {"ok": True}
 
-    # -- the Web API --------------------------------------------------------
+    def door_set(self, _, given):
+        target = self.world
+        if "team" in given:
+            target = self.world.home(given.pop("team"))
+        elif given.pop("rotation", None):
+            target = self.world.rotation
+        elif given.pop("limits", None):
+            target = self.limits
+        for name, value in given.items():
+            getattr(target, name)           # an unknown one is an error
+            setattr(target, name, value)
+        return {"ok": True}
 
-    def token(self):
-        kind, _, value = (self.headers.get("Authorization") or "").partition(" ")
-        return value.strip() if kind == "Bearer" else None   # as Slack: this case
+    def door_expire(self, _, given):
+        self.world.chain(given["team"]).expire(given.get("seconds", 0))
+        return {"ok": True}
 
-    def basic(self):
-        kind, _, value = (self.headers.get("Authorization") or "").partition(" ")
-        if kind != "Basic":
-            return None
-        try:
-            user, _, password = base64.b64decode(value).decode().partition(":")
-        except ValueError:
-            return None
-        return urllib.parse.unquote(user), urllib.parse.unquote(password)
+    def door_release(self, *_):
+        self.release()
+        return {"ok": True}
 
-    def form(self, method, body):
-        """The arguments, and the warning that Slack adds about the type."""
-        kind = (self.headers.get("Content-Type") or "").lower()
-        base = kind.split(";")[0].strip()
-        if base == FORM:
-            args = dict(urllib.parse.parse_qsl(
-                body.decode("utf-8", "replace"), keep_blank_values=True))
-            return args, "superfluous_charset" if "charset" in kind else None
-        if base == "application/json" and method in READS_JSON:
-            try:
-                args = json.loads(body)
-            except ValueError:
-                raise SlackError("invalid_json") from None
-            if not isinstance(args, dict):
-                raise SlackError("json_not_object")
-            return ({k: v if isinstance(v, str) else json.dumps(v)
-                     for k, v in args.items() if v is not None},
-                    None if "charset" in kind else "missing_charset")
-        if base == "application/json" or not body:
-            return {}, None
-        raise SlackError("invalid_post_type")
-
-    def api(self, method, query, body):
-        token = self.token()
-        row = {"method": method, "http": self.command, "token": token,
-               "team": self.fake.world.team_of(token), "query": query,
-               "type": self.headers.get("Content-Type"), "conn": self.conn,
-               "agent": self.headers.get("User-Agent"), "form": {},
-               "time": time.time()}
-        problem, warning = None, None
-        try:
-            row["form"], warning = self.form(method, body)
-            if self.command == "GET":
-                row["form"] = {**query, **row["form"]}
-        except SlackError as e:
-            problem = e
-        fault = self.fake.faults.take(method, row["team"])
-        row["fault"] = fault and fault["kind"]
-        self.fake.record(row)
-        if fault and not self.before(fault):
-            return None
-        effect = fault is None or fault.get("effect") or fault["kind"] == "slow"
-        answer = self.carry_out(method, row, problem, warning) if effect else {}
-        row["answer"] = answer.get("error", "ok")
-        if fault and fault["kind"] != "slow":
-            return self.after(fault, answer)
-        headers = {"X-Slack-Req-Id": os.urandom(8).hex()}
-        team = self.fake.world.teams.get(row["team"])
-        if team:
-            headers["X-OAuth-Scopes"] = ",".join(sorted(team.scopes))
-        return self.answer(200, as_json(answer), headers=headers)
-
-    def carry_out(self, method, row, problem, warning):
-        world = self.fake.world
-        try:
-            if problem:
-                raise problem
-            if "token" in row["query"]:     # refused in the query
-                raise SlackError("not_authed")
-            if method == "oauth.v2.access":
-                return world.exchange(row["form"], self.basic())
-            answer = world.call(method, row["form"], row["token"])
-        except SlackError as e:
-            return {"ok": False, "error": e.word, **e.extra}
-        if warning:
-            answer["warning"] = ",".join(
-                x for x in (answer.get("warning"), warning) if x)
-            answer.setdefault("response_metadata", {}).setdefault(
-                "warnings", []).append(warning)
-        return answer
-
-    # -- faults -------------------------------------------------------------
-
-    def before(self, fault):
-        """False: the connection is gone already."""
-        if fault.get("seconds") and fault["kind"] != "hang":
-            time.sleep(fault["seconds"])
-        if fault["kind"] == "reset" and not fault.get("effect"):
-            self.reset_connection()
-            return False
-        return True
-
-    def after(self, fault, answer):
-        kind = fault["kind"]
-        real = as_json(answer)
-        if kind == "error":
-            return self.answer(200, as_json({
-                "ok": False, "error": fault["error"], **fault.get("extra", {})}))
-        if kind == "ratelimited":
-            wait = fault.get("retry_after", 1)
-            return self.answer(429, b'{"ok":false,"error":"ratelimited"}',
-                               headers={} if wait is None
-                               else {"Retry-After": wait})
-        if kind == "status":
-            return self.answer(fault.get("status", 500),
-                               fault.get("body", "upstream fault").encode(),
-                               fault.get("type", "text/plain"),
-                               fault.get("headers", {}))
-        if kind == "reset":
-            return self.reset_connection()
-        if kind == "hang":
-            time.sleep(fault.get("seconds", 60))
-            return self.reset_connection()
-        if kind == "cut":
-            real = real if answer else as_json({"ok": True, "x": "y" * 200})
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(real)))
-            self.end_headers()
-            self.wfile.write(real[:len(real) // 2])
-            self.wfile.flush()
-            self.close_connection = True
-            return None
-        if kind == "redirect":
-            return self.answer(302, b"", headers={
-                "Location": fault.get("to", self.fake.url + "/elsewhere")})
-        bodies = {"garbage": b"\x00\xff{{{ not json", "empty": b"",
-                  "html": b"<!doctype html><title>Sorry</title><p>Oops",
-                  "array": b"[1,2,3]",
-                  "body": fault["body"].encode()
-                  if isinstance(fault.get("body"), str)
-                  else as_json(fault.get("body"))}
-        return self.answer(200, bodies[kind],
-                           "text/html" if kind == "html" else "application/json")
+    def door_reset(self, *_):
+        self.reset()
+        return {"ok": True}
 
 
 def main():

@@ -33,10 +33,10 @@ def haproxy(f, daemons, *changes):
         front.sample("haproxy/slackmcpd.cfg", *log, *changes))
 
 
-def nginx(f, daemons):
+def nginx(f, daemons, *more):
     """contrib/nginx/slackmcpd.conf for these daemons."""
     cert, key, _ = front.certificate(f.suite.dir)
-    changes = [("listen 80;", f"listen 127.0.0.1:{f.plain_port};"),
+    changes = [*more, ("listen 80;", f"listen 127.0.0.1:{f.plain_port};"),
                ("listen 443 ssl http2;", f"listen 127.0.0.1:{f.port} ssl http2;"),
                ("/var/log/nginx/slackmcpd.log", f.log),
                ("/etc/nginx/slackmcpd.pem", cert), ("/etc/nginx/slackmcpd.key", key),

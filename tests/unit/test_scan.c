@@ -120,8 +120,26 @@ members(int n)
 	return rc;
 }
 
+/* An array of n empty objects. */
+static int
+objects(int n)
+{
+	struct buf b = { 0 };
+	int rc;
+
+	for (int i = 0; i < n; i++)
+		buf_str(&b, i == 0 ? "[{}" : ",{}");
+	buf_char(&b, ']');
+	rc = scan(b.p, b.len);
+	buf_wipe(&b);
+	return rc;
+}
+
 START_TEST(limits)
 {
+	ck_assert_int_eq(objects(SCAN_VALUES), -1);
+	ck_assert_ptr_nonnull(strstr(err.text, "too many values"));
+	ck_assert_int_eq(objects(SCAN_VALUES - 1), 0);
 	ck_assert_int_eq(nested(SCAN_DEPTH + 1, '[', ']'), -1);
 	ck_assert_int_eq(nested(SCAN_DEPTH + 1, '{', '}'), -1);
 	ck_assert_int_eq(nested(100000, '[', ']'), -1);
