@@ -35,6 +35,20 @@ clock_wall_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+/* Wall milliseconds as people and models read them, in UTC. */
+#define CLOCK_ISO_SIZE	32
+
+static inline void
+clock_iso(char out[CLOCK_ISO_SIZE], int64_t wall_ms)
+{
+	time_t s = (time_t)(wall_ms / 1000);
+	struct tm tm;
+
+	if (gmtime_r(&s, &tm) == NULL ||
+	    strftime(out, CLOCK_ISO_SIZE, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+		out[0] = '\0';
+}
+
 /* For libevent. */
 static inline struct timeval
 clock_tv(int64_t ms)

@@ -106,7 +106,7 @@ finish(struct oauth *o, enum oauth_end end)
 {
 	struct oauth_result r = {
 		.end = end, .code = o->code, .state = o->row.state,
-		.team_id = "", .team_name = "", .rotates = o->grant.refresh_token.len > 0,
+		.team_id = "", .team_name = "",
 	};
 	bool good = end == OAUTH_DONE || end == OAUTH_SPOOLED;
 
@@ -118,7 +118,7 @@ finish(struct oauth *o, enum oauth_end end)
 		log_info("oauth", "install %s team=%s state=%s%s",
 		    end == OAUTH_DONE ? "stored" : "spooled", r.team_id,
 		    install_state_word(r.state),
-		    r.rotates ? " rotates=yes" : "");
+		    o->grant.refresh_token.len > 0 ? " rotates=yes" : "");
 	}
 	if (o->done != NULL)
 		o->done(o->arg, &r);

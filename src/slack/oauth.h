@@ -35,7 +35,6 @@ struct oauth_result {
 	enum oauth_end end;
 	const char *team_id, *team_name;	/* DONE, SPOOLED */
 	enum install_state state;		/* DONE */
-	bool rotates;
 	const char *code;			/* Slack's error word, or "" */
 };
 typedef void oauth_fn(void *arg, const struct oauth_result *r);

@@ -17,6 +17,7 @@
 struct token_wait {
 	TAILQ_ENTRY(token_wait) next;
 	struct chain *chain;
+	struct install *in;		/* whose token is spent */
 	struct event *timer;		/* first the turn that is waited, then the deadline */
 	int64_t deadline;
 	bool begun;
@@ -28,7 +29,7 @@ struct token_wait {
 struct chain {
 	LIST_ENTRY(chain) next;
 	struct tokens *t;
-	struct install *in;		/* whose token is spent, or due */
+	struct install *in;		/* as it was looked at last */
 	struct refresh *running;
 	struct event *timer;		/* the next attempt */
 	int64_t after;			/* not before; monotonic ms */
@@ -119,6 +120,7 @@ wait_free(struct token_wait *w)
 {
 	TAILQ_REMOVE(&w->chain->waits, w, next);
 	event_free(w->timer);
+	install_drop(w->in);
 	free(w);
 }
 
@@ -135,15 +137,42 @@ wait_end(struct token_wait *w, struct install *in, enum slack_class class)
 
 /* All that have begun: one that is being made must not end before it is. */
 static void
-end_waits(struct chain *c, struct install *in, enum slack_class class)
+end_waits(struct chain *c, enum slack_class class)
 {
 	struct token_wait *w, *next;
 
 	for (w = TAILQ_FIRST(&c->waits); w != NULL; w = next) {
 		next = TAILQ_NEXT(w, next);
 		if (w->begun)
-			wait_end(w, in, class);
+			wait_end(w, NULL, class);
 	}
+}
+
+/* Those whose token is not the newest any more have what they wait for. */
+static void
+serve_waits(struct chain *c, struct install *now)
+{
+	struct token_wait *w, *next;
+
+	if (is_over(now))
+		return;
+	for (w = TAILQ_FIRST(&c->waits); w != NULL; w = next) {
+		next = TAILQ_NEXT(w, next);
+		if (w->begun && !has_token_of(now, w->in))
+			wait_end(w, now, SLACK_NONE);
+	}
+}
+
+/* Somebody cannot go on with the token that there is now. */
+static bool
+is_wanted(const struct chain *c)
+{
+	const struct token_wait *w;
+
+	TAILQ_FOREACH(w, &c->waits, next)
+		if (w->begun)
+			return true;
+	return false;
 }
 
 static void
@@ -188,11 +217,11 @@ on_end(void *arg, enum refresh_end end, int64_t wait_ms)
 		try_after(c, wait_ms > BUSY_MS ? wait_ms : BUSY_MS);
 		break;
 	case REFRESH_LOST:
-		end_waits(c, NULL, SLACK_EXPIRED);
+		end_waits(c, SLACK_EXPIRED);
 		try_after(c, LOOK_MS);
 		break;
 	case REFRESH_GONE:
-		end_waits(c, NULL, SLACK_REVOKED);
+		end_waits(c, SLACK_REVOKED);
 		try_after(c, LOOK_MS);
 	}
 }
@@ -216,38 +245,43 @@ is_due(const struct tokens *t, const struct install *in)
 	    in->expires - clock_wall_ms() < before(t, in);
 }
 
-/* Looks at the install as it is by now; what is left to do is begun. */
+/* The install as it is by now; false: there is none any more. */
+static bool
+look_again(struct chain *c)
+{
+	struct install *now = current(c->t, c->in);
+
+	if (now == NULL || now->state == INSTALL_REVOKED) {
+		end_waits(c, SLACK_REVOKED);
+		return false;
+	}
+	install_hold(now);
+	install_drop(c->in);
+	c->in = now;
+	serve_waits(c, now);
+	if (now->lost)
+		end_waits(c, SLACK_EXPIRED);
+	return true;
+}
+
+/* What is left to do is begun, or waited for, or nothing. */
 static void
 go_on(struct chain *c)
 {
-	struct install *now = current(c->t, c->in);
-	bool waited = !TAILQ_EMPTY(&c->waits);
+	bool there = look_again(c);
 
 	if (c->running != NULL)
 		return;
-	if (now == NULL || now->state == INSTALL_REVOKED) {
-		end_waits(c, NULL, SLACK_REVOKED);
-	} else if (!has_token_of(now, c->in)) {
-		if (!is_over(now))
-			end_waits(c, now, SLACK_NONE);
-		install_hold(now);
-		install_drop(c->in);
-		c->in = now;
-	} else if (now->lost) {
-		end_waits(c, NULL, SLACK_EXPIRED);
-	}
-	if (TAILQ_EMPTY(&c->waits) && (now == NULL || !is_due(c->t, c->in))) {
+	if (TAILQ_EMPTY(&c->waits) && !(there && is_due(c->t, c->in))) {
 		chain_free(c);
 		return;
 	}
-	if (clock_ms() < c->after || c->t->draining || now == NULL ||
-	    now->lost) {
-		if (!evtimer_pending(c->timer, NULL))
-			try_after(c, LOOK_MS);
-		return;
-	}
-	c->running = refresh_begin(c->t->s, c->in, waited || is_over(c->in),
-	    on_end, c);
+	if (there && clock_ms() >= c->after && !c->t->draining &&
+	    (is_wanted(c) || is_due(c->t, c->in)))
+		c->running = refresh_begin(c->t->s, c->in,
+		    is_wanted(c) || is_over(c->in), on_end, c);
+	else if (!evtimer_pending(c->timer, NULL))
+		try_after(c, LOOK_MS);
 }
 
 /* ---- the worker's ---- */
@@ -263,6 +297,7 @@ token_renew(struct tokens *t, struct install *in, int64_t deadline_ms,
 	if (c == NULL)
 		c = chain_new(t, in);
 	w->chain = c;
+	w->in = install_hold(in);
 	w->deadline = deadline_ms;
 	w->done = done;
 	w->arg = arg;

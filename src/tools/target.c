@@ -88,9 +88,13 @@ list_one(void *arg, struct install *in)
 	if (in->unreadable)
 		buf_str(l->out,
 		    " | its token cannot be read, the operator has to look");
-	else if (in->expires != 0 && clock_wall_ms() >= in->expires)
+	else if (in->expires != 0 && clock_wall_ms() >= in->expires &&
+	    (in->lost || !in->rotates))
 		buf_str(l->out,
 		    " | its token has run out, it must be connected again");
+	else if (in->lost)
+		buf_str(l->out,
+		    " | its token will run out, it must be connected again");
 	buf_char(l->out, '\n');
 	return true;
 }
@@ -146,6 +150,22 @@ refuse_team(const struct call *call, const struct search *s,
 	return -1;
 }
 
+/* While there is time to do something about it. */
+static void
+warn_of_end(struct call *call)
+{
+	const struct install *in = call->install;
+	char when[CLOCK_ISO_SIZE];
+
+	if (!in->lost || clock_wall_ms() >= in->expires)
+		return;
+	clock_iso(when, in->expires);
+	buf_fmt(&call->note,
+	    "This workspace's token runs out at %s and cannot be renewed: an"
+	    " admin has to connect it again at %s/slack/install.\n",
+	    when, call->box->slack->conf->public_base_url);
+}
+
 static int
 take(struct call *call, struct install *in, struct buf *refused)
 {
@@ -157,6 +177,7 @@ take(struct call *call, struct install *in, struct buf *refused)
 		return -1;
 	}
 	call->install = install_hold(in);
+	warn_of_end(call);
 	return 0;
 }
 

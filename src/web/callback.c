@@ -103,11 +103,6 @@ done_page(struct visit *v, const struct oauth_result *r)
 	    install_state_word(r->state));
 	tell_state(&p, r);
 	tell_command(&p, r);
-	if (r->rotates)
-		page_text(&p,
-		    "The token of this app expires by itself and this server "
-		    "does not "
-		    "renew it yet: add the app again when agents are told so.");
 	page_head(&p, "Connect an agent");
 	page_text(&p,
 	    "KEY stands for a key that the operator makes with: slackmcpctl "

@@ -124,12 +124,10 @@ key_revoke_run(struct work *k)
 static void
 put_time(struct table *t, int64_t ms)
 {
-	char text[32] = "never";
-	time_t s = (time_t)(ms / 1000);
-	struct tm tm;
+	char text[CLOCK_ISO_SIZE] = "never";
 
-	if (ms != 0 && gmtime_r(&s, &tm) != NULL)
-		strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	if (ms != 0)
+		clock_iso(text, ms);
 	table_text(t, text);
 }
 
@@ -195,6 +193,7 @@ put_install(struct work *k, const struct install_row *row)
 	table_text(t,
 	    row->bot_token_len == 0        ? "none" :
 		!known                     ? "its key is missing" :
+		row->lost ? "lost: connect again" :
 		row->refresh_token_len > 0 ? "rotates" :
 					     "ok");
 	put_time(t, row->expires);

@@ -184,26 +184,24 @@ END_TEST
 static const struct {
 	enum oauth_end end;
 	enum install_state state;
-	bool rotates;
 	const char *code;
 	int status;
 	const char *holds[3];
 } ends[] = {
-	{ OAUTH_BAD_STATE, 0, false, "", 400, { "bad_state", "Add to Slack" } },
-	{ OAUTH_USED, 0, false, "", 409, { "already_used", "Add to Slack" } },
-	{ OAUTH_STORE_AWAY, 0, false, "", 503, { "Reload", "Retry-After: " } },
-	{ OAUTH_STORE_AWAY, 0, false, "not_stored", 500, { "not_stored", "Add to Slack" } },
-	{ OAUTH_SLACK_REFUSED, 0, false, "invalid_code", 400, { "invalid_code" } },
-	{ OAUTH_SLACK_AWAY, 0, false, "", 502, { "slack_away" } },
-	{ OAUTH_SPOOLED, INSTALL_LIVE, false, "", 202, { "T0BETA", "put aside", "spooled" } },
-	{ OAUTH_DONE, INSTALL_PENDING, false, "", 200,
+	{ OAUTH_BAD_STATE, 0, "", 400, { "bad_state", "Add to Slack" } },
+	{ OAUTH_USED, 0, "", 409, { "already_used", "Add to Slack" } },
+	{ OAUTH_STORE_AWAY, 0, "", 503, { "Reload", "Retry-After: " } },
+	{ OAUTH_STORE_AWAY, 0, "not_stored", 500, { "not_stored", "Add to Slack" } },
+	{ OAUTH_SLACK_REFUSED, 0, "invalid_code", 400, { "invalid_code" } },
+	{ OAUTH_SLACK_AWAY, 0, "", 502, { "slack_away" } },
+	{ OAUTH_SPOOLED, INSTALL_LIVE, "", 202, { "T0BETA", "put aside", "spooled" } },
+	{ OAUTH_DONE, INSTALL_PENDING, "", 200,
 	    { "slackmcpctl install approve T0BETA<", "pending", "no agent reaches" } },
-	{ OAUTH_DONE, INSTALL_DISABLED, false, "", 200,
+	{ OAUTH_DONE, INSTALL_DISABLED, "", 200,
 	    { "slackmcpctl install enable T0BETA<", "disabled" } },
-	{ OAUTH_DONE, INSTALL_LIVE, true, "", 200, { "expires by itself", "live" } },
-	{ OAUTH_DONE, INSTALL_LIVE, false, "", 200, { "T0BETA", "Slack is connected",
+	{ OAUTH_DONE, INSTALL_LIVE, "", 200, { "T0BETA", "Slack is connected",
 	    "claude mcp add --transport http slack http://127.0.0.1:8080/mcp" } },
-	{ OAUTH_DONE, INSTALL_LIVE, false, "", 200, { "&quot;mcpServers&quot;",
+	{ OAUTH_DONE, INSTALL_LIVE, "", 200, { "&quot;mcpServers&quot;",
 	    "&quot;servers&quot;", "&quot;http://127.0.0.1:8080/mcp&quot;" } },
 };
 
@@ -211,7 +209,7 @@ START_TEST(end)
 {
 	struct oauth_result r = {
 		.end = ends[_i].end, .team_id = "T0BETA", .team_name = HOSTILE,
-		.state = ends[_i].state, .rotates = ends[_i].rotates, .code = ends[_i].code,
+		.state = ends[_i].state, .code = ends[_i].code,
 	};
 	int fd = send_request("GET " CALLBACK "?code=c%2B1&state=s%3D HTTP/1.1\r\nHost: a\r\n"
 	    "Connection: close\r\nCookie: other=1; slackmcp_state=COOKIE\r\n" HTML "\r\n");

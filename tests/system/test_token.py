@@ -1,0 +1,321 @@
+# SPDX-License-Identifier: ISC
+"""The life of rotating tokens (issue: never a lost token): who refreshes, how
+often, and what is left when that process dies at each step."""
+import glob
+import os
+import signal
+import threading
+import unittest
+
+import lib
+import mcpclient
+from mcpclient import Modern, get, install
+import test_mariadb
+
+TEAM = "T0ACME0001"
+GENERAL = "CAGENERAL1"
+ACCESS = "oauth.v2.access"
+
+
+class Rotating(lib.Suite):
+    """A workspace whose app rotates its tokens."""
+    WORKERS = 2
+    LIVES = 43200
+
+    def setUp(self):
+        self.slack = self.fake()
+        self.slack.world.teams[TEAM].rotates = True
+        self.slack.world.rotation.expires_in = self.LIVES
+        self.chain = self.slack.world.chain
+
+    def tearDown(self):
+        self.slack.release()
+        for d in self.daemons:
+            d.stop()
+
+    def installed(self, workers=None, **env):
+        d = self.daemon(self.slack, workers=workers or self.WORKERS, env=env)
+        d.start()
+        self.connect(d)
+        return d
+
+    def connect(self, d):
+        install(d)
+        mcpclient.known(d, TEAM)
+        for text in self.chain(TEAM).alive() + self.chain(TEAM).usable():
+            self.secret("token", text)
+
+    def read(self, d, timeout=30):
+        with Modern(d) as c:
+            return c.tool("slack_get_channel_history", channel_id=GENERAL, limit=1)
+
+    def many(self, daemons, n):
+        """n calls at once; what went wrong."""
+        wrong, go = [], threading.Barrier(n)
+
+        def one(d):
+            go.wait(60)
+            t = self.read(d)
+            if not t.ok:
+                wrong.append(str(t))
+        threads = [threading.Thread(target=one, args=(daemons[i % len(daemons)],))
+                   for i in range(n)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join(90)
+        return wrong
+
+    def refreshes(self):
+        """Those that gave a pair."""
+        return self.chain(TEAM).refreshes
+
+    def check(self, d, n):
+        """n refreshes in all, the last pair is the store's: it serves, and it can
+        be refreshed."""
+        self.assertEqual(self.refreshes(), n)
+        self.assertTrue(self.read(d).ok)
+        self.assertEqual(glob.glob(d.state_dir + "/spool/*"), [])
+        before = self.refreshes()
+        self.chain(TEAM).expire()
+        self.assertTrue(self.read(d).ok)
+        self.assertEqual(self.refreshes(), before + 1)
+
+    def hold(self, effect):
+        """The next refresh, not an install's exchange."""
+        self.slack.fault(ACCESS, "hold", effect=effect,
+                         where={"grant_type": "refresh_token"})
+
+
+class Life(Rotating):
+    WORKERS = 4
+
+    def test_at_the_moment_of_expiry(self):
+        d = self.installed(MAX_CALLS_PER_KEY="256")
+        self.chain(TEAM).expire()
+        self.assertEqual(self.many([d], 200), [])
+        self.check(d, 1)
+
+    def test_due(self):
+        """Renewed in the background, before anybody needs it, by one worker."""
+        self.slack.world.rotation.expires_in = 3600
+        d = self.installed()
+        lib.wait_until("it is renewed", lambda: self.refreshes() == 1)
+        self.slack.world.rotation.expires_in = self.LIVES
+        lib.wait_until("the new one is used", lambda: self.read(d).ok and
+                       self.slack.calls()[-1]["token"] == self.chain(TEAM).current)
+        self.assertEqual(self.refreshes(), 1)
+
+    def test_down_for_days(self):
+        d = self.installed()
+        d.stop()
+        self.chain(TEAM).expire()
+        db = os.path.join(d.state_dir, "slackmcpd.db")
+        import sqlite3
+        with sqlite3.connect(db) as c:
+            c.execute("UPDATE installs SET expires = 1000")
+        d.start()
+        lib.wait_until("it is renewed", lambda: self.refreshes() == 1)
+        lib.wait_until("it serves", lambda: self.read(d).ok)
+        self.check(d, 1)
+
+    def test_connected_again_meanwhile(self):
+        """The pair of a refresh that a new install overtook is nobody's."""
+        d = self.installed()
+        self.hold(True)
+        self.chain(TEAM).expire()
+        asked = threading.Thread(target=self.read, args=(d,))
+        asked.start()
+        self.slack.wait_held(ACCESS)
+        self.connect(d)
+        self.slack.release()
+        asked.join(60)
+        lib.wait_until("it serves", lambda: self.read(d).ok)
+        self.assertEqual(glob.glob(d.state_dir + "/spool/*"), [])
+
+    def test_the_client_hangs_up(self):
+        d = self.installed()
+        self.hold(True)
+        self.chain(TEAM).expire()
+        c = mcpclient.connection(d)
+        m = Modern(d)
+        m.conn = c
+        threading.Thread(target=lambda: self.quietly(m), daemon=True).start()
+        self.slack.wait_held(ACCESS)
+        c.sock.shutdown(2)
+        self.slack.release()
+        lib.wait_until("the pair is there", lambda: self.read(d).ok)
+        self.check(d, 1)
+
+    @staticmethod
+    def quietly(m):
+        try:
+            m.tool("slack_get_channel_history", channel_id=GENERAL, limit=1)
+        except Exception:   # noqa: BLE001  it is the one that hangs up
+            pass
+
+    def test_stop_in_the_middle(self):
+        d = self.installed()
+        self.hold(True)
+        self.chain(TEAM).expire()
+        threading.Thread(target=lambda: self.quietly(Modern(d)), daemon=True).start()
+        self.slack.wait_held(ACCESS)
+        d.kill(sig=signal.SIGTERM)
+        lib.wait_until("it stops", lambda: get(d, "/ready", fail=False).status != 200)
+        self.slack.release()
+        self.assertEqual(d.wait(), 0)
+        d.start()
+        lib.wait_until("it serves", lambda: self.read(d).ok)
+        self.check(d, 1)
+
+    def test_reload_in_the_middle(self):
+        d = self.installed()
+        self.hold(True)
+        self.chain(TEAM).expire()
+        threading.Thread(target=lambda: self.quietly(Modern(d)), daemon=True).start()
+        self.slack.wait_held(ACCESS)
+        d.ctl("reload")
+        self.slack.release()
+        lib.wait_until("it serves", lambda: self.read(d).ok)
+        self.check(d, 1)
+
+    def test_slack_says_wait(self):
+        """What was not spent may be asked again, as often as it takes."""
+        d = self.installed()
+        self.slack.fault(ACCESS, "ratelimited", retry_after=1, times=2)
+        self.chain(TEAM).expire()
+        lib.wait_until("it serves", lambda: self.read(d).ok, 40)
+        self.check(d, 1)
+
+    def test_unclear_once(self):
+        """One retry, and within the grace it gives a pair."""
+        for kind in ("reset", "cut", "empty", "html", "status"):
+            with self.subTest(kind):
+                d = self.installed()
+                self.slack.world.rotation.grace = 30
+                self.slack.fault(ACCESS, kind, effect=True)
+                before = self.refreshes()
+                self.chain(TEAM).expire()
+                self.assertTrue(self.read(d).ok)
+                self.assertEqual(self.refreshes(), before + 2)
+                d.stop()
+                self.slack.reset()
+
+    def test_two_secrets(self):
+        d = self.installed()
+        d.stop()
+        old = d.env["SLACK_CLIENT_SECRET"]
+        new = self.secret("new client secret", self.slack.world.change_secret(keep=0))
+        d.env.update(SLACK_CLIENT_SECRET=old, SLACK_CLIENT_SECRET_OLD=new)
+        d.start()
+        self.chain(TEAM).expire()
+        self.assertTrue(self.read(d).ok)
+        self.check(d, 1)
+        self.connect(d)
+
+
+class Killed(Rotating):
+    """kill -9 of whoever refreshes, at each step."""
+
+    def refresher(self, d):
+        """The worker that holds the lease."""
+        import sqlite3
+        with sqlite3.connect(os.path.join(d.state_dir, "slackmcpd.db")) as c:
+            owner = c.execute("SELECT owner FROM leases WHERE name LIKE 'token:%'"
+                              " AND owner <> ''").fetchone()[0]
+        slot = int(owner.split(":")[1])
+        return next(w["pid"] for w in d.ctl_json("show", "workers")
+                    if w["what"] == f"worker {slot + 1}")
+
+    def killed(self, d, effect, grace):
+        self.slack.world.rotation.grace = grace
+        self.hold(effect)
+        self.chain(TEAM).expire()
+        threading.Thread(target=lambda: Life.quietly(Modern(d)), daemon=True).start()
+        self.slack.wait_held(ACCESS)
+        d.kill(self.refresher(d))
+        self.slack.release()
+
+    def test_before_sending(self):
+        """The intent stands, Slack was never asked to its end."""
+        d = self.installed()
+        self.killed(d, False, 0)
+        lib.wait_until("another one refreshes", lambda: self.read(d).ok, 40)
+        self.check(d, self.refreshes())
+        self.assertLessEqual(self.refreshes(), 3)
+
+    def test_between_sending_and_spool_with_grace(self):
+        d = self.installed()
+        self.killed(d, True, 30)
+        lib.wait_until("another one refreshes", lambda: self.read(d).ok, 40)
+        self.check(d, 2)
+
+    def test_between_sending_and_spool_without_grace(self):
+        """The old token serves to its end, and everybody is told."""
+        d = self.installed()
+        self.slack.world.rotation.grace = 0
+        self.slack.world.rotation.expires_in = 3600
+        self.hold(True)
+        self.connect(d)             # due at once, but not spent
+        self.slack.wait_held(ACCESS)
+        d.kill(self.refresher(d))
+        self.slack.release()
+        lib.wait_until("it is marked", lambda: "connect" in
+                       d.ctl("show", "installs").stdout, 40)
+        t = self.read(d)
+        self.assertTrue(t.ok, t)
+        self.assertIn("/slack/install", t.text)
+        self.chain(TEAM).expire()
+        t = self.read(d)
+        self.assertFalse(t.ok, t)
+        self.assertIn("/slack/install", t.text)
+        lost = [r for r in d.log_rows() if r.get("level") == "error"
+                and "nobody can renew" in r.get("msg", "")]
+        self.assertEqual(len(lost), 1)
+        self.assertLessEqual(self.refreshes(), 2)
+        self.connect(d)
+        lib.wait_until("it serves again", lambda: self.read(d).ok)
+
+
+class OnTwoHosts(test_mariadb.Shared, Rotating):
+    setUp_db = test_mariadb.Shared.setUp
+
+    def setUp(self):
+        self.setUp_db()
+        Rotating.setUp(self)
+
+    def tearDown(self):
+        self.db.signal(signal.SIGCONT)
+        Rotating.tearDown(self)
+
+    def test_at_the_moment_of_expiry(self):
+        a, b = self.pair(self.slack)
+        self.connect(a)
+        mcpclient.known(b, TEAM)
+        self.chain(TEAM).expire()
+        self.assertEqual(self.many([a, b], 200), [])
+        self.check(a, 1)
+        self.assertTrue(self.read(b).ok)
+
+    def test_the_store_is_lost(self):
+        """After the spool: nobody uses the pair before it is in the store."""
+        a, _ = self.pair(self.slack)
+        self.slack.world.rotation.expires_in = 3600
+        self.hold(True)
+        self.connect(a)
+        old = self.chain(TEAM).current
+        self.slack.wait_held(ACCESS)
+        self.db.signal(signal.SIGSTOP)
+        self.slack.release()
+        lib.wait_until("it is spooled", lambda: any(
+            glob.glob(d.state_dir + "/spool/pair-*") for d in self.daemons), 30)
+        self.assertTrue(self.read(a).ok)
+        self.assertEqual(self.slack.calls("conversations.history")[-1]["token"], old)
+        self.db.signal(signal.SIGCONT)
+        lib.wait_until("it is stored", lambda: not any(
+            glob.glob(d.state_dir + "/spool/pair-*") for d in self.daemons), 40)
+        self.assertEqual(self.refreshes(), 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
