@@ -410,6 +410,28 @@ START_TEST(test_bucket_shared)
 }
 END_TEST
 
+/* More names than places: a new one shares another's, and neither gets more than
+ * its rate. */
+START_TEST(test_buckets_full)
+{
+	struct region *r = make();
+	struct rate rate = { .per_minute = 1, .burst = 1 };
+	uint64_t before = counter_get(CNT_BUCKETS_SHARED);
+	char name[32];
+	int64_t at;
+	int taken = 0;
+
+	for (unsigned i = 0; i < BUCKETS * 2; i++) {
+		snprintf(name, sizeof(name), "b%u", i);
+		taken += bucket_take(r, name, rate, 0, &at);
+		ck_assert(!bucket_take(r, name, rate, 0, &at));
+	}
+	ck_assert_int_le(taken, (int)BUCKETS);
+	ck_assert_uint_gt(counter_get(CNT_BUCKETS_SHARED), before);
+	region_close(r);
+}
+END_TEST
+
 START_TEST(test_board)
 {
 	struct region *r = make();
@@ -576,6 +598,7 @@ main(void)
 	tcase_add_loop_test(t, test_region_cut, 0, 2);
 	tcase_add_test(t, test_bucket);
 	tcase_add_test(t, test_bucket_shared);
+	tcase_add_test(t, test_buckets_full);
 	tcase_add_test(t, test_board);
 	tcase_add_test(t, test_board_keys);
 	tcase_add_test(t, test_board_keys_collide);
