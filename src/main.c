@@ -96,8 +96,11 @@ take_option(struct command_line *cl, int c, char **rest)
 		cl->foreground = true;
 		return -1;
 	case 'o':
-		if (cl->noptions == OPTIONS_MAX)
-			return usage(stderr, EX_USAGE);
+		if (cl->noptions == OPTIONS_MAX) {
+			fprintf(stderr, PACKAGE_NAME ": more than %d times -o\n",
+			    OPTIONS_MAX);
+			return EX_USAGE;
+		}
 		cl->options[cl->noptions++] = optarg;
 		return -1;
 	case 't':

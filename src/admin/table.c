@@ -11,13 +11,14 @@
 #include <stdlib.h>
 
 #define COLUMNS_MAX	24
+#define WIDEST		60	/* a longer cell makes its own row longer, not all */
 
 struct table {
 	char *names[COLUMNS_MAX];
 	bool number[COLUMNS_MAX];
 	size_t columns;
 	char **cells;
-	size_t n;
+	size_t n, room;
 };
 
 struct table *
@@ -39,8 +40,10 @@ table_new(const char *columns)
 void
 table_text(struct table *t, const char *cell)
 {
-	if (t->n % 64 == 0)
-		t->cells = mem_array(t->cells, t->n + 64, sizeof(*t->cells));
+	if (t->n == t->room) {
+		t->room = t->room == 0 ? 64 : t->room * 2;
+		t->cells = mem_array(t->cells, t->room, sizeof(*t->cells));
+	}
 	t->cells[t->n++] = mem_str(cell != NULL ? cell : "");
 }
 
@@ -77,17 +80,36 @@ width(const char *s)
 static void
 put_cell(struct buf *out, const char *cell)
 {
-	for (; *cell != '\0'; cell++)
-		buf_char(out,
-		    (unsigned char)*cell < ' ' || *cell == 0x7f ? '?' : *cell);
+	size_t at = out->len;
+
+	buf_str(out, cell);
+	for (; at < out->len; at++)
+		if ((unsigned char)out->p[at] < ' ' || out->p[at] == 0x7f)
+			out->p[at] = '?';
 }
 
 static void
 put_padded(struct buf *out, const char *cell, size_t to, bool last)
 {
+	size_t w = width(cell);
+
 	put_cell(out, cell);
-	for (size_t w = width(cell); !last && w < to + 2; w++)
+	for (w = w < to ? w : to; !last && w < to + 2; w++)
 		buf_char(out, ' ');
+}
+
+static size_t
+column_width(const struct table *t, size_t c)
+{
+	size_t wide = width(t->names[c]);
+
+	for (size_t i = c; i < t->n; i += t->columns) {
+		size_t w = width(t->cells[i]);
+
+		if (w > wide && w <= WIDEST)
+			wide = w;
+	}
+	return wide;
 }
 
 static void
@@ -95,12 +117,8 @@ rows_text(const struct table *t, struct buf *out)
 {
 	size_t wide[COLUMNS_MAX];
 
-	for (size_t c = 0; c < t->columns; c++) {
-		wide[c] = width(t->names[c]);
-		for (size_t i = c; i < t->n; i += t->columns)
-			if (width(t->cells[i]) > wide[c])
-				wide[c] = width(t->cells[i]);
-	}
+	for (size_t c = 0; c < t->columns; c++)
+		wide[c] = column_width(t, c);
 	for (size_t c = 0; c < t->columns; c++)
 		put_padded(out, t->names[c], wide[c], c + 1 == t->columns);
 	buf_char(out, '\n');

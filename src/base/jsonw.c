@@ -118,6 +118,11 @@ static const char *const escapes[256] = {
 	['"'] = "\\\"", ['\\'] = "\\\\", [0x7f] = "\\u007f",
 };
 
+/* What stays as it is, and is a character of its own. */
+static const bool stays[256] = {
+	[' ' ... '!'] = true, ['#' ... '['] = true, [']' ... '~'] = true,
+};
+
 void
 jsonw_quote(struct buf *out, const char *s, size_t len)
 {
@@ -126,11 +131,16 @@ jsonw_quote(struct buf *out, const char *s, size_t len)
 
 	buf_char(out, '"');
 	while (p < end) {
-		const char *escape = escapes[*p];
+		const char *escape;
 		size_t n = 1;
 
+		if (stays[*p]) {
+			p++;
+			continue;
+		}
+		escape = escapes[*p];
 		if (escape == NULL) {
-			n = *p < 0x80 ? 1 : utf8_length(p, (size_t)(end - p));
+			n = utf8_length(p, (size_t)(end - p));
 			if (n != 0) {
 				p += n;
 				continue;

@@ -25,6 +25,7 @@
 #define LINE_BOUND	8192
 #define HEAD_ROOM	1024	/* of a line, for all but its message */
 #define DEV_LOG		"/dev/log"
+#define DUE_MS		60000
 
 enum sink { SINK_FILE, SINK_PIPE, SINK_SOCKET, SINK_SYSLOG };
 
@@ -374,6 +375,17 @@ log_at(enum log_level level, const char *token, const char *fmt, ...)
 	va_start(ap, fmt);
 	put(level, token, fmt, ap);
 	va_end(ap);
+}
+
+bool
+log_due(int64_t *told)
+{
+	int64_t at = clock_ms();
+
+	if (*told != 0 && at - *told < DUE_MS)
+		return false;
+	*told = at;
+	return true;
 }
 
 void

@@ -10,21 +10,17 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define TELL_MS		60000
-
 static void
 refuse(struct http_conn *c, const char *why)
 {
 	struct http_server *s = c->s;
 
 	counter_up(CNT_PROXY_REFUSED);
-	if (s->proxy_told == 0 || s->now - s->proxy_told >= TELL_MS) {
-		s->proxy_told = s->now;
+	if (log_due(&s->proxy_told))
 		log_warn("http",
 		    "a connection was refused, because with PROXY_PROTOCOL %s; "
 		    "told once a minute peer=%s",
 		    why, c->peer);
-	}
 	http1_refuse(c, HTTP_ERROR_PROXY);
 }
 

@@ -18,7 +18,6 @@
 
 #define LINGER_MS	3000
 #define EMFILE_MS	100
-#define PAUSE_TOLD_MS	10000	/* a log line at most that often */
 #define TICK_MS		100
 #define FRESH_MS	1000	/* for the first request of a connection, in a drain */
 
@@ -106,12 +105,10 @@ on_resume(evutil_socket_t fd, short what, void *arg)
 static void
 tell_pause(struct http_server *s, const char *why)
 {
-	s->now = clock_ms();
-	if (s->pause_told != 0 && s->now - s->pause_told < PAUSE_TOLD_MS)
-		return;
-	s->pause_told = s->now;
-	log_warn("http", "accepting pauses: %s connections=%zu", why,
-	    s->connections);
+	if (log_due(&s->pause_told))
+		log_warn("http",
+		    "accepting pauses: %s; told once a minute connections=%zu",
+		    why, s->connections);
 }
 
 static void

@@ -3,6 +3,8 @@
 #include "shm/bucket.h"
 
 #include "base/clock.h"
+#include "base/counter.h"
+#include "base/log.h"
 #include "shm/layout.h"
 
 #define PROBES	16
@@ -21,6 +23,7 @@ static struct bucket *
 find(struct region *r, const char *name, int64_t now)
 {
 	uint64_t hash = layout_hash(name);
+	static int64_t told;
 	struct bucket *stale = NULL;
 
 	for (unsigned i = 0; i < PROBES; i++) {
@@ -32,8 +35,14 @@ find(struct region *r, const char *name, int64_t now)
 		if (stale == NULL && is_stale(b, now))
 			stale = b;
 	}
-	if (stale == NULL)
+	if (stale == NULL) {
+		counter_up(CNT_BUCKETS_SHARED);
+		if (log_due(&told))
+			log_warn("bucket",
+			    "the table of rates is full, some share a place; "
+			    "told once a minute");
 		return &r->buckets[hash % BUCKETS];
+	}
 	atomic_store(&stale->hash, hash);
 	return stale;
 }

@@ -48,6 +48,7 @@ struct head {
 	uint32_t rows;
 	uint64_t at_stripes, at_tags, at_slots, at_owners, at_buckets, at_rows;
 
+	/* So far what a file must have in common with ours. */
 	_Atomic int64_t ttl_ms, max_ms;
 	_Atomic int32_t max_sessions, max_per_key;
 	_Atomic uint32_t live[STRIPES];	/* sessions of each; under its lock */

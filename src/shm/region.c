@@ -3,6 +3,7 @@
 #include "shm/region.h"
 
 #include "base/clock.h"
+#include "base/counter.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "shm/layout.h"
@@ -10,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,14 +73,6 @@ same_daemon(const struct head *a, const struct head *b)
 	return memcmp(a->magic, b->magic, sizeof(a->magic)) == 0 &&
 	    a->layout == b->layout && a->sizes == b->sizes &&
 	    strncmp(a->boot_id, b->boot_id, sizeof(a->boot_id)) == 0;
-}
-
-static bool
-same(const struct head *a, const struct head *b)
-{
-	return same_daemon(a, b) &&
-	    a->size == b->size && a->slots == b->slots && a->rows == b->rows &&
-	    strncmp(a->node, b->node, sizeof(a->node)) == 0;
 }
 
 static void
@@ -152,7 +146,7 @@ is_ours(int pid)
 }
 
 /* The pid of a process of ours that row i of an old board names, and its slot;
- * 0: none. */
+ * 0: none, -1: there is no such row. */
 static int
 stray(int fd, const struct head *old, unsigned i, int *slot)
 {
@@ -160,8 +154,10 @@ stray(int fd, const struct head *old, unsigned i, int *slot)
 	struct row row;
 	int pid;
 
-	if (pread(fd, &row, sizeof(row), at) != (ssize_t)sizeof(row) ||
-	    atomic_load(&row.state) == BOARD_FREE)
+	if (i >= old->rows ||
+	    pread(fd, &row, sizeof(row), at) != (ssize_t)sizeof(row))
+		return -1;
+	if (atomic_load(&row.state) == BOARD_FREE)
 		return 0;
 	pid = atomic_load(&row.pid);
 	*slot = atomic_load(&row.slot);
@@ -180,11 +176,11 @@ kill_strays(int fd, const struct head *want)
 	if (pread(fd, &old, sizeof(old), 0) != (ssize_t)sizeof(old) ||
 	    !same_daemon(&old, want))
 		return;
-	for (unsigned i = 0; i < old.rows; i++)
-		if (stray(fd, &old, i, &slot) != 0 && slot == BOARD_MASTER)
+	for (unsigned i = 0; (pid = stray(fd, &old, i, &slot)) != -1; i++)
+		if (pid != 0 && slot == BOARD_MASTER)
 			return;		/* it lives: they are no strays */
-	for (unsigned i = 0; i < old.rows; i++) {
-		if ((pid = stray(fd, &old, i, &slot)) == 0)
+	for (unsigned i = 0; (pid = stray(fd, &old, i, &slot)) != -1; i++) {
+		if (pid == 0)
 			continue;
 		log_warn("region",
 		    "killing a process that outlived its master pid=%d", pid);
@@ -230,24 +226,39 @@ open_locked(const struct region_conf *conf, const struct head *want,
 	return -1;
 }
 
-/* Is what lies there a region of ours, of this boot? */
-static bool
-is_good(int fd, const struct head *want)
+/* Why what lies there is of no use; "": there is nothing, NULL: it is good. */
+static const char *
+what_is_wrong(int fd, const struct head *want)
 {
 	struct head old;
 	struct stat st;
 
-	return fstat(fd, &st) == 0 && (uint64_t)st.st_size == want->size &&
-	    pread(fd, &old, sizeof(old), 0) == (ssize_t)sizeof(old) &&
-	    same(&old, want);
+	if (fstat(fd, &st) == -1 || st.st_size == 0)
+		return "";
+	if (pread(fd, &old, sizeof(old), 0) != (ssize_t)sizeof(old))
+		return "is cut short";
+	if (memcmp(old.magic, want->magic, sizeof(old.magic)) != 0 ||
+	    old.layout != want->layout || old.sizes != want->sizes)
+		return "is of another version";
+	if (!same_daemon(&old, want))
+		return "is from before the machine was started";
+	if ((uint64_t)st.st_size < old.size)
+		return "is cut short";
+	if ((uint64_t)st.st_size != want->size ||
+	    memcmp(&old, want, offsetof(struct head, ttl_ms)) != 0)
+		return "is not what NODE_NAME and MAX_SESSIONS ask for";
+	return NULL;
 }
 
+/* All of its pages are there afterwards: on a full file system the first touch of
+ * one would be the end of whoever touches it. */
 static int
-make_file(int fd, const struct head *want, const char *path, struct err *err)
+make_room(int fd, const struct head *want, bool anew, const char *path,
+    struct err *err)
 {
 	int rc;
 
-	if (ftruncate(fd, 0) == -1)
+	if (anew && ftruncate(fd, 0) == -1)
 		return err_set(err, ERR_UPSTREAM, "region %s: %s", path,
 		    strerror(errno));
 	rc = posix_fallocate(fd, 0, (off_t)want->size);
@@ -258,11 +269,40 @@ make_file(int fd, const struct head *want, const char *path, struct err *err)
 	return 0;
 }
 
+static char *guarded;		/* the file's path */
+
+/* A page of the file has gone: there is nothing to go on with.  A fault comes where
+ * memory is used, so that all of libc may be called; counters are in there. */
+static void
+on_fault(int sig, siginfo_t *info, void *context)
+{
+	(void)info;
+	(void)context;
+	signal(sig, SIG_DFL);
+	counter_attach(NULL);
+	log_error("region",
+	    "%s was cut short while it was in use, ending: only a start makes a "
+	    "new one", guarded);
+	_exit(1);
+}
+
+static void
+guard(const char *path)
+{
+	struct sigaction sa = { .sa_sigaction = on_fault,
+		.sa_flags = SA_SIGINFO };
+
+	free(guarded);
+	guarded = mem_str(path);
+	sigaction(SIGBUS, &sa, NULL);
+}
+
 struct region *
 region_open(const struct region_conf *conf, int wait_ms, bool *fresh,
     struct err *err)
 {
 	struct region *r = mem_new(sizeof(*r));
+	const char *wrong;
 	struct head want;
 	void *map;
 
@@ -270,8 +310,13 @@ region_open(const struct region_conf *conf, int wait_ms, bool *fresh,
 	r->fd = open_locked(conf, &want, wait_ms, err);
 	if (r->fd == -1)
 		goto fail;
-	*fresh = !is_good(r->fd, &want);
-	if (*fresh && make_file(r->fd, &want, conf->path, err) == -1)
+	wrong = what_is_wrong(r->fd, &want);
+	*fresh = wrong != NULL;
+	if (*fresh && wrong[0] != '\0')
+		log_warn("region",
+		    "%s %s: a new one is made, with the sessions that a stop "
+		    "has saved", conf->path, wrong);
+	if (make_room(r->fd, &want, *fresh, conf->path, err) == -1)
 		goto fail;
 	map = mmap(NULL, want.size, PROT_READ | PROT_WRITE, MAP_SHARED, r->fd,
 	    0);
@@ -280,6 +325,7 @@ region_open(const struct region_conf *conf, int wait_ms, bool *fresh,
 		    strerror(errno));
 		goto fail;
 	}
+	guard(conf->path);
 	if (*fresh)
 		memcpy(map, &want, sizeof(want));
 	point(r, map);

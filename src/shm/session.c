@@ -296,6 +296,22 @@ is_full(const struct region *r)
 	    (size_t)atomic_load(&r->head->max_sessions);
 }
 
+static int
+refuse(const struct region *r, struct err *err)
+{
+	static int64_t told;
+	int max = atomic_load(&r->head->max_sessions);
+
+	counter_up(CNT_SESSIONS_FULL);
+	if (log_due(&told))
+		log_warn("session",
+		    "all places are taken, new sessions are refused: raise "
+		    "MAX_SESSIONS; told once a minute sessions=%d",
+		    max);
+	return err_set(err, ERR_LIMIT,
+	    "sessions: all %d places are taken (MAX_SESSIONS)", max);
+}
+
 int
 session_new(struct region *r, struct session *s, struct err *err)
 {
@@ -315,12 +331,7 @@ session_new(struct region *r, struct session *s, struct err *err)
 		counter_up(CNT_SESSIONS_MADE);
 		return 0;
 	}
-	if (rc == -1)
-		return -1;
-	counter_up(CNT_SESSIONS_FULL);
-	return err_set(err, ERR_LIMIT,
-	    "sessions: all %d places are taken (MAX_SESSIONS)",
-	    atomic_load(&r->head->max_sessions));
+	return rc == -1 ? -1 : refuse(r, err);
 }
 
 static int

@@ -2,21 +2,34 @@
 #ifndef SLACK_DIRECTORY_H
 #define SLACK_DIRECTORY_H
 
+#include "base/js.h"
 #include "slack/installs.h"
-
-#include <json.h>
 
 /* Who and what there is in a workspace: its channels and its people, kept in the
  * store for all workers and hosts, filled in the background within the budget, by
  * lease, a page at a time.  Complete, or partial and then said so; what is there is
- * never replaced by less.  Nothing waits for a fill.
- *
- * Things are objects in the shape of Slack's own answers (conversations.list,
- * users.list), with the members that we keep:
- *	channel: id name is_private is_archived is_member is_im is_mpim num_members
- *	         topic{value} user
- *	person:  id name real_name deleted is_bot is_stranger profile{display_name title}
- * is_stranger: of another workspace (Slack Connect), found by users.info only. */
+ * never replaced by less.  Nothing waits for a fill. */
+#define DIRECTORY_FLAGS(X) X(PRIVATE) X(ARCHIVED) X(MEMBER) X(IM) X(MPIM) X(SHARED) \
+	X(BOT) X(DELETED) X(STRANGER)	/* of another workspace: users.info alone has it */
+enum directory_flag_bit {
+#define X(f) DIRECTORY_BIT_##f,
+	DIRECTORY_FLAGS(X)
+#undef X
+};
+enum directory_flag {
+#define X(f) DIRECTORY_##f = 1 << DIRECTORY_BIT_##f,
+	DIRECTORY_FLAGS(X)
+#undef X
+};
+
+struct directory_entry {
+	const char *id;
+	const char *handle;	/* what #… or @… names, lower case; an im's: the user's id */
+	const char *label;	/* what is shown: a channel's name, a person's display name */
+	const char *about;	/* topic, or purpose; a person's real name and title */
+	unsigned flags;
+	int64_t members;
+};
 enum directory_kind { DIRECTORY_CHANNELS, DIRECTORY_USERS, DIRECTORY_KINDS };
 
 struct directory;
@@ -36,11 +49,11 @@ struct directory_state {
 	char problem[64];	/* why the last run ended early, or "" */
 };
 
-/* What every question below ends with: things[n] borrowed until it returns (a thing
- * that is not there is NULL where the question was for given ids), the state of that
+/* What every question below ends with: entries[n] borrowed until it returns (one that
+ * is not there has id NULL where the question was for given ids), the state of that
  * directory; or err (the store is away).  Exactly once, never before the question
  * returned, never after directory_cancel. */
-typedef void directory_fn(void *arg, struct json_object *const *things,
+typedef void directory_fn(void *arg, const struct directory_entry *entries,
     size_t n, const struct directory_state *state, const struct err *err);
 struct directory_ask;
 void directory_cancel(struct directory_ask *a);
@@ -63,8 +76,12 @@ struct directory_ask *directory_search(struct directory *d, struct install *in,
     enum directory_kind kind, const char *words, const char *after, size_t max,
     int64_t deadline_ms, directory_fn *done, void *arg);
 
+/* One of Slack's own objects as an entry that borrows from it (and from own, which
+ * has to live as long); false: it is none. */
+bool directory_read(enum directory_kind kind, const struct js *thing,
+    struct directory_entry *out, struct buf *own);
 /* An answer of Slack's brought this along anyway. */
 void directory_learn(struct directory *d, struct install *in,
-    enum directory_kind kind, struct json_object *thing);
+    enum directory_kind kind, const struct directory_entry *e);
 
 #endif

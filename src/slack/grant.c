@@ -7,7 +7,6 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "slack/id.h"
-#include "slack/js.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -23,23 +22,16 @@
 
 /* A string member: "" when it is absent, null, of another type or too long. */
 static char *
-text_of(struct json_object *o, const char *key, size_t max)
+text_of(const struct js *o, const char *key, size_t max)
 {
-	struct json_object *v = js_get(o, key, json_type_string);
-	const char *s;
-	size_t len;
+	const struct js *v = js_get(o, key, JS_STRING);
 
-	if (v == NULL)
-		return mem_str("");
-	s = json_object_get_string(v);
-	len = (size_t)json_object_get_string_len(v);
-	if (len > max || strlen(s) != len)
-		return mem_str("");
-	return mem_strn(s, len);
+	return v != NULL && v->len <= max ? mem_strn(v->text, v->len) :
+	    mem_str("");
 }
 
 static char *
-id_of(struct json_object *o, const char *key)
+id_of(const struct js *o, const char *key)
 {
 	char *s = text_of(o, key, ID_MAX);
 
@@ -51,7 +43,7 @@ id_of(struct json_object *o, const char *key)
 
 /* A name may be long: it is cut, at a character's border. */
 static char *
-name_of(struct json_object *o)
+name_of(const struct js *o)
 {
 	char *s = text_of(o, "name", 4096);
 	size_t at = 0, n;
@@ -65,7 +57,7 @@ name_of(struct json_object *o)
 
 /* A token is printable ASCII: it will stand in a header. */
 void
-grant_token(struct json_object *o, const char *key, struct secret *out)
+grant_token(const struct js *o, const char *key, struct secret *out)
 {
 	char *s = text_of(o, key, TOKEN_MAX);
 	size_t n = 0;
@@ -79,7 +71,7 @@ grant_token(struct json_object *o, const char *key, struct secret *out)
 }
 
 int64_t
-grant_expires_in(struct json_object *answer)
+grant_expires_in(const struct js *answer)
 {
 	int64_t n = js_int(answer, "expires_in");
 
@@ -87,7 +79,7 @@ grant_expires_in(struct json_object *answer)
 }
 
 char *
-grant_scopes(struct json_object *answer)
+grant_scopes(const struct js *answer)
 {
 	char *text = text_of(answer, "scope", SCOPES_MAX);
 	char *list = list_tidy(text);
@@ -97,7 +89,7 @@ grant_scopes(struct json_object *answer)
 }
 
 static bool
-is_bot(struct json_object *answer)
+is_bot(const struct js *answer)
 {
 	char *type = text_of(answer, "token_type", 16);
 	bool bot = type[0] == '\0' || strcmp(type, "bot") == 0;
@@ -107,11 +99,10 @@ is_bot(struct json_object *answer)
 }
 
 int
-grant_read(struct grant *g, struct json_object *answer, char *code, size_t size)
+grant_read(struct grant *g, const struct js *answer, char *code, size_t size)
 {
-	struct json_object *team = js_get(answer, "team", json_type_object);
-	struct json_object *org = js_get(answer, "enterprise",
-	    json_type_object);
+	const struct js *team = js_get(answer, "team", JS_OBJECT);
+	const struct js *org = js_get(answer, "enterprise", JS_OBJECT);
 
 	*g = (struct grant){ 0 };
 	g->team_id = id_of(team, "id");
@@ -120,7 +111,7 @@ grant_read(struct grant *g, struct json_object *answer, char *code, size_t size)
 	g->app_id = id_of(answer, "app_id");
 	g->bot_user_id = id_of(answer, "bot_user_id");
 	g->installer = id_of(js_get(answer, "authed_user",
-	    json_type_object), "id");
+	    JS_OBJECT), "id");
 	g->bot_id = mem_str("");
 	g->url = mem_str("");
 	g->scopes = grant_scopes(answer);
@@ -149,7 +140,7 @@ is_url(const char *s)
 }
 
 void
-grant_identify(struct grant *g, struct json_object *auth_test)
+grant_identify(struct grant *g, const struct js *auth_test)
 {
 	free(g->bot_id);
 	free(g->url);

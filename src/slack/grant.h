@@ -3,9 +3,8 @@
 #define SLACK_GRANT_H
 
 #include "base/crypto.h"
+#include "base/js.h"
 #include "store/installs.h"
-
-#include <json.h>
 
 /* What oauth.v2.access gave, checked for type and length (SLACK.md 11.5). */
 struct grant {
@@ -19,18 +18,18 @@ struct grant {
 };
 
 /* A token of an answer: printable ASCII of a bounded length, else empty. */
-void grant_token(struct json_object *answer, const char *key,
+void grant_token(const struct js *answer, const char *key,
     struct secret *out);
 /* Its expires_in, checked; 0: never. */
-int64_t grant_expires_in(struct json_object *answer);
+int64_t grant_expires_in(const struct js *answer);
 /* Its scope list, tidied; owned. */
-char *grant_scopes(struct json_object *answer);
+char *grant_scopes(const struct js *answer);
 
 /* -1 and Slack's kind of error word in code: no_bot_token, or bad_answer. */
-int grant_read(struct grant *g, struct json_object *answer, char *code,
+int grant_read(struct grant *g, const struct js *answer, char *code,
     size_t size);
 /* bot_id and url; what does not look right stays "". */
-void grant_identify(struct grant *g, struct json_object *auth_test);
+void grant_identify(struct grant *g, const struct js *auth_test);
 void grant_wipe(struct grant *g);
 
 /* The row to store; its tokens are sealed into the two buffers, its other strings

@@ -181,7 +181,7 @@ commit(struct refresh *r)
 
 /* Sealed, and in the spool before anything else.  false: there is no whole pair. */
 static bool
-take_pair(struct refresh *r, struct json_object *answer)
+take_pair(struct refresh *r, const struct js *answer)
 {
 	struct secret token = { 0 }, refresh = { 0 };
 	const struct keyring *keys = r->s->keys;

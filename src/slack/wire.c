@@ -5,14 +5,10 @@
 #include "base/mem.h"
 #include "shm/board.h"
 #include "slack/error.h"
-#include "slack/js.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define JSON_DEPTH	64
 
 struct wire {
 	struct httpc_job *job;
@@ -24,17 +20,16 @@ struct wire {
 
 /* response_metadata.messages in one line: their own words, without "[ERROR]". */
 static void
-read_detail(struct json_object *json, struct slack_answer *a)
+read_detail(const struct js *json, struct slack_answer *a)
 {
-	struct json_object *meta = js_get(json, "response_metadata",
-	    json_type_object);
+	const struct js *meta = js_get(json, "response_metadata", JS_OBJECT);
+	const struct js *m = js_first(meta, "messages");
 	size_t n = 0;
 
-	for (size_t i = 0; i < js_count(meta, "messages") && i < 4; i++) {
-		const char *s = json_object_get_string(
-		    js_at(meta, "messages", i));
+	for (int i = 0; m != NULL && i < 4; m = m->next, i++) {
+		const char *s = m->text;
 
-		if (s == NULL)
+		if (m->kind != JS_STRING)
 			continue;
 		if (strncmp(s, "[ERROR] ", 8) == 0)
 			s += 8;
@@ -50,45 +45,22 @@ read_detail(struct json_object *json, struct slack_answer *a)
 }
 
 static void
-read_word(struct json_object *json, const char *key, char *out, size_t size)
+read_word(const struct js *json, const char *key, char *out, size_t size)
 {
 	const char *s = js_text(json, key);
 
 	slack_word(out, size, s, strlen(s));
 }
 
-/* An object, or NULL.  Laxer than base/scan.h about what is inside strings (lone
- * surrogates, \u0000). */
-static struct json_object *
-parse(const char *text, size_t len)
-{
-	struct json_tokener *tok = json_tokener_new_ex(JSON_DEPTH);
-	struct json_object *json = NULL;
-
-	if (tok == NULL)
-		fatal("no JSON parser");
-	json_tokener_set_flags(tok, JSON_TOKENER_STRICT);
-	if (len > 0 && len < INT_MAX)
-		json = json_tokener_parse_ex(tok, text, (int)len);
-	if (json != NULL &&
-	    (json_tokener_get_error(tok) != json_tokener_success ||
-		!json_object_is_type(json, json_type_object))) {
-		json_object_put(json);
-		json = NULL;
-	}
-	json_tokener_free(tok);
-	return json;
-}
-
 /* Slack's answer, whatever it is, in our classes. */
 static void
-classify(const struct httpc_reply *reply, struct json_object *json,
+classify(const struct httpc_reply *reply, const struct js *json,
     struct slack_answer *a)
 {
 	a->sent = true;
 	a->wait_s = (int)reply->retry_after;
 	a->class = SLACK_TRANSPORT;
-	if (js_get(json, "ok", json_type_boolean) != NULL) {
+	if (js_get(json, "ok", JS_BOOL) != NULL) {
 		if (js_bool(json, "ok") && reply->status == 200) {
 			a->class = SLACK_NONE;
 			a->json = json;
@@ -122,7 +94,7 @@ on_reply(void *arg, const struct httpc_reply *reply, const struct err *err)
 {
 	struct wire *w = arg;
 	struct slack_answer a = { .wait_s = -1 };
-	struct json_object *json = NULL;
+	struct js *json = NULL;
 	const char *before = log_request(w->request[0] != '\0' ? w->request :
 	    NULL);
 
@@ -132,14 +104,14 @@ on_reply(void *arg, const struct httpc_reply *reply, const struct err *err)
 		log_debug("slack", "%s answered team=%s status=%ld bytes=%zu"
 		    " slack_request=%s", w->method, w->team, reply->status,
 		    reply->len, reply->request_id);
-		json = parse(reply->body, reply->len);
+		json = js_parse(reply->body, reply->len);
 		classify(reply, json, &a);
 	} else {
 		tell_silence(w, err, &a);
 	}
 	w->done(w->arg, &a);
 	log_request(before);
-	json_object_put(json);
+	js_free(json);
 	free(w);
 }
 

@@ -2,9 +2,8 @@
 #ifndef SLACK_WIRE_H
 #define SLACK_WIRE_H
 
+#include "base/js.h"
 #include "slack/slack.h"
-
-#include <json.h>
 
 /* Classes of SLACK.md 4; slack/errors.def has a row for each code: its class, and
  * what the model is told. */
@@ -19,7 +18,7 @@ enum slack_class {
 
 struct slack_answer {
 	enum slack_class class;		/* NONE: ok is true and json is there */
-	struct json_object *json;	/* borrowed until the callback returns; NULL when
+	const struct js *json;		/* borrowed until the callback returns; NULL when
 					 * nothing that parses came */
 	char code[64];			/* Slack's error word, "" without one */
 	char needed[128];		/* of missing_scope, or "" */

@@ -3,6 +3,7 @@
 #include "store/spool.h"
 
 #include "base/clock.h"
+#include "base/counter.h"
 #include "base/crypto.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -404,6 +405,7 @@ put_aside(int dir, const char *name, struct err *err)
 		    "STATE_DIR/spool/%s is no whole answer of "
 		    "this version: look at it and remove it",
 		    name);
+	counter_up(CNT_SPOOL_ASIDE);
 	log_error("spool",
 	    "STATE_DIR/spool/%s is no whole answer of this version: look at "
 	    "it, and remove it, or mend it and take away the bad-",

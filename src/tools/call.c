@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/counter.h"
 #include "base/crypto.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "shm/board.h"
 #include "shm/bucket.h"
@@ -367,6 +368,19 @@ check_cursor(struct call *call, const struct call_ask *ask, struct buf *refused)
 	return cursor_take(call, refused);
 }
 
+static void
+tell_limit(const char *option, const struct call *call)
+{
+	static int64_t told;
+
+	counter_up(CNT_CALLS_LIMIT);
+	if (log_due(&told))
+		log_warn("tools",
+		    "calls are refused: there are as many as %s allows; told "
+		    "once a minute key=%s",
+		    option, call->policy->name);
+}
+
 static int
 check_caps(struct call *call, const struct call_ask *ask, struct buf *refused)
 {
@@ -374,7 +388,7 @@ check_caps(struct call *call, const struct call_ask *ask, struct buf *refused)
 
 	(void)ask;
 	if (board_gauge_sum(s->region, GAUGE_CALLS) >= s->conf->max_calls) {
-		counter_up(CNT_CALLS_LIMIT);
+		tell_limit("MAX_CALLS", call);
 		buf_str(refused,
 		    "This server works on as many calls as it can at the "
 		    "moment."
@@ -383,7 +397,7 @@ check_caps(struct call *call, const struct call_ask *ask, struct buf *refused)
 	}
 	if (board_key_up(s->region, call->policy->principal,
 	    s->conf->max_calls_per_key) == -1) {
-		counter_up(CNT_CALLS_LIMIT);
+		tell_limit("MAX_CALLS_PER_KEY", call);
 		buf_fmt(refused,
 		    "This key has %d calls under way, which is all it may. Wait"
 		    " for some of them to end.",

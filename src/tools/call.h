@@ -53,7 +53,7 @@ const struct fence *call_fence(const struct call *call);
 struct shown {
 	size_t n;
 	bool nameless;			/* somebody is shown by id only */
-	struct json_object *last;	/* of the rows shown; NULL */
+	const struct js *last;		/* of the rows shown; NULL */
 };
 /* An earlier equal call did it: the answer is from the ledger. */
 bool call_is_repeat(const struct call *call);

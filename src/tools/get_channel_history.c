@@ -2,12 +2,12 @@
 #include "config.h"
 #include "tools/call.h"
 
+#include "base/js.h"
 #include "slack/id.h"
-#include "slack/js.h"
 #include "tools/render.h"
 
 static void
-put(const struct call *call, struct json_object *row, struct shown *shown,
+put(const struct call *call, const struct js *row, struct shown *shown,
     struct buf *out)
 {
 	if (render_message(call_fence(call), row, out))
@@ -31,7 +31,7 @@ none(const struct call *call, bool more, struct buf *out)
 
 /* By time, since new messages move the pages. */
 static bool
-rest(struct json_object *last, struct buf *out)
+rest(const struct js *last, struct buf *out)
 {
 	const char *ts = js_text(last, "ts");
 
@@ -43,7 +43,7 @@ rest(struct json_object *last, struct buf *out)
 }
 
 static void
-after(struct json_object *answer, struct buf *out)
+after(const struct js *answer, struct buf *out)
 {
 	if (js_bool(answer, "is_limited"))
 		buf_str(out,

@@ -5,10 +5,11 @@
 #include "base/clock.h"
 #include "base/counter.h"
 #include "base/crypto.h"
+#include "base/js.h"
+#include "base/jsonw.h"
 #include "shm/board.h"
 #include "slack/error.h"
 #include "slack/id.h"
-#include "slack/js.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -82,18 +83,24 @@ tell(struct call *call, enum post_state state, const char *channel,
 	    END_MS);
 }
 
+/* As Slack answered then. */
 static void
 answer_repeat(struct call *call, const char *ts)
 {
-	struct json_object *o = json_object_new_object();
+	struct buf text = { 0 };
+	struct jsonw w = { .out = &text };
+	struct js *then;
 
 	counter_up(CNT_POSTS_REPEATED);
 	call->repeat = true;
-	json_object_object_add(o, "channel",
-	    json_object_new_string(call->id.channel));
-	json_object_object_add(o, "ts", json_object_new_string(ts));
-	call->tool->shape(call, o, &call->out);
-	json_object_put(o);
+	jsonw_open(&w, '{');
+	jsonw_put_text(&w, "channel", call->id.channel);
+	jsonw_put_text(&w, "ts", ts);
+	jsonw_close(&w);
+	then = js_parse(text.p, text.len);
+	call->tool->shape(call, then, &call->out);
+	js_free(then);
+	buf_wipe(&text);
 	call_end(call, false);
 }
 

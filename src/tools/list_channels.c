@@ -2,9 +2,9 @@
 #include "config.h"
 #include "tools/call.h"
 
+#include "base/js.h"
 #include "base/list.h"
 #include "slack/installs.h"
-#include "slack/js.h"
 #include "tools/mrkdwn.h"
 
 #include <inttypes.h>
@@ -25,9 +25,9 @@ put(const struct fence *f, struct buf *out, const char *before, const char *s,
 
 static void
 put_about(const struct fence *f, struct buf *out, const char *before,
-    struct json_object *channel, const char *key)
+    const struct js *channel, const char *key)
 {
-	const char *s = js_text(js_get(channel, key, json_type_object),
+	const char *s = js_text(js_get(channel, key, JS_OBJECT),
 	    "value");
 	struct buf b = { 0 };
 
@@ -38,7 +38,7 @@ put_about(const struct fence *f, struct buf *out, const char *before,
 }
 
 static void
-put_flags(struct json_object *c, struct buf *out)
+put_flags(const struct js *c, struct buf *out)
 {
 	static const struct {
 		const char *key, *word;
@@ -61,14 +61,14 @@ put_flags(struct json_object *c, struct buf *out)
 }
 
 static bool
-may(const struct call *call, struct json_object *row)
+may(const struct call *call, const struct js *row)
 {
 	return policy_channel(call_policy(call), install_key(call_install(call)),
 	    js_text(row, "id"), false);
 }
 
 static void
-put_channel(const struct call *call, struct json_object *c, struct shown *shown,
+put_channel(const struct call *call, const struct js *c, struct shown *shown,
     struct buf *out)
 {
 	const struct fence *f = call_fence(call);
@@ -79,7 +79,7 @@ put_channel(const struct call *call, struct json_object *c, struct shown *shown,
 		put(f, out, " | #", js_text(c, "name"), NAME_BYTES);
 	else
 		put(f, out, " | with ", js_text(c, "user"), NAME_BYTES);
-	if (js_get(c, "num_members", json_type_int) != NULL)
+	if (js_get(c, "num_members", JS_INT) != NULL)
 		buf_fmt(out, " | %" PRId64 " members",
 		    js_int(c, "num_members"));
 	put_flags(c, out);

@@ -5,7 +5,7 @@
 #define ROWS_MAX	250	/* of some 250 bytes at most */
 
 static void
-shape(struct call *call, struct json_object *answer, struct buf *out)
+shape(struct call *call, const struct js *answer, struct buf *out)
 {
 	const struct slack *slack = call_box(call)->slack;
 	const struct fence *f = call_fence(call);

@@ -2,24 +2,23 @@
 #include "config.h"
 #include "tools/work.h"
 
-#include "slack/js.h"
+#include "base/js.h"
 
 #include <string.h>
 
 /* As many of the page's rows as fit, from the one on that an earlier answer had not
  * shown.  Returns at which row it had to stop; their number when it need not. */
 static size_t
-put_rows(const struct call *call, struct json_object *answer, struct shown *shown,
+put_rows(const struct call *call, const struct js *answer, struct shown *shown,
     struct buf *out)
 {
 	const struct tool_list *l = call->tool->list;
-	size_t n = js_count(answer, l->rows), i;
+	const struct js *row = js_first(answer, l->rows);
 	struct buf one = { 0 };
+	size_t i = 0;
 
-	for (i = call->skip; i < n; i++) {
-		struct json_object *row = js_at(answer, l->rows, i);
-
-		if (l->may != NULL && !l->may(call, row))
+	for (; row != NULL; row = row->next, i++) {
+		if (i < call->skip || (l->may != NULL && !l->may(call, row)))
 			continue;
 		buf_reset(&one);
 		l->put(call, row, shown, &one);
@@ -30,7 +29,7 @@ put_rows(const struct call *call, struct json_object *answer, struct shown *show
 		shown->last = row;
 	}
 	buf_wipe(&one);
-	return i < n ? i : n;
+	return i;
 }
 
 static void
@@ -49,11 +48,11 @@ put_fenced(const struct call *call, const struct shown *shown,
 }
 
 void
-page_put(const struct call *call, struct json_object *answer, struct buf *out)
+page_put(const struct call *call, const struct js *answer, struct buf *out)
 {
 	const struct tool_list *l = call->tool->list;
 	const char *next = js_text(js_get(answer, "response_metadata",
-	    json_type_object), "next_cursor");
+	    JS_OBJECT), "next_cursor");
 	struct shown shown = { .n = 0 };
 	struct buf rows = { 0 };
 	size_t end = put_rows(call, answer, &shown, &rows);

@@ -2,9 +2,9 @@
 #include "config.h"
 #include "tools/call.h"
 
+#include "base/js.h"
 #include "slack/id.h"
 #include "slack/installs.h"
-#include "slack/js.h"
 #include "tools/mrkdwn.h"
 
 #include <string.h>
@@ -28,7 +28,7 @@ put_permalink(struct call *call, const char *channel, const char *ts,
 }
 
 static void
-put_warnings(struct json_object *answer, struct buf *out)
+put_warnings(const struct js *answer, struct buf *out)
 {
 	if (strstr(js_text(answer, "warning"), "message_truncated") != NULL)
 		buf_str(out,
@@ -37,7 +37,7 @@ put_warnings(struct json_object *answer, struct buf *out)
 }
 
 static void
-shape(struct call *call, struct json_object *answer, struct buf *out)
+shape(struct call *call, const struct js *answer, struct buf *out)
 {
 	const char *channel = js_text(answer, "channel"),
 		   *ts = js_text(answer, "ts");

@@ -2,8 +2,8 @@
 #include "config.h"
 #include "tools/render.h"
 
+#include "base/js.h"
 #include "slack/id.h"
-#include "slack/js.h"
 #include "tools/mrkdwn.h"
 
 #include <inttypes.h>
@@ -42,25 +42,23 @@ foreign(const struct fence *f, struct buf *out, const char *s, size_t max)
 
 /* Blocks: what a reader would see, in its order. */
 
-static void walk(struct json_object *o, struct buf *out, int depth);
+static void walk(const struct js *o, struct buf *out, int depth);
 
 static void
-walk_list(struct json_object *list, struct buf *out, int depth)
+walk_list(const struct js *list, struct buf *out, int depth)
 {
-	if (!json_object_is_type(list, json_type_array))
-		return;
-	for (size_t i = 0; i < json_object_array_length(list); i++)
-		walk(json_object_array_get_idx(list, i), out, depth);
+	for (const struct js *v = list->first; v != NULL; v = v->next)
+		walk(v, out, depth);
 }
 
 static void
-leaf_text(struct json_object *o, struct buf *out)
+leaf_text(const struct js *o, struct buf *out)
 {
 	buf_str(out, js_text(o, "text"));
 }
 
 static void
-leaf_mrkdwn(struct json_object *o, struct buf *out)
+leaf_mrkdwn(const struct js *o, struct buf *out)
 {
 	const char *s = js_text(o, "text");
 
@@ -68,7 +66,7 @@ leaf_mrkdwn(struct json_object *o, struct buf *out)
 }
 
 static void
-leaf_link(struct json_object *o, struct buf *out)
+leaf_link(const struct js *o, struct buf *out)
 {
 	const char *text = js_text(o, "text"), *url = js_text(o, "url");
 
@@ -79,50 +77,50 @@ leaf_link(struct json_object *o, struct buf *out)
 }
 
 static void
-leaf_user(struct json_object *o, struct buf *out)
+leaf_user(const struct js *o, struct buf *out)
 {
 	buf_fmt(out, "@%s", js_text(o, "user_id"));
 }
 
 static void
-leaf_channel(struct json_object *o, struct buf *out)
+leaf_channel(const struct js *o, struct buf *out)
 {
 	buf_fmt(out, "#%s", js_text(o, "channel_id"));
 }
 
 static void
-leaf_group(struct json_object *o, struct buf *out)
+leaf_group(const struct js *o, struct buf *out)
 {
 	buf_fmt(out, "@%s", js_text(o, "usergroup_id"));
 }
 
 static void
-leaf_range(struct json_object *o, struct buf *out)
+leaf_range(const struct js *o, struct buf *out)
 {
 	buf_fmt(out, "@%s", js_text(o, "range"));
 }
 
 static void
-leaf_emoji(struct json_object *o, struct buf *out)
+leaf_emoji(const struct js *o, struct buf *out)
 {
 	buf_fmt(out, ":%s:", js_text(o, "name"));
 }
 
 static void
-leaf_image(struct json_object *o, struct buf *out)
+leaf_image(const struct js *o, struct buf *out)
 {
 	buf_fmt(out, "(image: %s)", js_text(o, "alt_text"));
 }
 
 static void
-leaf_date(struct json_object *o, struct buf *out)
+leaf_date(const struct js *o, struct buf *out)
 {
 	buf_str(out, js_text(o, "fallback"));
 }
 
 static const struct {
 	const char *type;
-	void (*put)(struct json_object *o, struct buf *out);
+	void (*put)(const struct js *o, struct buf *out);
 } leaves[] = {
 	{ "text", leaf_text },
 	{ "plain_text", leaf_text },
@@ -160,13 +158,13 @@ is_field(const char *type)
 }
 
 static void
-walk(struct json_object *o, struct buf *out, int depth)
+walk(const struct js *o, struct buf *out, int depth)
 {
 	static const char *const inner[] = { "title", "text", "fields",
 		"elements" };
 	const char *type = js_text(o, "type");
 
-	if (depth > DEPTH || !json_object_is_type(o, json_type_object))
+	if (depth > DEPTH || o == NULL || o->kind != JS_OBJECT)
 		return;
 	if (is_line(type) && out->len > 0 && out->p[out->len - 1] != '\n')
 		buf_char(out, '\n');
@@ -179,29 +177,29 @@ walk(struct json_object *o, struct buf *out, int depth)
 			return;
 		}
 	for (size_t i = 0; i < sizeof(inner) / sizeof(inner[0]); i++) {
-		struct json_object *v = NULL;
+		const struct js *list = js_get(o, inner[i], JS_ARRAY);
 
-		json_object_object_get_ex(o, inner[i], &v);
-		if (json_object_is_type(v, json_type_array))
-			walk_list(v, out, depth + 1);
+		if (list != NULL)
+			walk_list(list, out, depth + 1);
 		else
-			walk(v, out, depth + 1);
+			walk(js_get(o, inner[i], JS_OBJECT), out, depth + 1);
 	}
 }
 
 void
-render_blocks(struct json_object *blocks, struct buf *out)
+render_blocks(const struct js *blocks, struct buf *out)
 {
-	walk_list(blocks, out, 0);
+	if (blocks != NULL)
+		walk_list(blocks, out, 0);
 }
 
 /* The parts of a line. */
 
 static bool
-put_author(const struct fence *f, struct json_object *m, struct buf *out)
+put_author(const struct fence *f, const struct js *m, struct buf *out)
 {
-	struct json_object *user = js_get(m, "user_profile", json_type_object);
-	struct json_object *bot = js_get(m, "bot_profile", json_type_object);
+	const struct js *user = js_get(m, "user_profile", JS_OBJECT);
+	const struct js *bot = js_get(m, "bot_profile", JS_OBJECT);
 	const char *names[] = { js_text(user, "display_name"),
 		js_text(user, "real_name"), js_text(user, "name"),
 		js_text(m, "username"), js_text(bot, "name") };
@@ -242,18 +240,17 @@ is_noise(const char *subtype)
 }
 
 static void
-put_text(const struct fence *f, struct json_object *m, struct buf *out)
+put_text(const struct fence *f, const struct js *m, struct buf *out)
 {
 	const char *subtype = js_text(m, "subtype");
-	struct json_object *text = js_get(m, "text", json_type_string);
+	const struct js *text = js_get(m, "text", JS_STRING);
 	bool noise = is_noise(subtype);
 	struct buf b = { 0 };
 
 	if (text != NULL)
-		mrkdwn_read(&b, json_object_get_string(text),
-		    (size_t)json_object_get_string_len(text));
+		mrkdwn_read(&b, text->text, text->len);
 	if (b.len == 0)
-		render_blocks(js_get(m, "blocks", json_type_array), &b);
+		render_blocks(js_get(m, "blocks", JS_ARRAY), &b);
 	if (noise)
 		buf_fmt(out, "(%s) ", subtype);
 	if (b.len > 0)
@@ -262,12 +259,11 @@ put_text(const struct fence *f, struct json_object *m, struct buf *out)
 }
 
 static void
-put_attachments(const struct fence *f, struct json_object *m, struct buf *out)
+put_attachments(const struct fence *f, const struct js *m, struct buf *out)
 {
-	size_t n = js_count(m, "attachments");
+	const struct js *a = js_first(m, "attachments");
 
-	for (size_t i = 0; i < n; i++) {
-		struct json_object *a = js_at(m, "attachments", i);
+	for (size_t i = 0; a != NULL; a = a->next, i++) {
 		const char *texts[] = { js_text(a, "fallback"),
 			js_text(a, "text"), js_text(a, "title"),
 			js_text(a, "pretext") };
@@ -276,14 +272,15 @@ put_attachments(const struct fence *f, struct json_object *m, struct buf *out)
 
 		/* A line has to fit an answer, else nobody reads on behind it. */
 		if (i == LIST_MAX || out->len > ROW_MAX) {
-			buf_fmt(out, " [%zu attachments more]", n - i);
+			buf_fmt(out, " [%zu attachments more]",
+			    js_count(m, "attachments") - i);
 			return;
 		}
 		for (size_t k = 0; k < 4 && s[0] == '\0'; k++)
 			s = texts[k];
 		mrkdwn_read(&b, s, strlen(s));
 		if (b.len == 0)
-			render_blocks(js_get(a, "blocks", json_type_array), &b);
+			render_blocks(js_get(a, "blocks", JS_ARRAY), &b);
 		if (b.len > 0) {
 			buf_str(out, " [attachment: ");
 			fence_text(f, out, b.p, b.len, TEXT_MAX / 4);
@@ -294,10 +291,11 @@ put_attachments(const struct fence *f, struct json_object *m, struct buf *out)
 }
 
 static void
-put_files(const struct fence *f, struct json_object *m, struct buf *out)
+put_files(const struct fence *f, const struct js *m, struct buf *out)
 {
-	for (size_t i = 0; i < js_count(m, "files") && i < LIST_MAX; i++) {
-		struct json_object *file = js_at(m, "files", i);
+	const struct js *file = js_first(m, "files");
+
+	for (int i = 0; file != NULL && i < LIST_MAX; file = file->next, i++) {
 		const char *name = js_text(file, "name");
 		const char *type = js_text(file, "mimetype");
 
@@ -321,16 +319,14 @@ put_files(const struct fence *f, struct json_object *m, struct buf *out)
 }
 
 static void
-put_reactions(const struct fence *f, struct json_object *m, struct buf *out)
+put_reactions(const struct fence *f, const struct js *m, struct buf *out)
 {
-	size_t n = js_count(m, "reactions");
+	const struct js *r = js_first(m, "reactions");
 
-	if (n == 0)
+	if (r == NULL)
 		return;
 	buf_str(out, " [reactions:");
-	for (size_t i = 0; i < n && i < LIST_MAX; i++) {
-		struct json_object *r = js_at(m, "reactions", i);
-
+	for (int i = 0; r != NULL && i < LIST_MAX; r = r->next, i++) {
 		buf_char(out, ' ');
 		foreign(f, out, js_text(r, "name"), NAME_BYTES);
 		buf_fmt(out, "\xc3\x97%" PRId64, js_int(r, "count"));
@@ -339,7 +335,7 @@ put_reactions(const struct fence *f, struct json_object *m, struct buf *out)
 }
 
 static void
-put_thread(struct json_object *m, struct buf *out)
+put_thread(const struct js *m, struct buf *out)
 {
 	const char *ts = js_text(m, "ts"), *thread = js_text(m, "thread_ts");
 	const char *last = js_text(m, "latest_reply");
@@ -358,12 +354,12 @@ put_thread(struct json_object *m, struct buf *out)
 		}
 		buf_char(out, ']');
 	}
-	if (js_get(m, "edited", json_type_object) != NULL)
+	if (js_get(m, "edited", JS_OBJECT) != NULL)
 		buf_str(out, " [edited]");
 }
 
 bool
-render_message(const struct fence *f, struct json_object *message,
+render_message(const struct fence *f, const struct js *message,
     struct buf *out)
 {
 	const char *ts = js_text(message, "ts");

@@ -3,9 +3,8 @@
 #define TOOLS_RENDER_H
 
 #include "base/buf.h"
+#include "base/js.h"
 #include "tools/fence.h"
-
-#include <json.h>
 
 /* One message of Slack's as one line for a model (SLACK.md 6):
  *
@@ -13,10 +12,10 @@
  *
  * All of it is foreign and goes between the fence's marks.  Returns true when its
  * author had no name, only an id. */
-bool render_message(const struct fence *f, struct json_object *message,
+bool render_message(const struct fence *f, const struct js *message,
     struct buf *out);
 
 /* The readable text of blocks (a JSON array). */
-void render_blocks(struct json_object *blocks, struct buf *out);
+void render_blocks(const struct js *blocks, struct buf *out);
 
 #endif

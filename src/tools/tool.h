@@ -72,16 +72,16 @@ struct tool_list {
 	const char *order;		/* ", newest first"; or "" */
 	const char *legend;		/* "id | name | …" */
 	/* May it be shown to this key?  NULL: any. */
-	bool (*may)(const struct call *call, struct json_object *row);
+	bool (*may)(const struct call *call, const struct js *row);
 	/* The row as one line. */
-	void (*put)(const struct call *call, struct json_object *row,
+	void (*put)(const struct call *call, const struct js *row,
 	    struct shown *shown, struct buf *out);
 	/* Nothing was shown: why, and what to do. */
 	void (*none)(const struct call *call, bool more, struct buf *out);
 	/* Tells how to go on behind the last row shown; false (or NULL): by a cursor. */
-	bool (*rest)(struct json_object *last, struct buf *out);
+	bool (*rest)(const struct js *last, struct buf *out);
 	/* What else the answer says; NULL: nothing. */
-	void (*after)(struct json_object *answer, struct buf *out);
+	void (*after)(const struct js *answer, struct buf *out);
 };
 
 struct tool {
@@ -99,7 +99,7 @@ struct tool {
 
 	const struct tool_list *list;	/* or NULL: then */
 	/* The answer's text: from Slack's answer, or of its own when method is -1. */
-	void (*shape)(struct call *call, struct json_object *answer,
+	void (*shape)(struct call *call, const struct js *answer,
 	    struct buf *out);
 	/* What the arguments alone do not say of the form; may be NULL. */
 	void (*form)(struct call *call, struct buf *form);

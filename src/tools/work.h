@@ -24,7 +24,7 @@ struct call {
 	size_t step;			/* the next one of call.c */
 	struct event *timer;
 	struct slack_call *asked;
-	struct json_object *answer;	/* Slack's, while it is lent */
+	const struct js *answer;	/* Slack's, while it is lent */
 	struct post *post;		/* being begun in the ledger */
 	struct post_id id;
 	char key[160];
@@ -49,7 +49,7 @@ const char *cursor_at(const struct call *call);
 
 /* page.c: the answer of a tool with a list, of CALL_BYTES at most in its rows. */
 #define CALL_BYTES	65536
-void page_put(const struct call *call, struct json_object *answer,
+void page_put(const struct call *call, const struct js *answer,
     struct buf *out);
 
 /* SHA-256 of tool, workspace and arguments, but for those that name a page. */

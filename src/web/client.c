@@ -2,7 +2,6 @@
 #include "config.h"
 #include "web/client.h"
 
-#include "base/clock.h"
 #include "base/counter.h"
 #include "base/log.h"
 #include "web/handlers.h"
@@ -14,20 +13,7 @@
 #include <strings.h>
 
 #define HOPS_MAX	32	/* that we follow; whoever is behind them stays unknown */
-#define TELL_MS		60000
 #define BLANKS		" \t"
-
-/* Once a minute: an operator has to see it, an attacker must not fill the log. */
-static bool
-due(int64_t *told)
-{
-	int64_t now = clock_ms();
-
-	if (*told != 0 && now - *told < TELL_MS)
-		return false;
-	*told = now;
-	return true;
-}
 
 /* Walks the words of all fields of that name from the last one back. */
 struct backwards {
@@ -119,7 +105,7 @@ distrust(struct visit *v)
 	if (http_field(v->req, "x-forwarded-for") == NULL)
 		return;
 	counter_up(CNT_FORWARDED_IGNORED);
-	if (due(&v->web->told_forwarded))
+	if (log_due(&v->web->told_forwarded))
 		log_warn("web",
 		    "X-Forwarded-For was ignored; if this is a proxy of yours, "
 		    "add "
@@ -179,7 +165,7 @@ client_secure(struct visit *v)
 	    (!page && (v->route->guards & GUARD_KEY) == 0))
 		return true;
 	counter_up(CNT_PLAIN_REFUSED);
-	if (due(&v->web->told_plain))
+	if (log_due(&v->web->told_plain))
 		log_warn("web",
 		    "a request came over plain http under an https address: "
 		    "let "

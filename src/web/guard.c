@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/counter.h"
+#include "base/log.h"
 #include "shm/bucket.h"
 #include "web/accept.h"
 
@@ -139,12 +140,18 @@ guard_body(struct visit *v)
 {
 	const struct conf *c = v->web->conf;
 	int64_t share = c->max_body_per_key / c->workers;
+	static int64_t told;
 	int64_t n = v->body_here ? (int64_t)v->req->body_len : longest_body(v);
 
 	if (share < c->max_body)
 		share = c->max_body;
 	if (n > 0 && v->policy->body_bytes + n > share) {
 		counter_up(CNT_BODY_LIMIT);
+		if (log_due(&told))
+			log_warn("web",
+			    "a key is at its share of MAX_BODY_PER_KEY, its "
+			    "requests get 429; told once a minute key=%s",
+			    v->policy->name);
 		http_add(v->req, "Retry-After", "1");
 		visit_refuse(v, HTTP_ERROR_RATE,
 		    "Too many bytes of this key's requests are under way; wait "

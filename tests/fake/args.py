@@ -47,7 +47,8 @@ def number(form, name, default):
 
 def limit_of(form, default, most):
     """Silly ones are adjusted, not refused."""
-    return min(max(number(form, "limit", default), 1), most)
+    n = number(form, "limit", default)
+    return min(n if n > 0 else default, most)
 
 
 def truth(form, name):

@@ -36,6 +36,19 @@ Tokens (rotation.py):
     world.teams[T].revoked = "invalid_auth"     the answer to every call
     world.change_secret(keep=86400)     a second client secret is good as well
 
+What Slack knows (state.py, people.py; whole worlds: world.py):
+    world.add(T, name, domain)  .teams[T].add(C, name, kind=…, member=…)
+    world.teams[T].person(U, name, …)   team=T2: a stranger of a shared channel
+    world.add_org(E, name, T, …)        then authorize_team = E installs org-wide
+    world.teams[T].granted = False      the org's app may not go there
+    world.say(T, C, text, user=U, thread_ts=…, ts=…, …)
+    world.pings                         posts that called a crowd
+    world.rewrites = True               texts are kept as Slack keeps them
+    world.cut_out = {ids}               dropped after a page is cut
+    world.cursors += 1                  all cursors so far have ended
+    world.teams[T].text_limit  .edit_window  .free_since  .limit_required  .hidden
+    world.teams[T].channels[C].restricted = "restricted_action"
+
 Limits (limits.py), off at first:
     fake.limits.on = True  .scale = 20  .mode = "minute"  .header = None or "soon"
     fake.limits.rates["users.list"] = 5     .depths["chat.postMessage"] = 1

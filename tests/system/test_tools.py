@@ -805,54 +805,6 @@ class StoreAway(ToolSuite):
         self.good(self.post("after it"))
 
 
-class Caps(ToolSuite):
-    ENV = {"MAX_CALLS_PER_KEY": "4", "WORKERS": "2"}
-
-    def test_one_key_cannot_take_all(self):
-        self.slack.fault("conversations.list", "slow", seconds=2, times=4)
-        other = self.d.key_add("calm", "--workspaces", "T0ACME0001")
-
-        def one(_):
-            with Legacy(self.d, self.key).begin() as c:
-                return c.tool("slack_list_channels", limit=1)
-        with concurrent.futures.ThreadPoolExecutor(12) as pool:
-            runs = [pool.submit(one, i) for i in range(12)]
-            self.assertEqual(len(self.slack.wait_calls(
-                "conversations.list", 4, self.since)), 4)
-            with Legacy(self.d, other).begin() as o:    # not its business
-                self.good(o.tool("slack_get_channel_history",
-                                 channel_id="CAGENERAL1", limit=1))
-            got = [r.result() for r in runs]
-        refused = [t for t in got if not t.ok]
-        self.assertGreaterEqual(len(refused), 1, got)
-        self.assertGreaterEqual(sum(t.ok for t in got), 4, got)
-        for t in refused:
-            self.assertRegex(t.text, "under way")
-        lib.wait_until("nothing leaked", lambda: self.lists(limit=1).ok, 5)
-
-
-class CapOfAll(ToolSuite):
-    ENV = {"MAX_CALLS": "3", "WORKERS": "2"}
-
-    def test_the_daemon_has_a_limit(self):
-        self.slack.fault("conversations.list", "slow", seconds=2, times=3)
-        keys = [self.d.key_add(f"of-all-{i}", "--workspaces", "T0ACME0001")
-                for i in range(6)]
-
-        def one(key):
-            with Legacy(self.d, key).begin() as c:
-                return c.tool("slack_list_channels", limit=1)
-        with concurrent.futures.ThreadPoolExecutor(6) as pool:
-            runs = [pool.submit(one, k) for k in keys[:3]]
-            self.assertEqual(len(self.slack.wait_calls(
-                "conversations.list", 3, self.since)), 3)
-            for k in keys[3:]:
-                self.bad(one(k), "(?i)again in a few seconds")
-            for r in runs:
-                self.good(r.result())
-        lib.wait_until("nothing leaked", lambda: self.lists(limit=1).ok, 5)
-
-
 class Turns(ToolSuite):
     """Under the planned rates: one post a second and channel, three at once."""
     ENV = {"BUDGET_SCALE": "1"}

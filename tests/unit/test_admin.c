@@ -99,6 +99,32 @@ START_TEST(test_table)
 }
 END_TEST
 
+/* One long cell makes its own row longer, and many rows are no trouble. */
+START_TEST(test_long_cell)
+{
+	struct table *t = table_new("name list n");
+	char long_one[4001] = { 0 }, *at;
+	struct buf out = { 0 };
+
+	memset(long_one, 'c', sizeof(long_one) - 1);
+	for (int i = 0; i < 1000; i++) {
+		table_text(t, "name");
+		table_text(t, i == 500 ? long_one : i == 501 ? "" : "two words");
+		table_int(t, i);
+	}
+	table_rows(t, &out, false);
+	ck_assert_ptr_nonnull(strstr(out.p, "\nname  two words  499\n"));
+	ck_assert_ptr_nonnull(strstr(out.p, "\nname             501\n"));
+	at = strstr(out.p, "cc 500\n");
+	ck_assert_msg(at == NULL && strstr(out.p, "cc500\n") == NULL,
+	    "there is no blank behind a long cell");
+	ck_assert_ptr_nonnull(strstr(out.p, "cc  500\n"));
+	ck_assert_uint_lt(out.len, 4000 + 1001 * 30);
+	buf_wipe(&out);
+	table_free(t);
+}
+END_TEST
+
 static void
 expect(struct region *r, int health, int ready, const char *word)
 {
@@ -158,6 +184,7 @@ main(void)
 	tcase_add_loop_test(t, test_parse, 0, sizeof(lines) / sizeof(lines[0]));
 	tcase_add_test(t, test_levels);
 	tcase_add_test(t, test_table);
+	tcase_add_test(t, test_long_cell);
 	tcase_add_test(t, test_health);
 	suite_add_tcase(s, t);
 	sr = srunner_create(s);

@@ -5,7 +5,6 @@
 #include "base/buf.h"
 
 #include <check.h>
-#include <json.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,9 +33,15 @@ static const struct {
 	    "bad_answer" },
 };
 
+static struct js *
+parse(const char *text)
+{
+	return js_parse(text, strlen(text));
+}
+
 START_TEST(refuses)
 {
-	struct json_object *json = json_tokener_parse(refused[_i].json);
+	struct js *json = parse(refused[_i].json);
 	struct grant g;
 	char code[64] = "";
 
@@ -44,7 +49,7 @@ START_TEST(refuses)
 	ck_assert_int_eq(grant_read(&g, json, code, sizeof(code)), -1);
 	ck_assert_str_eq(code, refused[_i].code);
 	grant_wipe(&g);
-	json_object_put(json);
+	js_free(json);
 }
 END_TEST
 
@@ -67,7 +72,7 @@ static const struct {
 
 START_TEST(takes)
 {
-	struct json_object *json = json_tokener_parse(taken[_i].json);
+	struct js *json = parse(taken[_i].json);
 	struct grant g;
 	char code[64] = "";
 
@@ -80,7 +85,7 @@ START_TEST(takes)
 	ck_assert_int_eq(g.expires_in, taken[_i].expires);
 	ck_assert_uint_eq(g.bot_token.len, strlen("xoxb-1"));
 	grant_wipe(&g);
-	json_object_put(json);
+	js_free(json);
 }
 END_TEST
 
@@ -88,7 +93,7 @@ END_TEST
 START_TEST(long_name)
 {
 	struct buf text = { 0 };
-	struct json_object *json;
+	struct js *json;
 	struct grant g;
 	char code[64];
 
@@ -96,11 +101,11 @@ START_TEST(long_name)
 	for (int i = 0; i < 500; i++)
 		buf_str(&text, "ü");
 	buf_str(&text, "\"}}");
-	json = json_tokener_parse(text.p);
+	json = parse(text.p);
 	ck_assert_int_eq(grant_read(&g, json, code, sizeof(code)), 0);
 	ck_assert_uint_eq(strlen(g.team_name), 199);
 	grant_wipe(&g);
-	json_object_put(json);
+	js_free(json);
 	buf_wipe(&text);
 }
 END_TEST
@@ -121,8 +126,8 @@ static const struct {
 
 START_TEST(identifies)
 {
-	struct json_object *json = json_tokener_parse("{" TEAM TOKEN "\"ok\":true}");
-	struct json_object *who = json_tokener_parse(tests[_i].json);
+	struct js *json = parse("{" TEAM TOKEN "\"ok\":true}");
+	struct js *who = parse(tests[_i].json);
 	struct grant g;
 	char code[64];
 
@@ -132,8 +137,8 @@ START_TEST(identifies)
 	ck_assert_str_eq(g.bot_id, tests[_i].bot);
 	ck_assert_str_eq(g.url, tests[_i].url);
 	grant_wipe(&g);
-	json_object_put(json);
-	json_object_put(who);
+	js_free(json);
+	js_free(who);
 }
 END_TEST
 

@@ -86,6 +86,12 @@ END_TEST
 
 /* oauth.v2.access: what is taken of it. */
 
+static struct js *
+parse(const char *text)
+{
+	return js_parse(text, strlen(text));
+}
+
 static const struct {
 	const char *json, *code;
 } bad[] = {
@@ -104,26 +110,26 @@ static const struct {
 
 START_TEST(bad_grants)
 {
-	struct json_object *o = json_tokener_parse(bad[_i].json);
+	struct js *o = parse(bad[_i].json);
 	struct grant g;
 	char code[64] = "";
 
 	ck_assert_int_eq(grant_read(&g, o, code, sizeof(code)), -1);
 	ck_assert_str_eq(code, bad[_i].code);
 	grant_wipe(&g);
-	json_object_put(o);
+	js_free(o);
 }
 END_TEST
 
 START_TEST(whole_grant)
 {
-	struct json_object *o = json_tokener_parse("{\"ok\":true,\"app_id\":\"A1\","
+	struct js *o = parse("{\"ok\":true,\"app_id\":\"A1\","
 	    "\"token_type\":\"bot\",\"access_token\":\"xoxe.xoxb-1-abc\","
 	    "\"refresh_token\":\"xoxe-1-def\",\"expires_in\":43200,"
 	    "\"scope\":\"chat:write, channels:read,chat:write\",\"bot_user_id\":\"U9\","
 	    "\"team\":{\"id\":\"T1\",\"name\":\"A <b> & C\"},\"enterprise\":null,"
 	    "\"authed_user\":{\"id\":\"U1\"}}");
-	struct json_object *who = json_tokener_parse("{\"url\":\"https://acme.slack.com/\","
+	struct js *who = parse("{\"url\":\"https://acme.slack.com/\","
 	    "\"bot_id\":\"B1\"}");
 	struct buf bot = { 0 }, refresh = { 0 };
 	struct install_row row;
@@ -158,16 +164,16 @@ START_TEST(whole_grant)
 	buf_wipe(&bot);
 	buf_wipe(&refresh);
 	grant_wipe(&g);
-	json_object_put(o);
-	json_object_put(who);
+	js_free(o);
+	js_free(who);
 }
 END_TEST
 
 START_TEST(hostile_url)
 {
-	struct json_object *who = json_tokener_parse("{\"url\":\"https://a.b/\\\"><script>\","
+	struct js *who = parse("{\"url\":\"https://a.b/\\\"><script>\","
 	    "\"bot_id\":[]}");
-	struct json_object *o = json_tokener_parse("{\"access_token\":\"x\","
+	struct js *o = parse("{\"access_token\":\"x\","
 	    "\"enterprise\":{\"id\":\"E1\",\"name\":\"Org\"},\"team\":null,"
 	    "\"is_enterprise_install\":true}");
 	struct grant g;
@@ -180,8 +186,8 @@ START_TEST(hostile_url)
 	ck_assert_str_eq(g.url, "");
 	ck_assert_str_eq(g.bot_id, "");
 	grant_wipe(&g);
-	json_object_put(o);
-	json_object_put(who);
+	js_free(o);
+	js_free(who);
 }
 END_TEST
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 #include "tools/work.h"
+#include "base/jsonw.h"
 #include "tools/fence.h"
 #include "tools/mrkdwn.h"
 #include "tools/render.h"
@@ -221,13 +222,13 @@ static const struct {
 
 START_TEST(message)
 {
-	struct json_object *o = json_tokener_parse(messages[_i].json);
+	struct js *o = js_parse(messages[_i].json, strlen(messages[_i].json));
 	struct buf out = { 0 };
 
 	ck_assert_ptr_nonnull(o);
 	ck_assert_int_eq(render_message(&fence, o, &out), messages[_i].nameless);
 	ck_assert_str_eq(out.p, messages[_i].line);
-	json_object_put(o);
+	js_free(o);
 	buf_wipe(&out);
 }
 END_TEST
@@ -235,30 +236,33 @@ END_TEST
 /* The longest line still fits an answer: else no message behind it were ever seen. */
 START_TEST(longest_line)
 {
-	struct json_object *o = json_object_new_object(), *list = json_object_new_array();
-	struct json_object *files = json_object_new_array();
 	char text[20000];
-	struct buf out = { 0 };
+	struct buf json = { 0 }, out = { 0 };
+	struct jsonw w = { .out = &json };
+	struct js *o;
 
 	memset(text, 'x', sizeof(text) - 1);
 	text[sizeof(text) - 1] = '\0';
-	json_object_object_add(o, "text", json_object_new_string(text));
-	json_object_object_add(o, "username", json_object_new_string(text));
-	for (int i = 0; i < 100; i++) {
-		struct json_object *a = json_object_new_object();
-		struct json_object *f = json_object_new_object();
-
-		json_object_object_add(a, "fallback", json_object_new_string(text));
-		json_object_array_add(list, a);
-		json_object_object_add(f, "name", json_object_new_string(text));
-		json_object_array_add(files, f);
+	jsonw_open(&w, '{');
+	jsonw_put_text(&w, "text", text);
+	jsonw_put_text(&w, "username", text);
+	for (int k = 0; k < 2; k++) {
+		jsonw_key(&w, k == 0 ? "attachments" : "files");
+		jsonw_open(&w, '[');
+		for (int i = 0; i < 100; i++) {
+			jsonw_open(&w, '{');
+			jsonw_put_text(&w, k == 0 ? "fallback" : "name", text);
+			jsonw_close(&w);
+		}
+		jsonw_close(&w);
 	}
-	json_object_object_add(o, "attachments", list);
-	json_object_object_add(o, "files", files);
+	jsonw_close(&w);
+	o = js_parse(json.p, json.len);
 	render_message(&fence, o, &out);
 	ck_assert_uint_lt(out.len, CALL_BYTES / 2);
 	ck_assert_ptr_nonnull(strstr(out.p, " attachments more]"));
-	json_object_put(o);
+	js_free(o);
+	buf_wipe(&json);
 	buf_wipe(&out);
 }
 END_TEST
@@ -267,20 +271,18 @@ END_TEST
 START_TEST(deep_blocks)
 {
 	struct buf json = { 0 }, out = { 0 };
-	struct json_tokener *tok = json_tokener_new_ex(400);
-	struct json_object *o;
+	struct js *o;
 
-	for (int i = 0; i < 100; i++)
+	for (int i = 0; i < JS_DEPTH / 2 - 1; i++)
 		buf_str(&json, "[{\"type\":\"x\",\"elements\":");
 	buf_str(&json, "[]");
-	for (int i = 0; i < 100; i++)
+	for (int i = 0; i < JS_DEPTH / 2 - 1; i++)
 		buf_str(&json, "}]");
-	o = json_tokener_parse_ex(tok, json.p, (int)json.len);
+	o = js_parse(json.p, json.len);
 	ck_assert_ptr_nonnull(o);
 	render_blocks(o, &out);
 	ck_assert_uint_eq(out.len, 0);
-	json_object_put(o);
-	json_tokener_free(tok);
+	js_free(o);
 	buf_wipe(&json);
 	buf_wipe(&out);
 }

@@ -11,10 +11,12 @@
 #include <check.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -234,17 +236,120 @@ START_TEST(test_region_file)
 	ck_assert_uint_eq(session_count(r), 1);
 	ck_assert_uint_eq(session_count_of(r, "alice"), 1);
 	region_close(r);
-	/* cut short: a new one, never a crash */
-	ck_assert_int_eq(truncate(path, 1000), 0);
+	unlink(path);
+	rmdir(dir);
+}
+END_TEST
+
+/* What may lie there instead: a new one is made, never a crash. */
+#define AT(field)	offsetof(struct head, field)
+static const struct spoilt {
+	const char *what;
+	off_t size;			/* cut to that; 0: whole */
+	off_t at;			/* these eight bytes are other ones */
+} spoilt[] = {
+	{ "empty", 1, AT(magic) },
+	{ "a part of the head", 100, AT(rows) },
+	{ "the head alone", sizeof(struct head), AT(magic) },
+	{ "half of it", 200000, 0 },
+	{ "another program's", 0, AT(magic) },
+	{ "another layout", 0, AT(layout) },
+	{ "another boot", 0, AT(boot_id) },
+	{ "another node", 0, AT(node) },
+	{ "other sizes", 0, AT(size) },
+	{ "more rows", 0, AT(slots) },
+	{ "wild", 0, AT(at_tags) },
+	{ "wild", 0, AT(at_slots) },
+	{ "wild", 0, AT(at_owners) },
+	{ "wild", 0, AT(at_rows) },
+};
+
+START_TEST(test_region_spoilt)
+{
+	const struct spoilt *sp = &spoilt[_i];
+	char dir[] = "/tmp/test_shm.XXXXXX", path[64];
+	struct session s, got;
+	struct region *r;
+	struct err err;
+	bool fresh;
+	int fd;
+
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/region", dir);
+	ck_assert_ptr_nonnull(r = open_file(path, 100, &fresh, &err));
+	s = begin(r, "alice");
+	region_close(r);
+	fd = open(path, O_RDWR);
+	if (sp->size == 0)
+		ck_assert_int_eq(pwrite(fd, "\x7f\x7f\x7f\x7f\x7f\x7f\x7f",
+		    8, sp->at), 8);
+	else
+		ck_assert_int_eq(ftruncate(fd, sp->size), 0);
+	/* and somebody holds it: what its board says is not believed */
+	ck_assert_int_eq(flock(fd, LOCK_SH), 0);
+	ck_assert_ptr_null(open_file(path, 20, &fresh, &err));
+	close(fd);
 	ck_assert_ptr_nonnull(r = open_file(path, 100, &fresh, &err));
 	ck_assert(fresh);
 	ck_assert_int_eq(session_get(r, s.id, "alice", &got, &err), -1);
-	/* of another boot */
-	memcpy(r->head->boot_id, "another", 8);
+	ck_assert_uint_eq(session_count(r), 0);
+	begin(r, "alice");
 	region_close(r);
+	unlink(path);
+	rmdir(dir);
+}
+END_TEST
+
+/* Cut and grown again: its holes are filled before anybody needs them. */
+START_TEST(test_region_holes)
+{
+	char dir[] = "/tmp/test_shm.XXXXXX", path[64];
+	struct region *r;
+	struct stat st;
+	struct err err;
+	off_t size;
+	bool fresh;
+
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/region", dir);
 	ck_assert_ptr_nonnull(r = open_file(path, 100, &fresh, &err));
-	ck_assert(fresh);
 	region_close(r);
+	ck_assert_int_eq(stat(path, &st), 0);
+	size = st.st_size;
+	ck_assert_int_eq(truncate(path, sizeof(struct head)), 0);
+	ck_assert_int_eq(truncate(path, size), 0);
+	ck_assert_ptr_nonnull(r = open_file(path, 100, &fresh, &err));
+	ck_assert(!fresh);
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_int_ge(st.st_blocks * 512, size);
+	begin(r, "alice");
+	region_close(r);
+	unlink(path);
+	rmdir(dir);
+}
+END_TEST
+
+/* Cut while it is in use: said, and an end that is no crash. */
+START_TEST(test_region_cut)
+{
+	char dir[] = "/tmp/test_shm.XXXXXX", path[64];
+	struct region *r;
+	struct err err;
+	int status;
+	bool fresh;
+	pid_t pid;
+
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/region", dir);
+	if ((pid = fork()) == 0) {
+		r = open_file(path, 100, &fresh, &err);
+		if (r != NULL && truncate(path, _i) == 0)
+			begin(r, "alice");
+		_exit(0);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFEXITED(status));
+	ck_assert_int_eq(WEXITSTATUS(status), 1);
 	unlink(path);
 	rmdir(dir);
 }
@@ -301,6 +406,28 @@ START_TEST(test_bucket_shared)
 	}
 	ck_assert_int_ge(taken, 20);
 	ck_assert_int_le(taken, 22);		/* a second may have passed */
+	region_close(r);
+}
+END_TEST
+
+/* More names than places: a new one shares another's, and neither gets more than
+ * its rate. */
+START_TEST(test_buckets_full)
+{
+	struct region *r = make();
+	struct rate rate = { .per_minute = 1, .burst = 1 };
+	uint64_t before = counter_get(CNT_BUCKETS_SHARED);
+	char name[32];
+	int64_t at;
+	int taken = 0;
+
+	for (unsigned i = 0; i < BUCKETS * 2; i++) {
+		snprintf(name, sizeof(name), "b%u", i);
+		taken += bucket_take(r, name, rate, 0, &at);
+		ck_assert(!bucket_take(r, name, rate, 0, &at));
+	}
+	ck_assert_int_le(taken, (int)BUCKETS);
+	ck_assert_uint_gt(counter_get(CNT_BUCKETS_SHARED), before);
 	region_close(r);
 }
 END_TEST
@@ -465,8 +592,13 @@ main(void)
 	tcase_add_test(t, test_session_lock_is_not_waited_for);
 	tcase_add_test(t, test_session_file);
 	tcase_add_test(t, test_region_file);
+	tcase_add_loop_test(t, test_region_spoilt, 0,
+	    sizeof(spoilt) / sizeof(spoilt[0]));
+	tcase_add_test(t, test_region_holes);
+	tcase_add_loop_test(t, test_region_cut, 0, 2);
 	tcase_add_test(t, test_bucket);
 	tcase_add_test(t, test_bucket_shared);
+	tcase_add_test(t, test_buckets_full);
 	tcase_add_test(t, test_board);
 	tcase_add_test(t, test_board_keys);
 	tcase_add_test(t, test_board_keys_collide);

@@ -99,14 +99,12 @@ httpc_cancel(struct httpc_job *job)
 static void
 on_done(void *arg, const struct slack_answer *a)
 {
-	struct json_object *v;
-
 	ck_assert_ptr_eq(arg, &t);
 	t.ended++;
 	t.a = *a;
 	ck_assert_int_eq(a->class == SLACK_NONE, a->json != NULL);
-	if (a->json != NULL && json_object_object_get_ex(a->json, "x", &v))
-		snprintf(t.text, sizeof(t.text), "%s", json_object_get_string(v));
+	if (js_text(a->json, "x")[0] != '\0')
+		snprintf(t.text, sizeof(t.text), "%s", js_text(a->json, "x"));
 	t.a.json = NULL;
 }
 
