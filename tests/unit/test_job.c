@@ -384,9 +384,12 @@ START_TEST(migrate_and_roll_back)
 {
 	ck_assert_int_eq(run_job(JOB_ROLLBACK), JOB_LATER);	/* no file */
 	ck_assert_int_eq(run_job(JOB_MIGRATE), JOB_OK);
-	SAYS("migration 1");
+	SAYS("migration 2");
 	ck_assert_int_eq(run_job(JOB_MIGRATE), JOB_OK);
 	install("T1", "k1", INSTALL_LIVE, 1);
+	ck_assert_int_eq(run_job(JOB_ROLLBACK), JOB_OK);
+	SAYS("migration 1");
+	ck_assert_int_eq(count("installs"), 1);
 	ck_assert_int_eq(run_job(JOB_ROLLBACK), JOB_OK);
 	SAYS("migration 0");
 	ck_assert_int_eq(run_job(JOB_ROLLBACK), JOB_REFUSED);
