@@ -21,8 +21,8 @@ CREATE TABLE IF NOT EXISTS chains (
 /*M! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
 
 -- Channels and people of a workspace (team: install_key).  handle is what #… or @…
--- names, in lower case; label what is shown; about a channel's topic and purpose, a
--- person's real name and title.
+-- names; label what is shown; about a channel's topic, a person's real name and
+-- title.  handle, label_key and words (all of it, for searching) are in lower case.
 CREATE TABLE IF NOT EXISTS directory (
 	team VARCHAR(64) NOT NULL,
 	kind VARCHAR(16) NOT NULL,
@@ -31,6 +31,7 @@ CREATE TABLE IF NOT EXISTS directory (
 	label VARCHAR(255) NOT NULL,
 	label_key VARCHAR(255) NOT NULL,
 	about VARCHAR(1024) NOT NULL,
+	words VARCHAR(2048) NOT NULL,
 	flags BIGINT NOT NULL,
 	members BIGINT NOT NULL,
 	fill BIGINT NOT NULL,

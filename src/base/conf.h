@@ -74,6 +74,8 @@ struct conf {
 	int64_t session_ttl_ms, session_max_ms;
 	int64_t header_timeout, body_timeout, request_timeout, idle_timeout;
 	int64_t token_refresh_before;
+	int64_t directory_ttl, directory_pause;
+	int directory_max;
 	int64_t upstream_timeout, connect_timeout, store_timeout;
 	int64_t ready_timeout, stale_timeout, drain_timeout, restart_backoff;
 	int64_t key_grace;

@@ -41,3 +41,14 @@ utf8_length(const void *p, size_t len)
 			return 0;
 	return n;
 }
+
+size_t
+utf8_cut(const char *text, size_t len, size_t max)
+{
+	size_t at = 0, n;
+
+	while (at < len && (n = utf8_length(text + at, len - at)) > 0 &&
+	    at + n <= max)
+		at += n;
+	return at;
+}

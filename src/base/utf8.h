@@ -8,4 +8,8 @@
  * well-formed UTF-8 (overlong, surrogate, beyond U+10FFFF, cut off). */
 size_t utf8_length(const void *p, size_t len);
 
+/* Bytes of the whole characters of text that fit into max, up to the first that is no
+ * UTF-8. */
+size_t utf8_cut(const char *text, size_t len, size_t max);
+
 #endif

@@ -2,6 +2,7 @@
 #ifndef SLACK_DIRECTORY_H
 #define SLACK_DIRECTORY_H
 
+#include "base/buf.h"
 #include "base/js.h"
 #include "slack/installs.h"
 
@@ -73,13 +74,15 @@ struct directory_ask *directory_find(struct directory *d, struct install *in,
 /* Those whose handle, label or real name holds the words ("" all), ordered by handle,
  * after the handle and id given ("" from the start), at most max. */
 struct directory_ask *directory_search(struct directory *d, struct install *in,
-    enum directory_kind kind, const char *words, const char *after, size_t max,
+    enum directory_kind kind, const char *words,
+    const char *after_handle, const char *after_id, size_t max,
     int64_t deadline_ms, directory_fn *done, void *arg);
 
-/* One of Slack's own objects as an entry that borrows from it (and from own, which
- * has to live as long); false: it is none. */
+/* One of Slack's own objects as an entry that borrows from it; false: it is none. */
 bool directory_read(enum directory_kind kind, const struct js *thing,
-    struct directory_entry *out, struct buf *own);
+    struct directory_entry *out);
+/* The texts of n entries are copied into own, which they borrow from then. */
+void directory_keep(struct directory_entry *e, size_t n, struct buf *own);
 /* An answer of Slack's brought this along anyway. */
 void directory_learn(struct directory *d, struct install *in,
     enum directory_kind kind, const struct directory_entry *e);

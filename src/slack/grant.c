@@ -46,12 +46,8 @@ static char *
 name_of(const struct js *o)
 {
 	char *s = text_of(o, "name", 4096);
-	size_t at = 0, n;
 
-	while (s[at] != '\0' && (n = utf8_length(s + at, strlen(s + at))) > 0 &&
-	    at + n <= NAME_MAX_LEN)
-		at += n;
-	s[at] = '\0';
+	s[utf8_cut(s, strlen(s), NAME_MAX_LEN)] = '\0';
 	return s;
 }
 

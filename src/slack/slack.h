@@ -19,6 +19,7 @@ struct slack {
 	struct httpc *httpc;
 	const struct keyring *keys;
 	struct installs *installs;
+	struct directory *directory;	/* NULL: there is none */
 	struct tokens *tokens;		/* NULL: nothing is renewed */
 	const char *scopes;		/* list that an install is asked for */
 	struct changes *changes;	/* kicked after a write; may be NULL */

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "net/listen.h"
 #include "shm/board.h"
+#include "slack/directory.h"
 #include "slack/installs.h"
 #include "slack/token.h"
 #include "tools/tool.h"
@@ -189,6 +190,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	token_tend(w->slack.tokens);
+	directory_tend(w->slack.directory);
 	if (!w->ready)
 		tell_ready(w);
 	else
@@ -324,6 +326,7 @@ open_slack(struct worker *w, struct err *err)
 		.scopes = w->scopes = tools_scopes(c) };
 	w->slack.installs = installs_new(&w->slack);
 	w->slack.tokens = tokens_new(&w->slack);
+	w->slack.directory = directory_new(&w->slack);
 	installs_on_news(w->slack.installs, on_news, w);
 	httpc_warm(w->httpc, c->slack_api_url);
 	return 0;
@@ -388,6 +391,7 @@ end(struct worker *w)
 	mcp_free(w->mcp);
 	changes_free(w->changes);
 	principals_free(w->principals);
+	directory_free(w->slack.directory);
 	tokens_free(w->slack.tokens);
 	installs_free(w->slack.installs);
 	if (w->httpc != NULL)

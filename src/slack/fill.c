@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+#include "slack/fill.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "shm/board.h"
+#include "slack/api.h"
+#include "slack/error.h"
+#include "store/directory.h"
+#include "store/lease.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LEASE_MS	30000
+#define ASK_MS		20000
+#define BUSY_MS		10000		/* somebody else is at it */
+#define FAILED_PAUSES	20		/* of DIRECTORY_PAUSE, before the next run */
+#define PAGE_MAX	1000		/* bytes of a cursor that are kept */
+
+static const struct {
+	const char *word, *member, *form;
+	enum slack_method method;
+} kinds[] = {
+	[DIRECTORY_CHANNELS] = { "channels", "channels",
+	    "limit=200&exclude_archived=true"
+	    "&types=public_channel,private_channel",
+	    METHOD_CONVERSATIONS_LIST },
+	[DIRECTORY_USERS] = { "users", "members", "limit=200",
+	    METHOD_USERS_LIST },
+};
+
+struct fill {
+	struct slack *s;
+	struct install *in;
+	enum directory_kind kind;
+	fill_over_fn *done;
+	void *arg;
+
+	char name[64];
+	struct lease lease;
+	struct event *timer;
+	struct unit *unit;
+	struct slack_call *asked;
+
+	struct fill_row row;		/* its texts are the three below */
+	char state[16], problem[64], page[PAGE_MAX + 1];
+	int64_t entries;		/* of this run so far */
+	bool fresh;			/* the cursor is this run's own */
+	int64_t wait_ms;		/* when the run is over */
+
+	struct directory_entry *entry;	/* of a page: n, of which put are stored */
+	size_t n, put;
+	struct buf own;			/* what they point into, in one piece */
+	char next[PAGE_MAX + 1];
+};
+
+const char *
+directory_word(enum directory_kind kind)
+{
+	return kinds[kind].word;
+}
+
+const char *
+directory_member(enum directory_kind kind)
+{
+	return kinds[kind].member;
+}
+
+void
+fill_cancel(struct fill *f)
+{
+	if (f->asked != NULL)
+		slack_cancel(f->asked);
+	if (f->unit != NULL)
+		store_cancel(f->unit);
+	lease_drop(&f->lease);
+	lease_wipe(&f->lease);
+	event_free(f->timer);
+	buf_wipe(&f->own);
+	free(f->entry);
+	install_drop(f->in);
+	free(f);
+}
+
+static void
+over(struct fill *f, int64_t wait_ms)
+{
+	fill_over_fn *done = f->done;
+	void *arg = f->arg;
+
+	fill_cancel(f);
+	done(arg, wait_ms);
+}
+
+static void
+on_over(void *arg, const struct err *err)
+{
+	struct fill *f = arg;
+
+	f->unit = NULL;
+	if (err != NULL)
+		log_debug("directory", "a run's end could not be stored: %s",
+		    err->text);
+	over(f, f->wait_ms);
+}
+
+/* What is there stays, and the next run goes on at this page. */
+static void
+fail(struct fill *f, const char *problem)
+{
+	counter_up(CNT_DIRECTORY_FAILED);
+	log_info("directory", "a run ended early team=%s kind=%s problem=%s"
+	    " entries=%lld", install_key(f->in), kinds[f->kind].word, problem,
+	    (long long)f->entries);
+	snprintf(f->problem, sizeof(f->problem), "%s", problem);
+	if (f->state[0] == '\0')
+		snprintf(f->state, sizeof(f->state), "partial");
+	f->row.ended = clock_wall_ms();
+	f->wait_ms = f->s->conf->directory_pause * FAILED_PAUSES;
+	f->unit = fill_set(f->s->store, install_key(f->in),
+	    kinds[f->kind].word, &f->row, on_over, f);
+}
+
+/* The last page is stored. */
+static void
+complete(struct fill *f)
+{
+	snprintf(f->state, sizeof(f->state), "complete");
+	f->problem[0] = f->page[0] = '\0';
+	f->row.entries = f->entries;
+	f->row.ended = clock_wall_ms();
+	f->wait_ms = f->s->conf->directory_ttl;
+	log_info("directory", "complete team=%s kind=%s entries=%lld",
+	    install_key(f->in), kinds[f->kind].word, (long long)f->entries);
+	f->unit = fill_end(f->s->store, install_key(f->in),
+	    kinds[f->kind].word, &f->row, on_over, f);
+}
+
+static void ask(struct fill *f);
+
+static void
+on_beat(void *arg, int left_ms)
+{
+	struct fill *f = arg;
+	struct timeval tv = clock_tv(f->s->conf->directory_pause);
+
+	if (left_ms == 0)
+		over(f, BUSY_MS);
+	else
+		evtimer_add(f->timer, &tv);
+}
+
+static void
+on_page_stored(void *arg, const struct err *err)
+{
+	struct fill *f = arg;
+
+	f->unit = NULL;
+	if (err != NULL)
+		over(f, f->s->conf->directory_pause * FAILED_PAUSES);
+	else
+		lease_tend(&f->lease, on_beat, f);
+}
+
+static void put_rows(struct fill *f);
+
+static void
+on_rows(void *arg, const struct err *err)
+{
+	struct fill *f = arg;
+
+	f->unit = NULL;
+	if (err != NULL)
+		over(f, f->s->conf->directory_pause * FAILED_PAUSES);
+	else
+		put_rows(f);
+}
+
+static struct directory_row
+row_of(const struct directory_entry *e)
+{
+	return (struct directory_row){ .id = e->id, .handle = e->handle,
+		.label = e->label, .about = e->about, .flags = e->flags,
+		.members = e->members };
+}
+
+/* A few at a time, so that others get at the store in between. */
+static void
+put_rows(struct fill *f)
+{
+	struct directory_row rows[DIRECTORY_PUT_MAX];
+	size_t n = 0;
+
+	while (n < DIRECTORY_PUT_MAX && f->put < f->n)
+		rows[n++] = row_of(&f->entry[f->put++]);
+	if (n > 0) {
+		f->unit = directory_rows_put(f->s->store, install_key(f->in),
+		    kinds[f->kind].word, rows, n, f->row.fill,
+		    clock_wall_ms(), on_rows, f);
+		return;
+	}
+	f->entries += (int64_t)f->n;
+	if (strcmp(f->state, "complete") != 0)
+		f->row.entries = f->entries;
+	memcpy(f->page, f->next, sizeof(f->page));
+	if (f->page[0] == '\0' || f->entries >= f->s->conf->directory_max)
+		complete(f);
+	else
+		f->unit = fill_set(f->s->store, install_key(f->in),
+		    kinds[f->kind].word, &f->row, on_page_stored, f);
+}
+
+/* Slack's answer goes when this returns: the entries keep texts of their own. */
+static void
+take_page(struct fill *f, const struct js *answer)
+{
+	const char *member = kinds[f->kind].member;
+	const char *next = js_text(js_get(answer, "response_metadata",
+	    JS_OBJECT), "next_cursor");
+	size_t room = js_count(answer, member);
+
+	snprintf(f->next, sizeof(f->next), "%s",
+	    strlen(next) <= PAGE_MAX ? next : "");
+	f->entry = mem_array(f->entry, room + 1, sizeof(*f->entry));
+	buf_reset(&f->own);
+	f->n = f->put = 0;
+	for (const struct js *v = js_first(answer, member); v != NULL;
+	    v = v->next)
+		if (directory_read(f->kind, v, &f->entry[f->n]))
+			f->n++;
+	directory_keep(f->entry, f->n, &f->own);
+}
+
+static void
+on_answer(void *arg, const struct slack_answer *a)
+{
+	struct fill *f = arg;
+
+	f->asked = NULL;
+	if (a->class == SLACK_NONE) {
+		counter_up(CNT_DIRECTORY_PAGES);
+		take_page(f, a->json);
+		if (f->next[0] != '\0' && strcmp(f->next, f->page) == 0)
+			fail(f, "repeated_cursor");
+		else
+			put_rows(f);
+		return;
+	}
+	if (strcmp(a->code, "invalid_cursor") == 0 && !f->fresh) {
+		f->page[0] = '\0';	/* the last run's is too old */
+		f->entries = 0;
+		f->row.fill++;
+		ask(f);
+		return;
+	}
+	fail(f, a->code[0] != '\0' ? a->code : slack_class_word(a->class));
+}
+
+static void
+ask(struct fill *f)
+{
+	struct buf form = { 0 };
+
+	buf_str(&form, kinds[f->kind].form);
+	if (f->page[0] != '\0')
+		buf_form(&form, "cursor", f->page, strlen(f->page));
+	else
+		f->fresh = true;
+	if (f->in->team_id[0] == '\0')
+		buf_form(&form, "team_id", f->in->enterprise_id,
+		    strlen(f->in->enterprise_id));
+	f->asked = slack_ask(f->s, f->in, kinds[f->kind].method, form.p,
+	    form.len, NULL, clock_ms() + ASK_MS, on_answer, f);
+	buf_wipe(&form);
+}
+
+static void
+on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct fill *f = arg;
+
+	(void)fd, (void)what;
+	f->fresh = true;
+	ask(f);
+}
+
+static bool
+is_fresh_enough(const struct fill *f)
+{
+	int64_t age = clock_wall_ms() - f->row.ended;
+
+	if (f->page[0] != '\0')
+		return f->problem[0] != '\0' &&
+		    age < f->s->conf->directory_pause * FAILED_PAUSES;
+	return strcmp(f->state, "complete") == 0 &&
+	    age < f->s->conf->directory_ttl;
+}
+
+static void
+on_state(void *arg, const struct fill_row *row, const struct err *err)
+{
+	struct fill *f = arg;
+
+	f->unit = NULL;
+	if (err != NULL) {
+		over(f, BUSY_MS);
+		return;
+	}
+	snprintf(f->state, sizeof(f->state), "%s", row->state);
+	snprintf(f->problem, sizeof(f->problem), "%s", row->problem);
+	snprintf(f->page, sizeof(f->page), "%s", row->page);
+	f->row = *row;
+	f->row.state = f->state;
+	f->row.problem = f->problem;
+	f->row.page = f->page;
+	if (is_fresh_enough(f)) {
+		over(f, f->s->conf->directory_pause * FAILED_PAUSES);
+		return;
+	}
+	if (f->page[0] == '\0') {
+		f->row.fill++;
+		f->row.began = clock_wall_ms();
+	} else if (strcmp(f->state, "complete") != 0) {
+		f->entries = f->row.entries;
+	}
+	ask(f);
+}
+
+static void
+on_lease(void *arg, int left_ms)
+{
+	struct fill *f = arg;
+
+	if (left_ms == 0)
+		over(f, BUSY_MS);
+	else
+		f->unit = fill_see(f->s->store, install_key(f->in),
+		    kinds[f->kind].word, on_state, f);
+}
+
+struct fill *
+fill_begin(struct slack *s, struct install *in, enum directory_kind kind,
+    fill_over_fn *done, void *arg)
+{
+	struct fill *f = mem_new(sizeof(*f));
+
+	f->s = s;
+	f->in = install_hold(in);
+	f->kind = kind;
+	f->done = done;
+	f->arg = arg;
+	snprintf(f->name, sizeof(f->name), "%s:%.40s", kinds[kind].word,
+	    install_key(in));
+	f->lease = (struct lease){ .st = s->store, .name = f->name,
+		.owner = board_owner(), .ttl_ms = LEASE_MS };
+	f->timer = evtimer_new(s->base, on_timer, f);
+	if (f->timer == NULL)
+		fatal("no timer for a directory");
+	lease_tend(&f->lease, on_lease, f);
+	return f;
+}

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+#include "store/directory.h"
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "base/utf8.h"
+#include "store/op.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define HANDLE_MAX	250
+#define ABOUT_MAX	1000
+#define WORDS_MAX	2000
+
+struct rows_op {
+	struct op op;
+	directory_rows_fn *done;
+	void *arg;
+};
+
+struct done_op {
+	struct op op;
+	directory_done_fn *done;
+	void *arg;
+};
+
+struct fill_op {
+	struct op op;
+	fill_fn *done;
+	directory_done_fn *set;
+	void *arg;
+	bool added;
+};
+
+/* ASCII alone: that is what both back ends and Slack's handles agree on. */
+static void
+lower(char *out, size_t size, const char *text)
+{
+	size_t n = utf8_cut(text, strlen(text), size - 1);
+
+	for (size_t i = 0; i < n; i++)
+		out[i] = (char)tolower((unsigned char)text[i]);
+	out[n] = '\0';
+}
+
+static void
+on_rows(void *arg, const struct answer *a, const struct err *err)
+{
+	struct rows_op *op = arg;
+	struct directory_row *rows;
+
+	if (err != NULL || a->rows == 0) {
+		op->done(op->arg, NULL, 0, err);
+		return;
+	}
+	rows = mem_array(NULL, a->rows, sizeof(*rows));
+	for (size_t i = 0; i < a->rows; i++) {
+		const struct value *v = answer_at(a, i, 0);
+
+		rows[i] = (struct directory_row){ .id = v[0].text,
+			.handle = v[1].text, .label = v[2].text,
+			.about = v[3].text, .flags = v[4].n, .members = v[5].n };
+	}
+	op->done(op->arg, rows, a->rows, NULL);
+	free(rows);
+}
+
+static struct unit *
+read_rows(struct store *st, const struct step *steps, int deadline_ms,
+    directory_rows_fn *done, void *arg)
+{
+	struct rows_op *op = mem_new(sizeof(*op));
+
+	op->done = done;
+	op->arg = arg;
+	return op_start(st, steps, deadline_ms, on_rows, &op->op);
+}
+
+struct unit *
+directory_rows_get(struct store *st, const char *team, const char *kind,
+    const char *const *ids, size_t n, int deadline_ms, directory_rows_fn *done,
+    void *arg)
+{
+	struct step get = DO(DIRECTORY_GET, TEXT(team), TEXT(kind));
+
+	for (size_t i = 0; i < DIRECTORY_GET_MAX; i++)
+		get.params[2 + i] = (struct value)TEXT(ids[i < n ? i : n - 1]);
+	return read_rows(st, UNIT(get), deadline_ms, done, arg);
+}
+
+struct unit *
+directory_rows_find(struct store *st, const char *team, const char *kind,
+    const char *name, int deadline_ms, directory_rows_fn *done, void *arg)
+{
+	char key[HANDLE_MAX + 1];
+
+	lower(key, sizeof(key), name);
+	return read_rows(st, UNIT(DO(DIRECTORY_FIND, TEXT(team), TEXT(kind),
+	    TEXT(key), TEXT(team), TEXT(kind), TEXT(key))), deadline_ms, done,
+	    arg);
+}
+
+/* LIKE's own signs find any character: a word with one of them finds a little more. */
+static void
+pattern_of(const char *words, char out[HANDLE_MAX + 3])
+{
+	char text[HANDLE_MAX + 1];
+
+	lower(text, sizeof(text), words);
+	for (char *p = text; *p != '\0'; p++)
+		if (*p == '%' || *p == '\\')
+			*p = '_';
+	snprintf(out, HANDLE_MAX + 3, "%%%s%s", text, text[0] != '\0' ? "%" : "");
+}
+
+struct unit *
+directory_rows_search(struct store *st, const char *team, const char *kind,
+    const char *words, const char *handle, const char *id, size_t max,
+    int deadline_ms, directory_rows_fn *done, void *arg)
+{
+	char pattern[HANDLE_MAX + 3];
+
+	pattern_of(words, pattern);
+	return read_rows(st, UNIT(DO(DIRECTORY_SEARCH, TEXT(team), TEXT(kind),
+	    TEXT(handle), TEXT(handle), TEXT(id), TEXT(pattern),
+	    INT((int64_t)max))), deadline_ms, done, arg);
+}
+
+/* ---- writing ---- */
+
+static void
+on_done(void *arg, const struct answer *a, const struct err *err)
+{
+	struct done_op *op = arg;
+
+	(void)a;
+	if (op->done != NULL)
+		op->done(op->arg, err);
+}
+
+static struct unit *
+write_rows(struct store *st, const struct step *steps, directory_done_fn *done,
+    void *arg)
+{
+	struct done_op *op = mem_new(sizeof(*op));
+
+	op->done = done;
+	op->arg = arg;
+	return op_start(st, steps, store_timeout(st), on_done, &op->op);
+}
+
+/* A row's texts, cut and in lower case; must live until store_run has copied them. */
+struct texts {
+	char handle[HANDLE_MAX + 1], label[HANDLE_MAX + 1];
+	char label_key[HANDLE_MAX + 1], about[ABOUT_MAX + 1];
+	char words[WORDS_MAX + 1];
+};
+
+static void
+cut(char *out, size_t size, const char *text)
+{
+	size_t n = utf8_cut(text, strlen(text), size - 1);
+
+	memcpy(out, text, n);
+	out[n] = '\0';
+}
+
+static void
+take_texts(struct texts *t, const struct directory_row *row)
+{
+	struct buf all = { 0 };
+
+	lower(t->handle, sizeof(t->handle), row->handle);
+	cut(t->label, sizeof(t->label), row->label);
+	lower(t->label_key, sizeof(t->label_key), row->label);
+	cut(t->about, sizeof(t->about), row->about);
+	buf_fmt(&all, "%s %s %s", t->handle, t->label, t->about);
+	lower(t->words, sizeof(t->words), all.p);
+	buf_wipe(&all);
+}
+
+struct unit *
+directory_rows_put(struct store *st, const char *team, const char *kind,
+    const struct directory_row *rows, size_t n, int64_t fill, int64_t now,
+    directory_done_fn *done, void *arg)
+{
+	struct step steps[2 * DIRECTORY_PUT_MAX + 1] = { { .id = ST_END } };
+	struct texts t[DIRECTORY_PUT_MAX];
+	size_t k = 0;
+
+	for (size_t i = 0; i < n && i < DIRECTORY_PUT_MAX; i++) {
+		take_texts(&t[i], &rows[i]);
+		steps[k++] = (struct step)DO(DIRECTORY_DROP, TEXT(team),
+		    TEXT(kind), TEXT(rows[i].id));
+		steps[k++] = (struct step)DO(DIRECTORY_ADD, TEXT(team),
+		    TEXT(kind), TEXT(rows[i].id), TEXT(t[i].handle),
+		    TEXT(t[i].label), TEXT(t[i].label_key), TEXT(t[i].about),
+		    TEXT(t[i].words), INT(rows[i].flags),
+		    INT(rows[i].members), INT(fill), INT(now));
+	}
+	steps[k].id = ST_END;
+	return write_rows(st, steps, done, arg);
+}
+
+/* ---- fills ---- */
+
+static void
+on_fill(void *arg, const struct answer *a, const struct err *err)
+{
+	struct fill_op *op = arg;
+	struct fill_row row = { .state = "", .page = "", .problem = "" };
+	const struct value *v;
+
+	if (err == NULL && a->rows > 0) {
+		v = a->cells;
+		row = (struct fill_row){ .fill = v[0].n, .state = v[1].text,
+			.entries = v[2].n, .began = v[3].n, .ended = v[4].n,
+			.page = v[5].text, .problem = v[6].text };
+	}
+	op->done(op->arg, err == NULL ? &row : NULL, err);
+}
+
+struct unit *
+fill_see(struct store *st, const char *team, const char *kind, fill_fn *done,
+    void *arg)
+{
+	struct fill_op *op = mem_new(sizeof(*op));
+
+	op->done = done;
+	op->arg = arg;
+	return op_start(st, UNIT(DO(FILL_SEE, TEXT(team), TEXT(kind))),
+	    store_timeout(st), on_fill, &op->op);
+}
+
+/* There was no row: with one the same is done again. */
+static void
+on_set(void *arg, const struct answer *a, const struct err *err)
+{
+	struct fill_op *op = arg;
+	struct step set;
+
+	if (err != NULL || a->touched > 0 || op->added) {
+		if (op->set != NULL)
+			op->set(op->arg, err);
+		return;
+	}
+	op->added = true;
+	set = *op_step(&op->op, 0);
+	op_next(&op->op, UNIT(DO(FILL_ADD, set.params[7], set.params[8]), set),
+	    on_set);
+}
+
+static struct unit *
+set_fill(struct store *st, const struct step *steps, directory_done_fn *done,
+    void *arg)
+{
+	struct fill_op *op = mem_new(sizeof(*op));
+
+	op->set = done;
+	op->arg = arg;
+	return op_start(st, steps, store_timeout(st), on_set, &op->op);
+}
+
+#define SET(row, team, kind) \
+	DO(FILL_SET, INT((row)->fill), TEXT((row)->state), INT((row)->entries), \
+	    INT((row)->began), INT((row)->ended), TEXT((row)->page), \
+	    TEXT((row)->problem), TEXT(team), TEXT(kind))
+
+struct unit *
+fill_set(struct store *st, const char *team, const char *kind,
+    const struct fill_row *row, directory_done_fn *done, void *arg)
+{
+	return set_fill(st, UNIT(SET(row, team, kind)), done, arg);
+}
+
+struct unit *
+fill_end(struct store *st, const char *team, const char *kind,
+    const struct fill_row *row, directory_done_fn *done, void *arg)
+{
+	return write_rows(st, UNIT(DO(DIRECTORY_SWEEP, TEXT(team), TEXT(kind),
+	    INT(row->fill)), SET(row, team, kind)), done, arg);
+}

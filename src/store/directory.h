@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef STORE_DIRECTORY_H
+#define STORE_DIRECTORY_H
+
+#include "store/store.h"
+
+/* Rows of the directory (slack/directory.h): channels and people of a workspace, and
+ * how far each kind's last fill came.  team is install_key; kind a word. */
+struct directory_row {
+	const char *id;
+	const char *handle;		/* in lower case */
+	const char *label, *about;
+	int64_t flags, members;
+};
+
+/* 20 ids at most; rows in any order, those that are not there left out. */
+#define DIRECTORY_GET_MAX	20
+typedef void directory_rows_fn(void *arg, const struct directory_row *rows,
+    size_t n, const struct err *err);
+struct unit *directory_rows_get(struct store *st, const char *team,
+    const char *kind, const char *const *ids, size_t n, int deadline_ms,
+    directory_rows_fn *done, void *arg);
+/* handle or label, in any case, is name: at most ten. */
+struct unit *directory_rows_find(struct store *st, const char *team,
+    const char *kind, const char *name, int deadline_ms,
+    directory_rows_fn *done, void *arg);
+/* Those that hold words, in any case ("" all), in order of handle and id, behind
+ * (handle, id). */
+struct unit *directory_rows_search(struct store *st, const char *team,
+    const char *kind, const char *words, const char *handle, const char *id,
+    size_t max, int deadline_ms, directory_rows_fn *done, void *arg);
+
+typedef void directory_done_fn(void *arg, const struct err *err);
+/* Two rows at most, put in place of those that were there. */
+#define DIRECTORY_PUT_MAX	2
+struct unit *directory_rows_put(struct store *st, const char *team,
+    const char *kind, const struct directory_row *rows, size_t n, int64_t fill,
+    int64_t now, directory_done_fn *done, void *arg);
+
+/* state: complete, partial, or "" before the first end of a fill. */
+struct fill_row {
+	int64_t fill;			/* the run that is under way, or was last */
+	const char *state;
+	int64_t entries;		/* that the last complete run found */
+	int64_t began, ended;		/* wall ms */
+	const char *page;		/* cursor of the run under way; "": none is */
+	const char *problem;
+};
+typedef void fill_fn(void *arg, const struct fill_row *row,
+    const struct err *err);		/* no row yet: all 0 and "" */
+struct unit *fill_see(struct store *st, const char *team, const char *kind,
+    fill_fn *done, void *arg);
+/* The row as told, made if it is not there. */
+struct unit *fill_set(struct store *st, const char *team, const char *kind,
+    const struct fill_row *row, directory_done_fn *done, void *arg);
+/* Likewise, at a complete end: what this run did not find goes. */
+struct unit *fill_end(struct store *st, const char *team, const char *kind,
+    const struct fill_row *row, directory_done_fn *done, void *arg);
+
+#endif
