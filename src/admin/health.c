@@ -6,12 +6,22 @@
 #include "base/jsonw.h"
 #include "shm/board.h"
 
-#define SLACK_FRESH_MS	60000	/* a failure counts that long, unless a call works */
+enum weight { NOTE, WORSE, DOWN };
 
+struct reason {
+	enum weight weight;
+	const char *text;
+};
+
+#define REASONS	(8 + TROUBLE_COUNT)
 struct state {
 	struct board_facts facts;
 	int ready;
-	bool store_away, slack_away;
+	bool store_away;
+	bool lasts[TROUBLE_COUNT];
+	struct reason reasons[REASONS];
+	size_t nreasons;
+	enum weight worst;
 };
 
 static void
@@ -26,35 +36,40 @@ look(const struct region *r, struct state *s)
 		if (!board_get(r, i, &row) || row.state == BOARD_STARTING)
 			continue;
 		s->store_away |= row.store_away;
-		s->slack_away |= row.slack_failed != 0 &&
-		    now - row.slack_failed < SLACK_FRESH_MS;
+		for (int t = 0; t < TROUBLE_COUNT; t++)
+			s->lasts[t] |= trouble_lasts(row.troubles[t], now);
 	}
 }
 
 static void
-reasons(const struct state *s, bool draining, struct jsonw *w)
+add(struct state *s, bool holds, enum weight weight, const char *text)
 {
-	const struct { bool holds; const char *text; } rows[] = {
-		{ s->facts.stopping, "stopping" },
-		{ s->ready == 0, "no worker answers" },
-		{ s->ready > 0 && s->ready < s->facts.workers, "some workers do not answer" },
-		{ s->facts.crash_loop, "crash loop: workers end soon after their start" },
-		{ s->store_away, "the store is away" },
-		{ s->slack_away, "Slack cannot be reached" },
-		{ draining && !s->facts.stopping, "draining" },
-	};
+	if (!holds || text == NULL)
+		return;
+	s->reasons[s->nreasons++] = (struct reason){ weight, text };
+	if (weight > s->worst)
+		s->worst = weight;
+}
 
-	jsonw_key(w, "reasons");
-	jsonw_open(w, '[');
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		if (rows[i].holds)
-			jsonw_text(w, rows[i].text);
-	jsonw_close(w);
+/* The one list of what /health can say, but for base/troubles.def. */
+static void
+judge(const struct region *r, bool draining, struct state *s)
+{
+	look(r, s);
+	add(s, s->facts.stopping, DOWN, "stopping");
+	add(s, s->ready == 0, DOWN, "no worker answers");
+	add(s, s->ready > 0 && s->ready < s->facts.workers, WORSE,
+	    "some workers do not answer");
+	add(s, s->facts.crash_loop, WORSE,
+	    "crash loop: workers end soon after their start");
+	add(s, s->store_away, WORSE, "the store is away");
+	for (int t = 0; t < TROUBLE_COUNT; t++)
+		add(s, s->lasts[t], WORSE, trouble_text((enum trouble_id)t));
+	add(s, draining && !s->facts.stopping, NOTE, "draining");
 }
 
 static void
-render(const struct state *s, const char *status, bool draining,
-    struct buf *out)
+render(const struct state *s, const char *status, struct buf *out)
 {
 	struct jsonw w = { .out = out };
 
@@ -67,7 +82,11 @@ render(const struct state *s, const char *status, bool draining,
 	jsonw_put_int(&w, "ready", s->ready);
 	jsonw_put_int(&w, "configured", s->facts.workers);
 	jsonw_close(&w);
-	reasons(s, draining, &w);
+	jsonw_key(&w, "reasons");
+	jsonw_open(&w, '[');
+	for (size_t i = 0; i < s->nreasons; i++)
+		jsonw_text(&w, s->reasons[i].text);
+	jsonw_close(&w);
 	jsonw_close(&w);
 	buf_char(out, '\n');
 }
@@ -75,15 +94,13 @@ render(const struct state *s, const char *status, bool draining,
 int
 health_render(const struct region *r, struct buf *out)
 {
+	static const char *const words[] = { [NOTE] = "ok",
+		[WORSE] = "degraded", [DOWN] = "down" };
 	struct state s;
-	bool down, worse;
 
-	look(r, &s);
-	down = s.facts.stopping || s.ready == 0;
-	worse = s.ready < s.facts.workers || s.facts.crash_loop ||
-	    s.store_away || s.slack_away;
-	render(&s, down ? "down" : worse ? "degraded" : "ok", false, out);
-	return down ? 503 : 200;
+	judge(r, false, &s);
+	render(&s, words[s.worst], out);
+	return s.worst == DOWN ? 503 : 200;
 }
 
 static bool
@@ -97,7 +114,7 @@ agent_render(const struct region *r, struct buf *out)
 {
 	struct state s;
 
-	look(r, &s);
+	judge(r, false, &s);
 	if (s.facts.stopping)
 		buf_str(out, "drain\n");
 	else if (!is_ready(&s))
@@ -113,8 +130,8 @@ ready_render(const struct region *r, bool draining, struct buf *out)
 	struct state s;
 	bool ready;
 
-	look(r, &s);
+	judge(r, draining, &s);
 	ready = is_ready(&s) && !draining;
-	render(&s, ready ? "ready" : "not ready", draining, out);
+	render(&s, ready ? "ready" : "not ready", out);
 	return ready ? 200 : 503;
 }

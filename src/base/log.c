@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/counter.h"
 #include "base/log_line.h"
+#include "base/trouble.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +26,6 @@
 #define LINE_BOUND	8192
 #define HEAD_ROOM	1024	/* of a line, for all but its message */
 #define DEV_LOG		"/dev/log"
-#define DUE_MS		60000
 
 enum sink { SINK_FILE, SINK_PIPE, SINK_SOCKET, SINK_SYSLOG };
 
@@ -363,6 +363,7 @@ put(enum log_level level, const char *token, const char *fmt, va_list ap)
 	if (emit(level, token, msg, (size_t)n) == -1) {
 		now.dropped++;
 		counter_up(CNT_LOG_DROPPED);
+		trouble_met(TROUBLE_LOG);
 	}
 	errno = before;
 }
@@ -375,17 +376,6 @@ log_at(enum log_level level, const char *token, const char *fmt, ...)
 	va_start(ap, fmt);
 	put(level, token, fmt, ap);
 	va_end(ap);
-}
-
-bool
-log_due(int64_t *told)
-{
-	int64_t at = clock_ms();
-
-	if (*told != 0 && at - *told < DUE_MS)
-		return false;
-	*told = at;
-	return true;
 }
 
 void

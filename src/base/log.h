@@ -4,9 +4,6 @@
 
 #include "base/err.h"
 
-#include <stdbool.h>
-#include <stdint.h>
-
 /* One line a call, one write a line, never blocking: what a slow reader does
  * not take is dropped, counted (CNT_LOG_DROPPED) and reported by a later line.
  *
@@ -57,9 +54,7 @@ void log_at(enum log_level level, const char *token, const char *fmt, ...)
 #define log_warn(...)	log_at(LOG_LEVEL_WARN, __VA_ARGS__)
 #define log_error(...)	log_at(LOG_LEVEL_ERROR, __VA_ARGS__)
 
-/* For what many requests may cause: true once a minute.  *told, 0 at first, is the
- * caller's; the line says "told once a minute". */
-bool log_due(int64_t *told);
+/* For what many requests may cause see base/trouble.h. */
 
 /* A bug or no memory: logs and aborts.  The master starts a new worker. */
 _Noreturn void fatal(const char *fmt, ...)

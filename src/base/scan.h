@@ -39,7 +39,7 @@ void scan_members(struct span object, const char *const *names,
     struct span *found, size_t n);
 /* The elements of an array: start with *at = NULL; kind SCAN_NONE at the end. */
 struct span scan_next(struct span array, const char **at);
-/* Is this span the string s (which needs no escapes)? */
+/* Is this span a string that means s, which is plain text? */
 int scan_is(struct span v, const char *s);
 /* An integer without fraction or exponent that fits; else -1. */
 int scan_int(struct span v, long long *out);

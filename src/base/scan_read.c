@@ -101,17 +101,34 @@ inside(struct span v)
 	return (struct span){ SCAN_NONE, v.p, 0 };
 }
 
+/* Of a string's inside and plain text, in which nothing is an escape. */
+static int
+means(struct span in, const char *s, size_t len)
+{
+	const char *p = in.p, *end = p + in.len, *stop = s + len, *why;
+
+	while (p < end && s < stop) {
+		int32_t want = (unsigned char)*s < 0x80 ?
+		    (unsigned char)*s++ : scan_char(&s, stop, &why);
+
+		if (want < 0 || scan_char(&p, end, &why) != want)
+			return 0;
+	}
+	return p == end && s == stop;
+}
+
 /* Without an escape the bytes tell: both are UTF-8. */
 static int
 is_text(struct span v, const char *s)
 {
-	struct span in = inside(v), want = { SCAN_STRING, s, strlen(s) };
+	struct span in = inside(v);
+	size_t len = strlen(s);
 
 	if (in.kind != SCAN_STRING)
 		return 0;
 	if (in.len > 0 && memchr(in.p, '\\', in.len) != NULL)
-		return scan_same(in, want);
-	return in.len == want.len && memcmp(in.p, want.p, in.len) == 0;
+		return means(in, s, len);
+	return in.len == len && memcmp(in.p, s, len) == 0;
 }
 
 /* One of names, or n. */

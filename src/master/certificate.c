@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/trouble.h"
 #include "net/tls.h"
 
 #include <time.h>
@@ -22,6 +23,15 @@ certificate_days(const struct master *m)
 	return left >= 0 ? left / DAY_S : -1 - (-1 - left) / DAY_S;
 }
 
+static bool
+is_bad(const struct master *m)
+{
+	int64_t begins, ends, now = (int64_t)time(NULL);
+
+	tls_server_dates(m->tls, &begins, &ends);
+	return now < begins || now > ends;
+}
+
 static void
 look_at_dates(struct master *m)
 {
@@ -29,6 +39,7 @@ look_at_dates(struct master *m)
 
 	m->tls_told = clock_ms();
 	tls_server_dates(m->tls, &begins, &ends);
+	m->tls_bad = is_bad(m);
 	if (days < 0)
 		log_warn("tls",
 		    "TLS_CERT %s: expired %lld days ago: renew it, then reload",
@@ -59,6 +70,8 @@ certificate_use(struct master *m, void *tls)
 {
 	tls_server_free(m->tls);
 	m->tls = tls;
+	m->tls_bad = false;
+	trouble_over(TROUBLE_CERTIFICATE);
 	if (tls != NULL)
 		look_at_dates(m);
 }
@@ -85,6 +98,12 @@ certificate_open(struct master *m, struct err *err)
 void
 certificate_tick(struct master *m)
 {
-	if (m->tls != NULL && clock_ms() - m->tls_told >= DAY_MS)
+	if (m->tls == NULL)
+		return;
+	if (clock_ms() - m->tls_told >= DAY_MS || is_bad(m) != m->tls_bad)
 		look_at_dates(m);
+	if (m->tls_bad)
+		trouble_met(TROUBLE_CERTIFICATE);
+	else
+		trouble_over(TROUBLE_CERTIFICATE);
 }

@@ -8,6 +8,7 @@
 #include "base/jsonw.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/trouble.h"
 #include "net/peer.h"
 
 #include <errno.h>
@@ -306,13 +307,11 @@ pause_accepting(struct control *ctl)
 static void
 refuse(int fd, const char *why)
 {
-	static int64_t told;
 	struct buf line = { 0 };
 
 	counter_up(CNT_CONTROL_REFUSED);
-	if (log_due(&told))
-		log_warn("control",
-		    "an asker was refused: %s; told once a minute", why);
+	if (trouble_met(TROUBLE_CONTROL))
+		log_warn("control", "an asker was refused: %s", why);
 	buf_fmt(&line, "error: %s\n", why);
 	(void)!write(fd, line.p, line.len);
 	buf_wipe(&line);

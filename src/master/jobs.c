@@ -3,6 +3,7 @@
 #include "master/state.h"
 
 #include "base/clock.h"
+#include "base/counter.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "shm/board.h"
@@ -48,6 +49,8 @@ job_ended(struct child *c, int status)
 
 	while (c->channel != NULL && channel_read(c->channel))
 		;	/* what it said last */
+	if (c->killed || WIFSIGNALED(status))
+		counter_up(CNT_JOBS_FAILED);
 	if (c->killed)
 		log_error("job", "%s was ended: it took longer than %d s",
 		    job_rows[c->job].name, job_rows[c->job].seconds);

@@ -64,6 +64,7 @@ struct master {
 	void *ca;
 	void *tls;			/* of TLS_CERT and TLS_KEY; NULL: no TLS */
 	int64_t tls_told;		/* when its end was last looked at */
+	bool tls_bad;			/* it was out of its dates then */
 	struct listen_set listen, admin_listen;
 	struct http_server *http;
 	struct control *control;
@@ -83,6 +84,7 @@ struct master {
 	bool running;			/* workers are wanted */
 	bool up;			/* all were READY once */
 	bool reload_waits;
+	bool refused_reload;		/* the last one */
 	bool reloading;			/* the service manager was told so */
 	bool stopping;
 	int status;			/* exit status */

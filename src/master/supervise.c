@@ -6,6 +6,7 @@
 #include "base/counter.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/trouble.h"
 #include "net/tls.h"
 #include "shm/board.h"
 
@@ -234,6 +235,8 @@ supervise_reload(struct master *m, struct buf *said)
 	}
 	m->reload_waits = false;
 	if (take_conf(m, said) == -1) {
+		counter_up(CNT_RELOADS_REFUSED);
+		m->refused_reload = true;
 		log_error("supervise",
 		    "reload refused, the old configuration stays: %.*s",
 		    (int)(said->len > 0 ? said->len - 1 : 0),
@@ -241,6 +244,9 @@ supervise_reload(struct master *m, struct buf *said)
 		master_stays(m);
 		return -1;
 	}
+	counter_up(CNT_RELOADS);
+	m->refused_reload = false;
+	trouble_over(TROUBLE_RELOAD);
 	setup_ca(m);
 	setup_tune(m);
 	log_level((enum log_level)m->conf->log_level);
@@ -256,6 +262,40 @@ supervise_reload(struct master *m, struct buf *said)
 	return 0;
 }
 
+/* Of the newest generation, which serves on. */
+static bool
+is_wanted(const struct child *c)
+{
+	const struct master *m = c->m;
+
+	return m->running && c->generation == m->generation &&
+	    c->slot < m->workers;
+}
+
+static void
+slow_down(struct master *m, struct place *p, int slot)
+{
+	if (p->pause_ms == 0) {
+		counter_up(CNT_CRASH_LOOPS);
+		log_error("supervise", "crash loop: workers end soon after"
+		    " their start, the next ones wait, up to RESTART_BACKOFF"
+		    " slot=%d", slot + 1);
+	}
+	p->pause_ms = p->pause_ms == 0 ? PAUSE_FIRST_MS : p->pause_ms * 2;
+	if (p->pause_ms > m->conf->restart_backoff)
+		p->pause_ms = m->conf->restart_backoff;
+}
+
+static void
+speed_up(struct place *p, int slot)
+{
+	if (p->pause_ms > 0)
+		log_info("supervise", "the crash loop is over slot=%d",
+		    slot + 1);
+	p->short_lives = 0;
+	p->pause_ms = 0;
+}
+
 /* A slot whose workers end at once is given pauses, which double and end with the
  * first life that lasts. */
 static void
@@ -264,18 +304,12 @@ restart(struct master *m, struct child *dead)
 	struct place *p = &m->places[dead->slot];
 	int64_t now = clock_ms();
 
-	if (!m->running || dead->generation != m->generation ||
-	    dead->slot >= m->workers)
+	if (!is_wanted(dead))
 		return;
-	if (now - dead->started >= SHORT_LIFE_MS) {
-		p->short_lives = 0;
-		p->pause_ms = 0;
-	} else if (++p->short_lives >= SHORT_LIVES) {
-		p->pause_ms = p->pause_ms == 0 ? PAUSE_FIRST_MS :
-						 p->pause_ms * 2;
-		if (p->pause_ms > m->conf->restart_backoff)
-			p->pause_ms = m->conf->restart_backoff;
-	}
+	if (now - dead->started >= SHORT_LIFE_MS)
+		speed_up(p, dead->slot);
+	else if (++p->short_lives >= SHORT_LIVES)
+		slow_down(m, p, dead->slot);
 	if (p->pause_ms > 0)
 		p->next_start = now + p->pause_ms;
 	else
@@ -285,6 +319,14 @@ restart(struct master *m, struct child *dead)
 static void
 tell_death(const struct child *c, int status)
 {
+	static const char *const texts[2][2] = {
+		{ "worker ended, nobody takes its place",
+		    "worker ended, another takes its place" },
+		{ "worker died, nobody takes its place",
+		    "worker died, another takes its place" },
+	};
+	bool killed = WIFSIGNALED(status);
+
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0 &&
 	    c->drain_until != 0) {
 		log_debug("supervise",
@@ -293,15 +335,10 @@ tell_death(const struct child *c, int status)
 		return;
 	}
 	counter_up(CNT_WORKERS_DIED);
-	if (WIFSIGNALED(status))
-		log_error("supervise",
-		    "worker died slot=%d generation=%u pid=%d signal=%d",
-		    c->slot + 1, c->generation, (int)c->pid, WTERMSIG(status));
-	else
-		log_error("supervise",
-		    "worker ended slot=%d generation=%u pid=%d status=%d",
-		    c->slot + 1, c->generation, (int)c->pid,
-		    WEXITSTATUS(status));
+	log_error("supervise", "%s slot=%d generation=%u pid=%d %s=%d",
+	    texts[killed][is_wanted(c)], c->slot + 1, c->generation,
+	    (int)c->pid, killed ? "signal" : "status",
+	    killed ? WTERMSIG(status) : WEXITSTATUS(status));
 }
 
 int
@@ -399,9 +436,11 @@ supervise_tick(struct master *m)
 		if (is_worker(c) && c->generation == m->generation &&
 		    c->ready && now - c->started >= SHORT_LIFE_MS &&
 		    m->places[c->slot].pause_ms > 0) {
-			m->places[c->slot] = (struct place){ 0 };
+			speed_up(&m->places[c->slot], c->slot);
 			supervise_facts(m);
 		}
+	if (m->refused_reload)
+		trouble_met(TROUBLE_RELOAD);
 	if (m->reload_waits && generations(m) < GENERATIONS_MAX)
 		supervise_reload(m, &said);
 	buf_wipe(&said);

@@ -31,11 +31,9 @@ is_error(struct span error)
 }
 
 static int
-read_answer(struct span v, struct jsonrpc *m, struct err *err)
+read_answer(struct span result, struct span error, struct jsonrpc *m,
+    struct err *err)
 {
-	struct span result = scan_member(v, "result"),
-		    error = scan_member(v, "error");
-
 	if ((result.kind == SCAN_NONE) == (error.kind == SCAN_NONE))
 		return err_set(err, ERR_INPUT,
 		    "a message has a method, or else one of "
@@ -55,33 +53,36 @@ read_answer(struct span v, struct jsonrpc *m, struct err *err)
 int
 jsonrpc_read(struct span v, struct jsonrpc *m, struct err *err)
 {
-	struct span id = scan_member(v, "id");
+	enum { JSONRPC, ID, METHOD, PARAMS, RESULT, ERROR, MEMBERS };
+	static const char *const names[MEMBERS] = { "jsonrpc", "id", "method",
+		"params", "result", "error" };
+	struct span has[MEMBERS];
 
 	*m = (struct jsonrpc){ .kind = MESSAGE_NOTIFICATION };
 	if (v.kind != SCAN_OBJECT)
 		return err_set(err, ERR_INPUT, "a message is a JSON object");
-	if (id.kind != SCAN_NONE) {
-		if (read_id(id, &m->id) == -1)
+	scan_members(v, names, has, MEMBERS);
+	if (has[ID].kind != SCAN_NONE) {
+		if (read_id(has[ID], &m->id) == -1)
 			return err_set(err, ERR_INPUT,
 			    "id has to be a string or an "
 			    "integer of 64 bits, %d bytes at most",
 			    RPC_ID_MAX);
 		m->kind = MESSAGE_REQUEST;
 	}
-	if (!scan_is(scan_member(v, "jsonrpc"), "2.0"))
+	if (!scan_is(has[JSONRPC], "2.0"))
 		return err_set(err, ERR_INPUT,
 		    "\"jsonrpc\":\"2.0\" is missing");
-	m->method = scan_member(v, "method");
+	m->method = has[METHOD];
 	if (m->method.kind == SCAN_NONE)
-		return read_answer(v, m, err);
+		return read_answer(has[RESULT], has[ERROR], m, err);
 	if (m->method.kind != SCAN_STRING)
 		return err_set(err, ERR_INPUT, "method has to be a string");
-	if (scan_member(v, "result").kind != SCAN_NONE ||
-	    scan_member(v, "error").kind != SCAN_NONE)
+	if (has[RESULT].kind != SCAN_NONE || has[ERROR].kind != SCAN_NONE)
 		return err_set(err, ERR_INPUT,
 		    "a message with a method has no result "
 		    "and no error");
-	m->params = scan_member(v, "params");
+	m->params = has[PARAMS];
 	if (m->params.kind == SCAN_NULL)
 		m->params.kind = SCAN_NONE;
 	if (m->params.kind != SCAN_NONE && m->params.kind != SCAN_OBJECT)

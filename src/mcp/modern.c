@@ -14,23 +14,34 @@
 #define META_CAPS	"io.modelcontextprotocol/clientCapabilities"
 #define DISCOVER_TTL	3600000
 
-static struct span
-meta(struct span params, const char *key)
+/* What params._meta has to say. */
+struct meta {
+	struct span version, caps;
+};
+
+static struct meta
+read_meta(struct span params)
 {
-	return scan_member(scan_member(params, "_meta"), key);
+	static const char *const names[] = { META_VERSION, META_CAPS };
+	struct span found[2];
+
+	scan_members(scan_member(params, "_meta"), names, found, 2);
+	return (struct meta){ found[0], found[1] };
 }
 
 bool
 modern_claims(struct span params)
 {
-	return meta(params, META_VERSION).kind != SCAN_NONE;
+	return read_meta(params).version.kind != SCAN_NONE;
 }
 
 bool
 modern_whole(struct span params)
 {
-	return meta(params, META_VERSION).kind == SCAN_STRING &&
-	    meta(params, META_CAPS).kind == SCAN_OBJECT;
+	struct meta meta = read_meta(params);
+
+	return meta.version.kind == SCAN_STRING &&
+	    meta.caps.kind == SCAN_OBJECT;
 }
 
 /* Also when it is there twice: that is refused as what it claims to be. */
@@ -52,31 +63,18 @@ modern_unclaimed(struct item *it)
 }
 
 static bool
-check_meta(struct rpc *r, struct item *it, const struct jsonrpc *m)
+check_meta(struct item *it, const struct meta *meta)
 {
-	(void)r;
-	if (meta(m->params, META_VERSION).kind != SCAN_STRING)
+	if (meta->version.kind != SCAN_STRING)
 		reply_fault(it, FAULT_META,
 		    "params._meta[\"" META_VERSION "\"] has to be a "
 		    "string");
-	else if (meta(m->params, META_CAPS).kind != SCAN_OBJECT)
+	else if (meta->caps.kind != SCAN_OBJECT)
 		reply_fault(it, FAULT_META,
 		    "params._meta has no object \"" META_CAPS "\"");
 	else
 		return true;
 	return false;
-}
-
-/* Is the string of the body what the header says? */
-static bool
-same(struct span text, const char *header)
-{
-	struct json_object *o = jsonrpc_parse(text);
-	struct buf said = { .p = (char *)header, .len = strlen(header) };
-	bool yes = o != NULL && header_says(&said, o);
-
-	json_object_put(o);
-	return yes;
 }
 
 /* A header that there must be once: 1 it is there and says the same, 0 it is
@@ -94,7 +92,7 @@ compare(struct rpc *r, struct item *it, const char *field, const char *shown,
 		    shown);
 		return -1;
 	}
-	if (same(text, said))
+	if (scan_is(text, said))
 		return 1;
 	reply_fault(it, FAULT_HEADER,
 	    "%s '%.64s' is not what the body says: %.*s", shown, said,
@@ -111,9 +109,9 @@ missing(struct item *it, const char *shown)
 }
 
 static bool
-check_version(struct rpc *r, struct item *it, const struct jsonrpc *m)
+check_version(struct rpc *r, struct item *it, struct span version,
+    struct span method)
 {
-	struct span version = meta(m->params, META_VERSION);
 	struct buf more = { .max = 1024 };
 	int seen_version, seen_method;
 
@@ -121,7 +119,7 @@ check_version(struct rpc *r, struct item *it, const struct jsonrpc *m)
 	    "MCP-Protocol-Version", version);
 	if (seen_version == -1)
 		return false;
-	seen_method = compare(r, it, "mcp-method", "Mcp-Method", m->method);
+	seen_method = compare(r, it, "mcp-method", "Mcp-Method", method);
 	if (seen_method == -1)
 		return false;
 	if (mcp_version_of(version) != MCP_MODERN) {
@@ -188,10 +186,12 @@ check_name(struct rpc *r, struct item *it, struct span name)
 void
 modern_run(struct rpc *r, struct item *it, const struct jsonrpc *m)
 {
+	struct meta meta = read_meta(m->params);
 	const struct method *row;
 
 	r->version = MCP_MODERN;
-	if (!check_meta(r, it, m) || !check_version(r, it, m))
+	if (!check_meta(it, &meta) ||
+	    !check_version(r, it, meta.version, m->method))
 		return;
 	row = method_find(m->method, MCP_MODERN);
 	if (row == NULL) {

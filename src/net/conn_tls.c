@@ -4,6 +4,7 @@
 
 #include "base/counter.h"
 #include "base/log.h"
+#include "base/trouble.h"
 
 #include <errno.h>
 #include <openssl/err.h>
@@ -36,6 +37,8 @@ outcome(struct conn *c, int rc)
 		const char *text = ERR_reason_error_string(ERR_peek_error());
 
 		counter_up(CNT_TLS_FAILED);
+		if (text != NULL && trouble_met(TROUBLE_TLS))
+			log_warn("tls", "TLS handshakes fail: %s", text);
 		log_debug("tls", "handshake failed: %s",
 		    text != NULL ? text : "the client left");
 	}

@@ -4,6 +4,7 @@
 
 #include "base/counter.h"
 #include "base/log.h"
+#include "base/trouble.h"
 #include "net/proxy.h"
 
 #include <errno.h>
@@ -13,14 +14,10 @@
 static void
 refuse(struct http_conn *c, const char *why)
 {
-	struct http_server *s = c->s;
-
 	counter_up(CNT_PROXY_REFUSED);
-	if (log_due(&s->proxy_told))
-		log_warn("http",
-		    "a connection was refused, because with PROXY_PROTOCOL %s; "
-		    "told once a minute peer=%s",
-		    why, c->peer);
+	if (trouble_met(TROUBLE_PROXY))
+		log_warn("http", "a connection was refused, because with"
+		    " PROXY_PROTOCOL %s peer=%s", why, c->peer);
 	http1_refuse(c, HTTP_ERROR_PROXY);
 }
 

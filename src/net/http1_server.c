@@ -7,6 +7,7 @@
 #include "base/crypto.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/trouble.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -103,12 +104,11 @@ on_resume(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
-tell_pause(struct http_server *s, const char *why)
+tell_pause(const struct http_server *s, enum trouble_id trouble, const char *why)
 {
-	if (log_due(&s->pause_told))
-		log_warn("http",
-		    "accepting pauses: %s; told once a minute connections=%zu",
-		    why, s->connections);
+	if (trouble_met(trouble))
+		log_warn("http", "accepting pauses: %s connections=%zu", why,
+		    s->connections);
 }
 
 static void
@@ -118,7 +118,7 @@ tell_limit(struct http_server *s)
 
 	snprintf(why, sizeof(why), "there are as many as %s allows",
 	    s->conf.max_option != NULL ? s->conf.max_option : "this server");
-	tell_pause(s, why);
+	tell_pause(s, TROUBLE_CONNECTIONS, why);
 }
 
 static void
@@ -126,7 +126,7 @@ pause_accepting(struct http_server *s, int e)
 {
 	struct timeval tv = clock_tv(EMFILE_MS);
 
-	tell_pause(s, strerror(e));
+	tell_pause(s, TROUBLE_DESCRIPTORS, strerror(e));
 	counter_up(CNT_ACCEPT_PAUSED);
 	s->paused = true;
 	listeners_update(s);

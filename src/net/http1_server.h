@@ -84,7 +84,6 @@ struct http_server {
 	struct http_handler handler;
 	void *arg;
 	int64_t now;
-	int64_t pause_told, proxy_told;	/* when a refusal was logged last; 0: never */
 	struct http_conns all, whole, answered;
 	struct http_conns waiting[WAIT_COUNT];
 	int64_t limit[WAIT_COUNT];

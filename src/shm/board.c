@@ -67,6 +67,7 @@ board_use(struct region *r, int row)
 {
 	mine = &r->rows[row];
 	counter_attach(mine->counters);
+	trouble_attach(mine->troubles);
 }
 
 void
@@ -95,13 +96,6 @@ board_store_away(bool away)
 {
 	if (mine != NULL)
 		atomic_store(&mine->store_away, away);
-}
-
-void
-board_slack(bool reached)
-{
-	if (mine != NULL)
-		atomic_store(&mine->slack_failed, reached ? 0 : clock_ms());
 }
 
 const char *
@@ -186,9 +180,10 @@ board_get(const struct region *r, int at, struct board_row *out)
 	out->started = atomic_load(&row->started);
 	out->stamp = atomic_load(&row->stamp);
 	out->store_away = atomic_load(&row->store_away) != 0;
-	out->slack_failed = atomic_load(&row->slack_failed);
 	for (int i = 0; i < GAUGE_COUNT; i++)
 		out->gauges[i] = atomic_load(&row->gauges[i]);
+	for (int i = 0; i < TROUBLE_COUNT; i++)
+		out->troubles[i] = atomic_load(&row->troubles[i]);
 	return true;
 }
 

@@ -3,6 +3,7 @@
 #define SHM_BOARD_H
 
 #include "base/counter.h"
+#include "base/trouble.h"
 #include "shm/region.h"
 
 #include <sys/types.h>
@@ -44,8 +45,8 @@ struct board_row {
 	char owner[48];			/* node, slot, start stamp: never used twice */
 	int64_t started, stamp;		/* monotonic ms; stamp moves with the loop */
 	bool store_away;		/* this worker cannot reach the store */
-	int64_t slack_failed;		/* when Slack last could not be reached; 0 */
 	int64_t gauges[GAUGE_COUNT];
+	int64_t troubles[TROUBLE_COUNT];	/* as base/trouble.h has them */
 };
 
 /* The master: before the fork, -1 when no row is free; after the reaping. */
@@ -53,13 +54,12 @@ int board_claim(struct region *r, int slot, unsigned generation);
 void board_set_pid(struct region *r, int row, pid_t pid);
 void board_release(struct region *r, int row);
 
-/* The process itself: counters go to this row from now on. */
+/* The process itself: counters and troubles go to this row from now on. */
 void board_use(struct region *r, int row);
 void board_state(enum board_state state);
 void board_stamp(void);
 void board_gauge(enum board_gauge g, int64_t by);	/* +1, -1 */
 void board_store_away(bool away);
-void board_slack(bool reached);
 const char *board_owner(void);		/* of this process, for leases and posts */
 
 /* Calls of one key under way, over all processes; -1: at max, not counted. */

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/counter.h"
 #include "base/log.h"
+#include "base/trouble.h"
 #include "shm/layout.h"
 
 #define PROBES	16
@@ -23,7 +24,6 @@ static struct bucket *
 find(struct region *r, const char *name, int64_t now)
 {
 	uint64_t hash = layout_hash(name);
-	static int64_t told;
 	struct bucket *stale = NULL;
 
 	for (unsigned i = 0; i < PROBES; i++) {
@@ -37,10 +37,9 @@ find(struct region *r, const char *name, int64_t now)
 	}
 	if (stale == NULL) {
 		counter_up(CNT_BUCKETS_SHARED);
-		if (log_due(&told))
-			log_warn("bucket",
-			    "the table of rates is full, some share a place; "
-			    "told once a minute");
+		if (trouble_met(TROUBLE_BUCKETS))
+			log_warn("bucket", "the table of rates is full, some"
+			    " share a place");
 		return &r->buckets[hash % BUCKETS];
 	}
 	atomic_store(&stale->hash, hash);

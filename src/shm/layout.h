@@ -29,10 +29,11 @@ struct row {
 	_Atomic int slot;
 	_Atomic unsigned generation;
 	_Atomic int state;
-	_Atomic int64_t started, stamp, slack_failed;
+	_Atomic int64_t started, stamp;
 	_Atomic int store_away;
 	char owner[48];
 	_Atomic int64_t gauges[GAUGE_COUNT];
+	_Atomic int64_t troubles[TROUBLE_COUNT];
 	uint64_t counters[CNT_COUNT];
 	struct row_key keys[ROW_KEYS];
 };

@@ -6,6 +6,7 @@
 #include "base/counter.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/trouble.h"
 #include "shm/layout.h"
 
 #include <errno.h>
@@ -280,6 +281,7 @@ on_fault(int sig, siginfo_t *info, void *context)
 	(void)context;
 	signal(sig, SIG_DFL);
 	counter_attach(NULL);
+	trouble_attach(NULL);
 	log_error("region",
 	    "%s was cut short while it was in use, ending: only a start makes a "
 	    "new one", guarded);

@@ -7,6 +7,7 @@
 #include "base/crypto.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/trouble.h"
 #include "shm/layout.h"
 
 #include <errno.h>
@@ -84,12 +85,11 @@ lock_or_limit(struct region *r, unsigned stripe, struct err *err)
 		held_until[stripe] = 0;
 		return 0;
 	}
-	if (waits) {
+	if (waits)
 		held_until[stripe] = clock_ms() + HELD_MS;
-		log_warn("session",
-		    "a lock is held by a process that stands still, its "
-		    "sessions are refused stripe=%u", stripe);
-	}
+	if (trouble_met(TROUBLE_LOCKS))
+		log_warn("session", "a lock is held by a process that stands"
+		    " still, its sessions are refused stripe=%u", stripe);
 	counter_up(CNT_LOCK_TIMEOUTS);
 	return err_set(err, ERR_LIMIT,
 	    "sessions: the lock of stripe %u was not had in %d ms", stripe,
@@ -299,15 +299,12 @@ is_full(const struct region *r)
 static int
 refuse(const struct region *r, struct err *err)
 {
-	static int64_t told;
 	int max = atomic_load(&r->head->max_sessions);
 
 	counter_up(CNT_SESSIONS_FULL);
-	if (log_due(&told))
-		log_warn("session",
-		    "all places are taken, new sessions are refused: raise "
-		    "MAX_SESSIONS; told once a minute sessions=%d",
-		    max);
+	if (trouble_met(TROUBLE_SESSIONS))
+		log_warn("session", "all places are taken, new sessions are"
+		    " refused: raise MAX_SESSIONS sessions=%d", max);
 	return err_set(err, ERR_LIMIT,
 	    "sessions: all %d places are taken (MAX_SESSIONS)", max);
 }

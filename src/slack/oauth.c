@@ -115,6 +115,10 @@ finish(struct oauth *o, enum oauth_end end)
 		r.team_id = o->grant.team_id[0] != '\0' ? o->grant.team_id :
 		    o->grant.enterprise_id;
 		r.team_name = o->grant.team_name;
+		if (r.state == INSTALL_PENDING)
+			counter_up(CNT_OAUTH_PENDING);
+		if (r.rotates)
+			counter_up(CNT_OAUTH_ROTATING);
 		log_info("oauth", "install %s team=%s state=%s%s",
 		    end == OAUTH_DONE ? "stored" : "spooled", r.team_id,
 		    install_state_word(r.state),

@@ -78,15 +78,36 @@ classify(const struct httpc_reply *reply, const struct js *json,
 		a->class = SLACK_TROUBLE;
 }
 
-/* No answer at all: a class says it, the log why. */
 static void
-tell_silence(const struct wire *w, const struct err *err,
-    struct slack_answer *a)
+silent(const struct wire *w, const struct err *err, struct slack_answer *a)
 {
 	a->class = SLACK_TRANSPORT;
 	a->sent = err->kind != ERR_UPSTREAM;
-	log_info("slack", "%s got no answer team=%s: %s", w->method, w->team,
+	log_debug("slack", "%s got no answer team=%s: %s", w->method, w->team,
 	    err->text);
+	counter_up(CNT_SLACK_SILENT);
+	if (trouble_met(TROUBLE_SLACK))
+		log_warn("slack", "Slack cannot be reached, calls are tried"
+		    " again while they have time method=%s: %s", w->method,
+		    err->text);
+}
+
+/* Whatever the answer says, is it one? */
+static void
+judge(const struct wire *w, const struct httpc_reply *reply,
+    const struct slack_answer *a)
+{
+	if (trouble_over(TROUBLE_SLACK))
+		log_info("slack", "Slack is reached again");
+	if (reply->status >= 500 || a->class == SLACK_TRANSPORT) {
+		counter_up(CNT_SLACK_FAULTS);
+		if (trouble_met(TROUBLE_SLACK_FAULTS))
+			log_warn("slack", "Slack answers with faults, calls are"
+			    " tried again while they have time method=%s"
+			    " status=%ld", w->method, reply->status);
+	} else if (trouble_over(TROUBLE_SLACK_FAULTS)) {
+		log_info("slack", "Slack answers without faults again");
+	}
 }
 
 static void
@@ -99,15 +120,15 @@ on_reply(void *arg, const struct httpc_reply *reply, const struct err *err)
 	    NULL);
 
 	board_gauge(GAUGE_SLACK, -1);
-	board_slack(reply != NULL);
 	if (reply != NULL) {
 		log_debug("slack", "%s answered team=%s status=%ld bytes=%zu"
 		    " slack_request=%s", w->method, w->team, reply->status,
 		    reply->len, reply->request_id);
 		json = js_parse(reply->body, reply->len);
 		classify(reply, json, &a);
+		judge(w, reply, &a);
 	} else {
-		tell_silence(w, err, &a);
+		silent(w, err, &a);
 	}
 	w->done(w->arg, &a);
 	log_request(before);

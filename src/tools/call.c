@@ -7,6 +7,7 @@
 #include "base/crypto.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/trouble.h"
 #include "shm/board.h"
 #include "shm/bucket.h"
 #include "slack/error.h"
@@ -369,16 +370,12 @@ check_cursor(struct call *call, const struct call_ask *ask, struct buf *refused)
 }
 
 static void
-tell_limit(const char *option, const struct call *call)
+tell_limit(enum trouble_id trouble, const char *option, const struct call *call)
 {
-	static int64_t told;
-
 	counter_up(CNT_CALLS_LIMIT);
-	if (log_due(&told))
-		log_warn("tools",
-		    "calls are refused: there are as many as %s allows; told "
-		    "once a minute key=%s",
-		    option, call->policy->name);
+	if (trouble_met(trouble))
+		log_warn("tools", "calls are refused: there are as many as %s"
+		    " allows key=%s", option, call->policy->name);
 }
 
 static int
@@ -388,7 +385,7 @@ check_caps(struct call *call, const struct call_ask *ask, struct buf *refused)
 
 	(void)ask;
 	if (board_gauge_sum(s->region, GAUGE_CALLS) >= s->conf->max_calls) {
-		tell_limit("MAX_CALLS", call);
+		tell_limit(TROUBLE_CALLS, "MAX_CALLS", call);
 		buf_str(refused,
 		    "This server works on as many calls as it can at the "
 		    "moment."
@@ -397,7 +394,7 @@ check_caps(struct call *call, const struct call_ask *ask, struct buf *refused)
 	}
 	if (board_key_up(s->region, call->policy->principal,
 	    s->conf->max_calls_per_key) == -1) {
-		tell_limit("MAX_CALLS_PER_KEY", call);
+		tell_limit(TROUBLE_KEY_LIMITS, "MAX_CALLS_PER_KEY", call);
 		buf_fmt(refused,
 		    "This key has %d calls under way, which is all it may. Wait"
 		    " for some of them to end.",
@@ -423,6 +420,10 @@ check_rate(struct call *call, const struct call_ask *ask, struct buf *refused)
 	if (bucket_take(s->region, name, s->conf->rate_team, 0, &at))
 		return 0;
 	counter_up(CNT_RATE_REFUSED);
+	if (trouble_met(TROUBLE_RATES))
+		log_warn("tools", "RATE_TEAM is reached, tool calls are refused"
+		    " team=%s key=%s", install_key(call->install),
+		    call->policy->name);
 	buf_fmt(refused,
 	    "Too many calls for this workspace at the moment. Try again in"
 	    " %d s.",

@@ -4,6 +4,7 @@
 
 #include "base/counter.h"
 #include "base/log.h"
+#include "base/trouble.h"
 #include "web/handlers.h"
 #include "web/page.h"
 #include "web/redirect.h"
@@ -105,11 +106,10 @@ distrust(struct visit *v)
 	if (http_field(v->req, "x-forwarded-for") == NULL)
 		return;
 	counter_up(CNT_FORWARDED_IGNORED);
-	if (log_due(&v->web->told_forwarded))
+	if (trouble_met(TROUBLE_FORWARDED))
 		log_warn("web",
-		    "X-Forwarded-For was ignored; if this is a proxy of yours, "
-		    "add "
-		    "it to TRUSTED_PROXIES; told once a minute peer=%s",
+		    "X-Forwarded-For was ignored; if this is a proxy of yours,"
+		    " add it to TRUSTED_PROXIES peer=%s",
 		    v->req->peer);
 }
 
@@ -165,12 +165,10 @@ client_secure(struct visit *v)
 	    (!page && (v->route->guards & GUARD_KEY) == 0))
 		return true;
 	counter_up(CNT_PLAIN_REFUSED);
-	if (log_due(&v->web->told_plain))
+	if (trouble_met(TROUBLE_PLAIN))
 		log_warn("web",
-		    "a request came over plain http under an https address: "
-		    "let "
-		    "its proxy or link use https; told once a minute path=%s "
-		    "peer=%s",
+		    "a request came over plain http under an https address:"
+		    " let its proxy or link use https path=%s peer=%s",
 		    v->route->path, v->req->peer);
 	if (page)
 		send_there(v);

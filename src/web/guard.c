@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/counter.h"
 #include "base/log.h"
+#include "base/trouble.h"
 #include "shm/bucket.h"
 #include "web/accept.h"
 
@@ -25,6 +26,10 @@ take(struct visit *v, const char *name, struct rate rate)
 	    bucket_take(v->web->region, name, rate, 0, &at))
 		return true;
 	counter_up(CNT_RATE_REFUSED);
+	if (trouble_met(TROUBLE_RATES))
+		log_warn("web", "a rate is reached, requests are refused key=%s"
+		    " peer=%s", v->policy != NULL ? v->policy->name : "-",
+		    v->client);
 	visit_later(v, HTTP_ERROR_RATE, at - clock_ms());
 	return false;
 }
@@ -93,6 +98,9 @@ guard_key(struct visit *v, principals_fn *again, bool last)
 		if (v->wait != NULL)
 			return KEY_WAIT;
 		counter_up(CNT_KEY_WAITS_LIMIT);
+		if (trouble_met(TROUBLE_KEY_WAITS))
+			log_warn("web", "too many requests wait for the keys to"
+			    " be read, more are refused");
 	}
 	if (!maybe || (last && principals_loaded(all)))
 		return refuse(v, true);
@@ -140,17 +148,15 @@ guard_body(struct visit *v)
 {
 	const struct conf *c = v->web->conf;
 	int64_t share = c->max_body_per_key / c->workers;
-	static int64_t told;
 	int64_t n = v->body_here ? (int64_t)v->req->body_len : longest_body(v);
 
 	if (share < c->max_body)
 		share = c->max_body;
 	if (n > 0 && v->policy->body_bytes + n > share) {
 		counter_up(CNT_BODY_LIMIT);
-		if (log_due(&told))
-			log_warn("web",
-			    "a key is at its share of MAX_BODY_PER_KEY, its "
-			    "requests get 429; told once a minute key=%s",
+		if (trouble_met(TROUBLE_KEY_LIMITS))
+			log_warn("web", "a key is at its share of"
+			    " MAX_BODY_PER_KEY, its requests get 429 key=%s",
 			    v->policy->name);
 		http_add(v->req, "Retry-After", "1");
 		visit_refuse(v, HTTP_ERROR_RATE,

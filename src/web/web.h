@@ -20,10 +20,9 @@ struct web {
 	struct mcp *mcp;
 	bool draining;			/* /ready says 503, no install begins */
 
-	/* its own: what was logged last, refused origins first */
+	/* its own: the refused origins that were logged last */
 	char refused[WEB_ORIGINS][URL_ORIGIN_SIZE];
 	unsigned nrefused;
-	int64_t told_forwarded, told_plain;	/* when each was logged last */
 };
 
 /* The handler to give to http_server_new, with a struct web as its arg. */

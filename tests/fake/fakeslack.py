@@ -4,6 +4,7 @@
 
 As a program:
     fakeslack.py [--port N] [--port-file F] [--client-id I] [--client-secret S]
+                 [--big USERS,CHANNELS]
 
 As a module, for a test:
 
@@ -56,6 +57,18 @@ Limits (limits.py), off at first:
     fake.limits.early(grace=0.5)        calls before their Retry-After was over
     fake.limits.share(fake.calls("users.list", since))  of the rate: 1.0 is all
 
+Events (events.py), signed with world.signing_secret:
+    fake.events.url = daemon.base + "/slack/events"
+    fake.events.send(fake.events.verification())        Reply: status, body
+    for body in fake.events.uninstall(T):       the tokens end, and two events
+        fake.events.deliver(body, waits=(0, 1, 5))      with Slack's retries
+    fake.events.tokens_revoked(T, users=[U], bots=[], event_time=…)
+    fake.events.send(body, age=301, secret="…", headers={"X-Slack-Signature": None})
+
+Messages of every kind, by name (talk.py), and a big workspace (bigworld.py):
+    talk.say_all(world, T, C)           name -> ts
+    big_world(users=20000, channels=5000)
+
 Control over HTTP, JSON in and out:
     GET  /_fake/log[?method=M]     what was asked, in order
     GET  /_fake/messages?channel=C what stands in a channel
@@ -77,6 +90,8 @@ import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from bigworld import big_world  # noqa: E402
+from events import Events  # noqa: E402
 from faults import Faults  # noqa: E402
 from limits import Limits  # noqa: E402
 from wire import Handler, Server  # noqa: E402
@@ -88,6 +103,7 @@ class FakeSlack:
         self.world = world or default_world()
         self.faults, self.limits = Faults(), Limits()
         self.log, self.pages = [], {}
+        self.events = Events(self.world)
         self.cond = threading.Condition()
         self.connections, self.stopping = 0, threading.Event()
         self.server = Server(("127.0.0.1", port), Handler)
@@ -262,9 +278,13 @@ def main():
     p.add_argument("--port-file", help="the port is written here when it serves")
     p.add_argument("--client-id", default="1234567890.1234567890")
     p.add_argument("--client-secret")
+    p.add_argument("--big", metavar="USERS,CHANNELS",
+                   help="one workspace of so many (20000,5000) instead of two")
     a = p.parse_args()
-    fake = FakeSlack(default_world(client_id=a.client_id,
-                                   client_secret=a.client_secret), a.port)
+    app = {"client_id": a.client_id, "client_secret": a.client_secret}
+    world = big_world(*map(int, a.big.split(",")), **app) if a.big \
+        else default_world(**app)
+    fake = FakeSlack(world, a.port)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     print(f"fake Slack at {fake.url}", flush=True)
     if a.port_file:

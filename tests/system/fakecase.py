@@ -31,6 +31,8 @@ class Said:
 
 
 class FakeCase(unittest.TestCase):
+    URI = "https://app.example/callback"
+
     def setUp(self):
         self.world = self.make_world()
         self.fake = FakeSlack(self.world).start()
@@ -61,16 +63,19 @@ class FakeCase(unittest.TestCase):
         coded = base64.b64encode(pair.encode()).decode()
         return self.ask(method, headers={"Authorization": "Basic " + coded}, **form)
 
-    def install(self, team=ACME, scope=SCOPES, **more):
-        """What the app gets of an install."""
-        q = {"client_id": self.world.client_id, "redirect_uri": "https://a.example/",
+    def code(self, team=ACME, scope=SCOPES, **more):
+        """A user agrees."""
+        q = {"client_id": self.world.client_id, "redirect_uri": self.URI,
              "scope": scope, "state": "s", "team": team, **more}
         page = self.http("GET", "/oauth/v2/authorize?" + urllib.parse.urlencode(q))
         self.assertEqual(page.status, 302, page)
         back = urllib.parse.urlsplit(page.headers["Location"]).query
-        code = urllib.parse.parse_qs(back)["code"][0]
-        return self.app("oauth.v2.access", code=code,
-                        redirect_uri="https://a.example/")
+        return urllib.parse.parse_qs(back)["code"][0]
+
+    def install(self, team=ACME, scope=SCOPES, **more):
+        """What the app gets of an install."""
+        return self.app("oauth.v2.access", code=self.code(team, scope, **more),
+                        redirect_uri=self.URI)
 
     def good(self, said):
         self.assertEqual(said.status, 200, said)

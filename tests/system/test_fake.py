@@ -1,11 +1,20 @@
 # SPDX-License-Identifier: ISC
 """The fake Slack itself: tokens, limits, faults and events are as the real one's
 are known to be."""
+import hmac
+import http.client
+import http.server
+import json
+import os
 import threading
+import time
 import unittest
 
 from fakecase import ACME, BETA, FakeCase
 from lib import default_world, wait_until
+import bigworld
+import talk
+from events import sign
 
 
 class Tokens(FakeCase):
@@ -293,6 +302,247 @@ class Rates(FakeCase):
         self.now += 60
         got = [self.app("oauth.v2.access", code="x").status for _ in range(3)]
         self.assertEqual(got, [200, 429, 429])
+
+
+class Faults(FakeCase):
+    CHANNEL = "CARANDOM01"
+
+    def setUp(self):
+        super().setUp()
+        self.token = self.good(self.install())["access_token"]
+
+    def post(self, text):
+        """How it ended, in a word."""
+        try:
+            a = self.ask("chat.postMessage", self.token, text=text,
+                         channel=self.CHANNEL)
+        except ConnectionResetError:
+            return "reset"
+        except http.client.IncompleteRead:
+            return "cut"
+        if a.status != 200:
+            return a.status
+        try:
+            return a.body.get("error", "ok")
+        except (ValueError, AttributeError):
+            return "no answer"
+
+    def stored(self, text):
+        c = self.world.teams[ACME].channels[self.CHANNEL]
+        return sum(m["text"] == text for m in c.messages)
+
+    def test_kinds(self):
+        """Each with its effect and without."""
+        for kind, want, more in (
+                ("reset", "reset", {}), ("hang", "reset", {"seconds": 0.05}),
+                ("cut", "cut", {}), ("stall", "cut", {"seconds": 0.05}),
+                ("status", 500, {}), ("status", 503, {"status": 503}),
+                ("empty", "no answer", {}), ("html", "no answer", {}),
+                ("garbage", "no answer", {}), ("array", "no answer", {}),
+                ("body", "no answer", {"body": "{"}), ("redirect", 302, {}),
+                ("error", "internal_error", {"error": "internal_error"}),
+                ("ratelimited", 429, {})):
+            for effect in (False, True):
+                with self.subTest(kind, effect=effect):
+                    text = f"{kind} {want} {effect}"
+                    self.fake.fault("chat.postMessage", kind, effect=effect, **more)
+                    self.assertEqual(self.post(text), want)
+                    self.assertEqual(self.stored(text), int(effect))
+                    self.assertEqual(self.post(text + "!"), "ok")
+        for kind in ("slow", "repeat_cursor"):
+            self.fake.fault("*", kind, seconds=0.05)
+            self.assertEqual(self.post(kind), "ok")
+
+    def test_late_effect(self):
+        """Slack may still do it when everybody has given up."""
+        self.fake.fault("chat.postMessage", "reset", effect="late", late=0.2)
+        self.assertEqual(self.post("late"), "reset")
+        wait_until("it is posted", lambda: self.stored("late") == 1)
+        row, = self.fake.calls("chat.postMessage")
+        self.assertEqual((row["fault"], row["answer"]), ("reset", "ok"))
+
+    def test_aim(self):
+        fault, m = self.fake.fault, "chat.postMessage"
+        fault(m, "error", error="e1", skip=1, times=2)
+        self.assertEqual([self.post("x") for _ in range(4)],
+                         ["ok", "e1", "e1", "ok"])
+        fault(m, "error", error="e2", where={"text": "hit"})
+        self.assertEqual([self.post(t) for t in ("miss", "hit", "hit")],
+                         ["ok", "e2", "ok"])
+        fault("*", "error", error="e3", team=BETA)
+        self.assertEqual(self.post("x"), "ok")
+        other = self.good(self.install(BETA))["access_token"]
+        self.bad("e3", self.ask("auth.test", other))
+        fault(m, "error", error="e4", times=-1)
+        self.assertEqual({self.post("x") for _ in range(3)}, {"e4"})
+        self.fake.reset()
+        self.assertEqual(self.post("x"), "ok")
+        self.assertRaises(ValueError, fault, m, "no such kind")
+
+    def list(self, cursor=""):
+        a = self.ask("conversations.list", self.token, limit=10, cursor=cursor)
+        if a.status != 200:
+            return a.status, None
+        return len(a["channels"]), a["response_metadata"]["next_cursor"]
+
+    def test_pages(self):
+        """Page 3 fails, meets a 429, gives its own cursor again."""
+        def page(n):
+            cursor = ""
+            for _ in range(n - 1):
+                _, cursor = self.list(cursor)
+            return cursor
+        for kind, status in (("status", 500), ("ratelimited", 429)):
+            self.fake.fault("conversations.list", kind, page=3)
+            third = page(3)
+            self.assertEqual(self.list(third)[0], status)
+            self.assertEqual(self.list(third)[0], 10)
+        self.fake.fault("conversations.list", "repeat_cursor", page=3)
+        third = page(3)
+        self.assertEqual(self.list(third), (10, third))
+        size, after = self.list(third)
+        self.assertNotEqual(after, third)
+        self.assertEqual([c["page"] for c in self.fake.calls(
+            "conversations.list")][-4:], [1, 2, 3, 3])
+
+
+class EventBodies(FakeCase):
+    """What a daemon gets; here a listener of the test's."""
+
+    def setUp(self):
+        super().setUp()
+        case, self.got, self.answers = self, [], []
+
+        class Listener(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                case.got.append((self.headers, body))
+                status, *more = case.answers.pop(0) if case.answers else (200,)
+                self.send_response(status)
+                for name in more:
+                    self.send_header(name, "1")
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+        server = http.server.HTTPServer(("127.0.0.1", 0), Listener)
+        threading.Thread(target=server.serve_forever,
+                         kwargs={"poll_interval": 0.02}).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        self.events = self.fake.events
+        self.events.url = f"http://127.0.0.1:{server.server_port}/slack/events"
+
+    def check(self, head, body, secret=None):
+        stamp = head["X-Slack-Request-Timestamp"]
+        base = f"v0:{stamp}:{body.decode()}".encode()
+        want = hmac.digest((secret or self.world.signing_secret).encode(), base,
+                           "sha256").hex()
+        self.assertEqual(head["X-Slack-Signature"], "v0=" + want)
+        return json.loads(body)
+
+    def test_signed(self):
+        self.events.send(self.events.verification())
+        body = self.check(*self.got[0])
+        self.assertEqual(body["type"], "url_verification")
+        self.assertGreater(len(body["challenge"]), 20)
+        self.assertLess(abs(int(self.got[0][0]["X-Slack-Request-Timestamp"])
+                            - time.time()), 60)
+        self.events.send(b"\xc3\xa4 raw", age=400, secret="other",
+                         headers={"Content-Type": None, "X-More": "1"})
+        head, raw = self.got[1]
+        self.assertEqual((raw, head["Content-Type"], head["X-More"]),
+                         (b"\xc3\xa4 raw", None, "1"))
+        self.assertGreater(time.time() - int(head["X-Slack-Request-Timestamp"]), 300)
+        self.events.send({}, headers={"X-Slack-Signature": None})
+        self.assertIsNone(self.got[2][0]["X-Slack-Signature"])
+
+    @unittest.skipUnless(os.environ.get("SLACK_SAMPLES"), "SLACK_SAMPLES is not set")
+    def test_known_signature(self):
+        with open(os.path.join(os.environ["SLACK_SAMPLES"], "events.json"),
+                  encoding="utf-8") as f:
+            v = json.load(f)["signature_vector"]
+        self.assertEqual(sign(v["signing_secret"], v["timestamp"],
+                              v["body"].encode()), v["signature"])
+
+    def test_retries(self):
+        self.answers = [(500,), (503,)]
+        body = self.events.app_uninstalled(ACME)
+        self.assertEqual(self.events.deliver(body, waits=(0, 0, 0)).status, 200)
+        heads = [h for h, _ in self.got]
+        self.assertEqual([h["X-Slack-Retry-Num"] for h in heads], [None, "1", "2"])
+        self.assertEqual(heads[1]["X-Slack-Retry-Reason"], "http_error")
+        self.assertEqual(len({b for _, b in self.got}), 1)      # the same event
+        self.answers = [(500, "X-Slack-No-Retry")]
+        self.assertEqual(self.events.deliver(body, waits=(0, 0)).status, 500)
+        self.assertEqual(len(self.got), 4)
+        self.events.url = "http://127.0.0.1:1/"
+        self.assertIsInstance(self.events.deliver(body, waits=(0,)), OSError)
+
+    def test_end_of_an_install(self):
+        a = self.good(self.install(user_scope="search:read"))
+        gone, tokens = self.events.uninstall(ACME)
+        self.bad("account_inactive", self.ask("auth.test", a["access_token"]))
+        self.assertEqual((gone["event"]["type"], gone["team_id"]),
+                         ("app_uninstalled", ACME))
+        self.assertEqual(tokens["event"]["tokens"], {
+            "oauth": ["U0ALICE"], "bot": [self.world.teams[ACME].bot_user]})
+        self.assertNotEqual(gone["event_id"], tokens["event_id"])
+        self.world.add_org("E0ORG00001", "Org", ACME)
+        late = self.events.tokens_revoked("E0ORG00001", ["U0BOB"], event_time=5)
+        self.assertEqual((late["team_id"], late["enterprise_id"],
+                          late["event_time"]), (None, "E0ORG00001", 5))
+        self.assertTrue(late["authorizations"][0]["is_enterprise_install"])
+
+
+class Big(FakeCase):
+    def make_world(self):
+        return bigworld.big_world(users=2500, channels=600)
+
+    def test_pages(self):
+        t = self.good(self.install(bigworld.TEAM, "users:read,channels:read,"
+                                   "groups:read,channels:history"))["access_token"]
+
+        def all_of(method, what, limit, **form):
+            seen, cursor = [], None
+            while cursor != "":
+                a = self.good(self.ask(method, t, limit=limit, **form,
+                                       **({"cursor": cursor} if cursor else {})))
+                seen += a[what]
+                cursor = a["response_metadata"]["next_cursor"]
+            return {x["id"]: x for x in seen}, len(seen)
+        people, n = all_of("users.list", "members", 1000)
+        self.assertEqual((len(people), n), (2502, 2502))
+        self.bad("limit_required", self.ask("users.list", t))
+        chans, n = all_of("conversations.list", "channels", 200,
+                          types="public_channel,private_channel")
+        self.assertEqual((len(chans), n), (600, 600))
+        self.assertEqual({c["name"] for c in chans.values()} >= {"general"}, True)
+        page = [self.good(self.ask("conversations.history", t, limit=50,
+                                   channel="C0BIG000005")) for _ in range(2)]
+        self.assertEqual(page[0], page[1])
+        self.assertEqual(len(page[0]["messages"]), 50)
+        self.assertLessEqual({m["user"] for m in page[0]["messages"]}, set(people))
+
+
+class Talk(FakeCase):
+    def test_every_kind(self):
+        """They come back over JSON as they are."""
+        t = self.good(self.install())["access_token"]
+        ts = talk.say_all(self.world, ACME, "CAUMLAUT01")
+        a = self.good(self.ask("conversations.history", t, limit=999,
+                               channel="CAUMLAUT01"))["messages"]
+        by = {m["ts"]: m for m in a}
+        for name, (words, more) in talk.KINDS.items():
+            if name.startswith("re ") and name != "re loud":
+                self.assertNotIn(ts[name], by)
+                continue
+            self.assertEqual(by[ts[name]]["text"], words, name)
+            if more.get("user", "") is None:
+                self.assertNotIn("user", by[ts[name]])
+        self.assertEqual(by[ts["thread"]]["reply_count"], 3)
+        kinds = {b["type"] for m in a for b in m.get("blocks", ())}
+        self.assertGreater(len(kinds), 12)
 
 
 if __name__ == "__main__":

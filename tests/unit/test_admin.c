@@ -157,9 +157,19 @@ START_TEST(test_health)
 	board_state(BOARD_READY);
 	board_stamp();
 	expect(r, 200, 200, "\"ok\"");
-	board_slack(false);
-	expect(r, 200, 200, "degraded");
-	board_slack(true);
+	for (int t = 0; t < TROUBLE_COUNT; t++) {
+		const char *text = trouble_text((enum trouble_id)t);
+
+		ck_assert(trouble_met((enum trouble_id)t));
+		ck_assert(!trouble_met((enum trouble_id)t));
+		expect(r, 200, 200, text != NULL ? "degraded" : "\"ok\"");
+		expect(r, 200, 200, text != NULL ? text : "\"reasons\":[]");
+		ck_assert(trouble_over((enum trouble_id)t));
+		ck_assert(!trouble_over((enum trouble_id)t));
+	}
+	ck_assert(trouble_lasts(1, TROUBLE_MS) && !trouble_lasts(1, TROUBLE_MS + 1));
+	ck_assert(!trouble_lasts(0, 1));
+	expect(r, 200, 200, "\"ok\"");
 	board_store_away(true);
 	expect(r, 200, 503, "the store is away");
 	board_store_away(false);

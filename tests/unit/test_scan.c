@@ -223,6 +223,25 @@ START_TEST(elements)
 }
 END_TEST
 
+static const struct {
+	const char *json, *text;
+	int is;
+} means[] = {
+	{ "\"a\\\\b\"", "a\\b", 1 }, { "\"a\\\\b\"", "a\\\\b", 0 },
+	{ "\"\\u0061\"", "a", 1 }, { "\"\\u0061\"", "\\u0061", 0 },
+	{ "\"\\\"\"", "\"", 1 }, { "\"\\u00e9\"", "\xc3\xa9", 1 },
+	{ "\"\\u00e9\"", "\xe9", 0 }, { "\"\\n\"", "\n", 1 }, { "\"\\n\"", "n", 0 },
+	{ "\"\\u0061b\"", "a", 0 }, { "\"\\u0061\"", "ab", 0 }, { "7", "7", 0 },
+};
+
+START_TEST(plain)
+{
+	struct span v = scan_value(means[_i].json, strlen(means[_i].json));
+
+	ck_assert_int_eq(scan_is(v, means[_i].text), means[_i].is);
+}
+END_TEST
+
 START_TEST(is)
 {
 	struct span whole = scan_value(text, sizeof(text) - 1);
@@ -273,6 +292,7 @@ main(void)
 	tcase_add_loop_test(tc, accepted, 0, N(good));
 	tcase_add_loop_test(tc, member, 0, N(reads));
 	tcase_add_test(tc, several);
+	tcase_add_loop_test(tc, plain, 0, N(means));
 	tcase_add_test(tc, elements);
 	tcase_add_test(tc, is);
 	tcase_add_loop_test(tc, integers, 0, N(ints));
