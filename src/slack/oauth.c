@@ -117,7 +117,7 @@ finish(struct oauth *o, enum oauth_end end)
 		r.team_name = o->grant.team_name;
 		if (r.state == INSTALL_PENDING)
 			counter_up(CNT_OAUTH_PENDING);
-		if (r.rotates)
+		if (o->grant.refresh_token.len > 0)
 			counter_up(CNT_OAUTH_ROTATING);
 		log_info("oauth", "install %s team=%s state=%s%s",
 		    end == OAUTH_DONE ? "stored" : "spooled", r.team_id,

@@ -6,6 +6,7 @@
 #include "base/counter.h"
 #include "base/crypto.h"
 #include "base/log.h"
+#include "base/list.h"
 #include "base/mem.h"
 #include "base/trouble.h"
 #include "shm/board.h"
@@ -218,8 +219,9 @@ on_slack(void *arg, const struct slack_answer *a)
 		call_free(call);
 		return;
 	}
-	if (good) {
-		call->answer = a->json;
+	if (good || (call->tool->done != NULL && a->code[0] != '\0' &&
+	    list_has(call->tool->done, a->code))) {
+		call->answer = good ? a->json : NULL;
 		call_run(call);
 	} else {
 		slack_explain(call->box->slack, a,

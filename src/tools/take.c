@@ -167,6 +167,21 @@ take_channel(const struct tool_arg *a, struct json_object *v, struct buf *note,
 }
 
 static struct json_object *
+take_user(const struct tool_arg *a, struct json_object *v, struct buf *note,
+    struct err *err)
+{
+	(void)note;
+	if (json_object_is_type(v, json_type_string) &&
+	    slack_is_id(json_object_get_string(v),
+		(size_t)json_object_get_string_len(v), "UW"))
+		return json_object_get(v);
+	return refuse(err,
+	    "%s must be a person's id such as U0123ABCD. slack_get_users and"
+	    " the authors of messages have ids.",
+	    a->name);
+}
+
+static struct json_object *
 take_ts(const struct tool_arg *a, struct json_object *v, struct buf *note,
     struct err *err)
 {
@@ -275,6 +290,7 @@ static take_fn *const takes[] = {
 	[ARG_BOOL] = take_bool,
 	[ARG_TEAM] = take_string,
 	[ARG_CHANNEL] = take_channel,
+	[ARG_USER] = take_user,
 	[ARG_TS] = take_ts,
 	[ARG_CURSOR] = take_string,
 	[ARG_TYPES] = take_types,

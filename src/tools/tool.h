@@ -15,7 +15,7 @@
 
 /* What an argument names, so that tools/policy can check it for every tool. */
 #define ARG_TYPES(X) X(STRING, "string") X(INT, "integer") X(BOOL, "boolean") \
-	X(TEAM, "string") X(CHANNEL, "string") X(TS, "string") X(CURSOR, "string") \
+	X(TEAM, "string") X(CHANNEL, "string") X(USER, "string") X(TS, "string") X(CURSOR, "string") \
 	X(LIMIT, "integer") X(TYPES, "string") X(KEY, "string")
 enum arg_type {
 #define X(sym, json) ARG_##sym,
@@ -96,6 +96,8 @@ struct tool {
 	const char *scopes;		/* list, any one of which will do */
 	const char *want_scopes;	/* list that an install should be asked for */
 	bool once;			/* has a row in the ledger of posts */
+	const char *done;		/* list of Slack's errors that mean: it is so already
+					 * (shape gets NULL); or NULL */
 
 	const struct tool_list *list;	/* or NULL: then */
 	/* The answer's text: from Slack's answer, or of its own when method is -1. */

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+#include "tools/call.h"
+
+#include <string.h>
+
+/* Without the colons that people write around it. */
+static void
+form(struct call *call, struct buf *form)
+{
+	const char *name = call_text(call, "reaction");
+	size_t n;
+
+	name += strspn(name, ":");
+	n = strlen(name);
+	while (n > 0 && name[n - 1] == ':')
+		n--;
+	buf_form(form, "name", name, n);
+}
+
+static void
+shape(struct call *call, const struct js *answer, struct buf *out)
+{
+	buf_str(out, answer != NULL ? "Added.\n" :
+	    "It was there already, from this app.\n");
+	buf_fmt(out, "channel: %s\nts: %s\n", call_of(call, ARG_CHANNEL),
+	    call_of(call, ARG_TS));
+}
+
+static const struct tool_arg args[] = {
+	ARGUMENT_TEAM,
+	ARGUMENT_CHANNEL,
+	{ "timestamp", ARG_TS, .required = true, .min = 17, .slack = "timestamp",
+	  .also = { "message_ts", "messageTs", "ts" },
+	  .help = "ts of the message" },
+	{ "reaction", ARG_STRING, .required = true, .min = 1, .max = 100,
+	  .also = { "name", "emoji" },
+	  .help = "the emoji's name, such as thumbsup or wave::skin-tone-2" },
+	{ .name = NULL }
+};
+
+const struct tool tool_add_reaction = {
+	.name = "slack_add_reaction",
+	.title = "Add a reaction",
+	.help = "Adds an emoji reaction to a message.",
+	.toolset = TOOLSETS_DEFAULT,
+	.role = ROLE_WRITE,
+	.hints = TOOL_IDEMPOTENT,
+	.args = args,
+	.method = METHOD_REACTIONS_ADD,
+	.scopes = "reactions:write",
+	.want_scopes = "reactions:write",
+	.done = "already_reacted",
+	.shape = shape,
+	.form = form,
+};

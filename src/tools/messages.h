@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef TOOLS_MESSAGES_H
+#define TOOLS_MESSAGES_H
+
+#include "tools/call.h"
+
+/* What tools that list messages share: the functions of their struct tool_list. */
+void messages_put(const struct call *call, const struct js *row,
+    struct shown *shown, struct buf *out);
+/* Never silently nothing. */
+void messages_none(const struct call *call, bool more, struct buf *out);
+/* Newest first: by time, since new messages move the pages. */
+bool messages_rest(const struct js *last, struct buf *out);
+void messages_after(const struct js *answer, struct buf *out);
+
+#define MESSAGES_LEGEND	"time | author | ts | text"
+#define MESSAGES_SCOPES	"channels:history,groups:history,im:history,mpim:history"
+
+#define ARGUMENT_OLDEST \
+	{ "oldest", ARG_TS, .min = 1, .slack = "oldest", \
+	  .help = "only messages after this ts, such as 1712345678.000100" }
+#define ARGUMENT_LATEST \
+	{ "latest", ARG_TS, .min = 1, .slack = "latest", \
+	  .help = "only messages before this ts" }
+
+#endif
