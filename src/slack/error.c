@@ -42,6 +42,8 @@ static const struct {
 	    " later."),
 	CLASS(TRANSPORT, false, "Slack could not be reached, or its answer was not whole."
 	    " Try again in a minute."),
+	CLASS(LARGE, false, "Slack's answer is larger than this server takes. Ask for"
+	    " less at once: a smaller limit."),
 	CLASS(OTHER, false, "Slack refused this."),
 #undef CLASS
 };

@@ -159,6 +159,7 @@ watch_loop(struct worker *w)
 	int64_t now = clock_ms(), late = now - w->ticked - TICK_MS;
 
 	if (w->ticked != 0 && late > LATE_MS) {
+		board_late(late);
 		counter_up(CNT_LOOP_LATE);
 		log_debug("worker", "the loop was late ms=%lld",
 		    (long long)late);
