@@ -118,9 +118,10 @@ finish(struct oauth *o, enum oauth_end end)
 			counter_up(CNT_OAUTH_PENDING);
 		if (r.rotates)
 			counter_up(CNT_OAUTH_ROTATING);
-		log_info("oauth", "install %s team=%s state=%s%s",
-		    end == OAUTH_DONE ? "stored" : "spooled", r.team_id,
-		    install_state_word(r.state),
+		log_info("oauth", end == OAUTH_DONE ?
+		    "install stored team=%s state=%s%s" :
+		    "install spooled team=%s state=%s%s",
+		    r.team_id, install_state_word(r.state),
 		    r.rotates ? " rotates=yes" : "");
 	}
 	if (o->done != NULL)
