@@ -28,6 +28,7 @@ struct reader {
 	struct tree *tree;
 	char *p;			/* the text ends with a NUL */
 	unsigned depth;
+	size_t values;
 };
 
 static bool read_value(struct reader *r, struct js *v);
@@ -230,8 +231,11 @@ read_nested(struct reader *r, struct js *v)
 	r->p++;
 	blanks(r);
 	for (; *r->p != end || v->len > 0; v->len++) {
-		struct js *child = new_node(r->tree);
+		struct js *child;
 
+		if (++r->values > JS_VALUES)
+			return false;
+		child = new_node(r->tree);
 		blanks(r);
 		if ((v->kind == JS_OBJECT && !read_key(r, child)) ||
 		    !read_value(r, child))

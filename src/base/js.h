@@ -11,8 +11,10 @@
  * one value is all there is; strings are taken as they come, since whoever shows
  * them makes them safe: control characters and bytes that are no UTF-8 stay, half
  * a surrogate pair and \u0000 become U+FFFD.  Of a key that is there twice the
- * first counts. */
+ * first counts.  It is made in one go: a value takes 48 bytes and 30 ns, and a
+ * dense page of thousand messages has half of JS_VALUES. */
 #define JS_DEPTH	64
+#define JS_VALUES	500000
 
 enum js_kind { JS_NULL, JS_BOOL, JS_INT, JS_DOUBLE, JS_STRING, JS_ARRAY,
 	JS_OBJECT };
@@ -25,7 +27,7 @@ struct js {
 	const struct js *first, *next;	/* child; what follows in the same parent */
 };
 
-/* NULL when it is no JSON.  js_free wipes it: there may be tokens in it. */
+/* NULL when it is no JSON, or too much.  js_free wipes it: there may be tokens in it. */
 struct js *js_parse(const char *text, size_t len);
 void js_free(struct js *root);
 

@@ -65,6 +65,18 @@ put_number(struct table *t, const char *name, int64_t n)
 	table_int(t, n);
 }
 
+static int64_t
+loop_late_max(const struct region *r)
+{
+	struct board_row row;
+	int64_t most = 0;
+
+	for (int i = 0; i < board_rows(r); i++)
+		if (board_get(r, i, &row) && row.late_max > most)
+			most = row.late_max;
+	return most;
+}
+
 static int
 show_info(struct master *m, const struct request *req, struct buf *out)
 {
@@ -87,6 +99,7 @@ show_info(struct master *m, const struct request *req, struct buf *out)
 	put_number(t, "workers configured", m->workers);
 	put_number(t, "workers ready", board_ready(m->region));
 	put_number(t, "sessions", (int64_t)session_count(m->region));
+	put_number(t, "loop late at most ms", loop_late_max(m->region));
 	if (m->tls != NULL)
 		put_number(t, "certificate days left", certificate_days(m));
 	for (int i = 0; i < GAUGE_COUNT; i++)
@@ -104,7 +117,7 @@ static int
 show_workers(struct master *m, const struct request *req, struct buf *out)
 {
 	struct table *t = table_new(
-	    "pid# what generation# state age_s# stamp_ms# "
+	    "pid# what generation# state age_s# stamp_ms# late_max_ms# "
 	    "connections# calls# store");
 	struct board_row row;
 	int64_t now = clock_ms();
@@ -121,6 +134,7 @@ show_workers(struct master *m, const struct request *req, struct buf *out)
 		table_text(t, board_state_name((enum board_state)row.state));
 		table_int(t, (now - row.started) / 1000);
 		table_int(t, now - row.stamp);
+		table_int(t, row.late_max);
 		table_int(t, row.gauges[GAUGE_CONNECTIONS]);
 		table_int(t, row.gauges[GAUGE_CALLS]);
 		table_text(t, row.store_away ? "away" : "ok");

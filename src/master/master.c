@@ -244,9 +244,18 @@ set_up(struct master *m, struct err *err)
 	    agent_open(m, err) == -1 ||
 	    control_open(m, err) == -1 || setup_keys(m, err) == -1)
 		return -1;
-	setup_ca(m);
 	runas_keep_few();
 	return 0;
+}
+
+/* The store is prepared by a process of its own while the CA bundle, which only
+ * the workers need, is read here. */
+static void
+begin(struct master *m)
+{
+	job_tick(m);
+	setup_ca(m);
+	event_base_dispatch(m->base);
 }
 
 static void
@@ -305,7 +314,7 @@ master_run(const struct master_start *start)
 	if (set_up(&m, &err) == -1)
 		master_fail(&m, err.kind == ERR_INPUT ? 78 : 1, err.text);
 	else
-		event_base_dispatch(m.base);
+		begin(&m);
 	log_info("master", "ended status=%d", m.status);
 	tear_down(&m);
 	return m.status;

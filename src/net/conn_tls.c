@@ -153,6 +153,10 @@ tls_shutdown(struct conn *c)
 static void
 tls_close(struct conn *c)
 {
+	/* else it has been counted, or nobody ever began */
+	if (!c->broken && !SSL_in_before(c->tls) &&
+	    !SSL_is_init_finished(c->tls))
+		counter_up(CNT_TLS_FAILED);
 	say_goodbye(c);
 	SSL_free(c->tls);
 	c->tls = NULL;

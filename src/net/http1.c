@@ -6,6 +6,7 @@
 #include "base/counter.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/trouble.h"
 
 #include <stdlib.h>
 
@@ -429,16 +430,26 @@ http1_on_answered(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-/* wait: which deadline has passed; WAIT_NONE: that of the whole request. */
-void
-http1_expire(struct http_conn *c, enum wait wait)
+static void
+tell_slow(const struct http_conn *c)
 {
-	static const bool client[WAIT_COUNT] = {
-		[WAIT_HEAD] = true, [WAIT_BODY] = true, [WAIT_WRITE] = true,
+	static const char *const at[PHASE_COUNT] = {
+		[PHASE_HEAD] = "header", [PHASE_BODY] = "body",
+		[PHASE_FLUSH] = "answer", [PHASE_SKIP] = "body",
 	};
 
-	if (client[wait])
-		counter_up(CNT_TIMEOUTS);
+	if (at[c->phase] == NULL)
+		return;
+	counter_up(CNT_TIMEOUTS);
+	if (trouble_met(TROUBLE_SLOW))
+		log_warn("http", "clients are too slow and are cut at=%s"
+		    " peer=%s", at[c->phase], c->peer);
+}
+
+void
+http1_expire(struct http_conn *c)
+{
+	tell_slow(c);
 	if (c->in_answered)
 		finish_answered(c);
 	else if (c->phase == PHASE_WORK)

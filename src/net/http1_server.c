@@ -59,10 +59,10 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	for (int wait = WAIT_NONE + 1; wait < WAIT_COUNT; wait++)
 		while ((c = TAILQ_FIRST(&s->waiting[wait])) != NULL &&
 		    s->now - c->since >= s->limit[wait])
-			http1_expire(c, wait);
+			http1_expire(c);
 	while ((c = TAILQ_FIRST(&s->whole)) != NULL &&
 	    s->now - c->began >= s->conf.request_ms)
-		http1_expire(c, WAIT_NONE);
+		http1_expire(c);
 }
 
 /* As often as the shortest deadline needs. */

@@ -108,7 +108,7 @@ void http1_settle(struct http_conn *c);
 /* Answers in the handler's place, for good. */
 void http1_refuse(struct http_conn *c, enum http_error e);
 void http1_drop(struct http_conn *c);
-void http1_expire(struct http_conn *c, enum wait wait);
+void http1_expire(struct http_conn *c);	/* one of its deadlines has passed */
 void http1_on_answered(evutil_socket_t fd, short what, void *arg);
 
 /* http1_proxy.c: the PROXY protocol */

@@ -95,7 +95,7 @@ job_fail(struct httpc_job *job, CURLcode code)
 	bool sent = job->sent;
 
 	if (job->too_large)
-		err_set(&err, ERR_TIMEOUT, "the reply is larger than %zu bytes",
+		err_set(&err, ERR_LIMIT, "the reply is larger than %zu bytes",
 		    job->h->conf.max_reply);
 	else
 		err_set(&err, sent ? ERR_TIMEOUT : ERR_UPSTREAM, "%s%s",

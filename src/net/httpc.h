@@ -46,7 +46,8 @@ struct httpc_reply {
 };
 
 /* err is NULL when a whole reply came, whatever its status; else reply is NULL and
- * ERR_UPSTREAM says that nothing was sent, ERR_TIMEOUT that it may have been. */
+ * ERR_UPSTREAM says that nothing was sent, ERR_TIMEOUT that it may have been,
+ * ERR_LIMIT that it was, and that the reply is larger than max_reply. */
 typedef void httpc_done_fn(void *arg, const struct httpc_reply *reply,
     const struct err *err);
 

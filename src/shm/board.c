@@ -85,6 +85,13 @@ board_stamp(void)
 }
 
 void
+board_late(int64_t ms)
+{
+	if (mine != NULL && ms > atomic_load(&mine->late_max))
+		atomic_store(&mine->late_max, ms);
+}
+
+void
 board_gauge(enum board_gauge g, int64_t by)
 {
 	if (mine != NULL)
@@ -179,6 +186,7 @@ board_get(const struct region *r, int at, struct board_row *out)
 	out->owner[sizeof(out->owner) - 1] = '\0';
 	out->started = atomic_load(&row->started);
 	out->stamp = atomic_load(&row->stamp);
+	out->late_max = atomic_load(&row->late_max);
 	out->store_away = atomic_load(&row->store_away) != 0;
 	for (int i = 0; i < GAUGE_COUNT; i++)
 		out->gauges[i] = atomic_load(&row->gauges[i]);

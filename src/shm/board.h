@@ -44,6 +44,7 @@ struct board_row {
 	int state;			/* enum board_state */
 	char owner[48];			/* node, slot, start stamp: never used twice */
 	int64_t started, stamp;		/* monotonic ms; stamp moves with the loop */
+	int64_t late_max;		/* ms, of the loop, since it began */
 	bool store_away;		/* this worker cannot reach the store */
 	int64_t gauges[GAUGE_COUNT];
 	int64_t troubles[TROUBLE_COUNT];	/* as base/trouble.h has them */
@@ -58,6 +59,7 @@ void board_release(struct region *r, int row);
 void board_use(struct region *r, int row);
 void board_state(enum board_state state);
 void board_stamp(void);
+void board_late(int64_t ms);		/* so late was the loop */
 void board_gauge(enum board_gauge g, int64_t by);	/* +1, -1 */
 void board_store_away(bool away);
 const char *board_owner(void);		/* of this process, for leases and posts */

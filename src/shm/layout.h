@@ -29,7 +29,7 @@ struct row {
 	_Atomic int slot;
 	_Atomic unsigned generation;
 	_Atomic int state;
-	_Atomic int64_t started, stamp;
+	_Atomic int64_t started, stamp, late_max;
 	_Atomic int store_away;
 	char owner[48];
 	_Atomic int64_t gauges[GAUGE_COUNT];

@@ -84,13 +84,25 @@ free_call(struct slack_call *c)
 	free(c);
 }
 
+/* That Slack is away or asks to wait is told once (wire.c, obey). */
+static enum log_level
+level(const struct slack_answer *a)
+{
+	bool told = a->class == SLACK_TRANSPORT || a->class == SLACK_TROUBLE ||
+	    a->class == SLACK_WAIT;
+
+	if (a->class == SLACK_BUG)
+		return LOG_LEVEL_ERROR;
+	return a->unknown ? LOG_LEVEL_WARN :
+	    told ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
+}
+
 static void
 end(struct slack_call *c, const struct slack_answer *a)
 {
 	if (a->class != SLACK_NONE) {
 		counter_up(CNT_SLACK_ERRORS);
-		log_at(a->class == SLACK_BUG ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO,
-		    "slack", "%s failed team=%s class=%s error=%s tries=%u%s",
+		log_at(level(a), "slack", "%s failed team=%s class=%s error=%s tries=%u%s",
 		    methods[c->m].name, install_key(c->in),
 		    slack_class_word(a->class),
 		    a->code[0] != '\0' ? a->code : "-", c->tries,
@@ -270,8 +282,9 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 static void
 try_again(struct slack_call *c, struct slack_answer *a)
 {
-	unsigned allowed = a->sent ? repeats[methods[c->m].safe].unclear :
-	    repeats[methods[c->m].safe].unsent;
+	unsigned allowed = a->class == SLACK_LARGE ? 0 :
+	    a->sent ? repeats[methods[c->m].safe].unclear :
+		      repeats[methods[c->m].safe].unsent;
 	unsigned short jitter;
 	int64_t at;
 
@@ -291,12 +304,14 @@ try_again(struct slack_call *c, struct slack_answer *a)
 static void
 obey(struct slack_call *c, int wait_s)
 {
+	bool known = budget_blocked(c->s->region, &c->budget) != 0;
 	int64_t until;
 
 	counter_up(CNT_SLACK_RATELIMITED);
 	budget_block(c->s->region, &c->budget, wait_s);
 	until = budget_blocked(c->s->region, &c->budget);
-	log_info("slack", "%s must wait team=%s seconds=%d", methods[c->m].name,
+	log_at(known ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, "slack",
+	    "%s must wait team=%s seconds=%d", methods[c->m].name,
 	    install_key(c->in), (int)((until - clock_ms()) / 1000));
 	if (c->detached)
 		end_wait(c, until);
@@ -315,7 +330,8 @@ on_answer(void *arg, const struct slack_answer *answer)
 		renew(c);
 	else if (a.class == SLACK_WAIT)
 		obey(c, a.wait_s);
-	else if (a.class == SLACK_TRANSPORT || a.class == SLACK_TROUBLE)
+	else if (a.class == SLACK_TRANSPORT || a.class == SLACK_TROUBLE ||
+	    a.class == SLACK_LARGE)
 		try_again(c, &a);
 	else
 		end(c, &a);

@@ -44,6 +44,8 @@ static const struct {
 	    " Try again in a minute."),
 	CLASS(RENEWING, false, "The workspace's token is being renewed, which takes longer"
 	    " than this call may wait. Nothing was done. Try again in a minute."),
+	CLASS(LARGE, false, "Slack's answer is larger than this server takes. Ask for"
+	    " less at once: a smaller limit."),
 	CLASS(OTHER, false, "Slack refused this."),
 #undef CLASS
 };

@@ -41,13 +41,38 @@ id_of(const struct js *o, const char *key)
 	return mem_str("");
 }
 
+/* What steers a terminal, ends a line, or turns what stands behind it around:
+ * C0, C1, U+2028 to 202E, U+2066 to 2069. */
+static bool
+steers(const char *s, size_t n)
+{
+	const unsigned char *p = (const unsigned char *)s;
+
+	if (n == 1)
+		return *p < ' ' || *p == 0x7f;
+	if (n == 2)
+		return p[0] == 0xc2 && p[1] < 0xa0;
+	return n == 3 && p[0] == 0xe2 &&
+	    ((p[1] == 0x80 && p[2] >= 0xa8 && p[2] <= 0xae) ||
+		(p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9));
+}
+
 /* A name may be long: it is cut, at a character's border. */
 static char *
 name_of(const struct js *o)
 {
 	char *s = text_of(o, "name", 4096);
+	size_t at = 0, to = 0, n;
 
-	s[utf8_cut(s, strlen(s), NAME_MAX_LEN)] = '\0';
+	while (s[at] != '\0' && (n = utf8_length(s + at, strlen(s + at))) > 0 &&
+	    to + n <= NAME_MAX_LEN) {
+		if (!steers(s + at, n)) {
+			memmove(s + to, s + at, n);
+			to += n;
+		}
+		at += n;
+	}
+	s[to] = '\0';
 	return s;
 }
 

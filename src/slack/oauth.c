@@ -119,9 +119,10 @@ finish(struct oauth *o, enum oauth_end end)
 			counter_up(CNT_OAUTH_PENDING);
 		if (o->grant.refresh_token.len > 0)
 			counter_up(CNT_OAUTH_ROTATING);
-		log_info("oauth", "install %s team=%s state=%s%s",
-		    end == OAUTH_DONE ? "stored" : "spooled", r.team_id,
-		    install_state_word(r.state),
+		log_info("oauth", end == OAUTH_DONE ?
+		    "install stored team=%s state=%s%s" :
+		    "install spooled team=%s state=%s%s",
+		    r.team_id, install_state_word(r.state),
 		    o->grant.refresh_token.len > 0 ? " rotates=yes" : "");
 	}
 	if (o->done != NULL)

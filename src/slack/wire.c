@@ -85,6 +85,10 @@ silent(const struct wire *w, const struct err *err, struct slack_answer *a)
 	a->sent = err->kind != ERR_UPSTREAM;
 	log_debug("slack", "%s got no answer team=%s: %s", w->method, w->team,
 	    err->text);
+	if (err->kind == ERR_LIMIT) {
+		a->class = SLACK_LARGE;
+		return;
+	}
 	counter_up(CNT_SLACK_SILENT);
 	if (trouble_met(TROUBLE_SLACK))
 		log_warn("slack", "Slack cannot be reached, calls are tried"

@@ -57,7 +57,7 @@ tell_state(struct page *p, const struct oauth_result *r)
 		    "The app was added, but no agent reaches this workspace "
 		    "yet: the "
 		    "operator of this server has to let it in, within 24 "
-		    "hours, with");
+		    "hours, with:");
 		break;
 	case INSTALL_LIVE:
 		page_text(p,
@@ -74,43 +74,50 @@ tell_state(struct page *p, const struct oauth_result *r)
 	}
 }
 
+/* To be copied. */
 static void
-tell_command(struct page *p, const struct oauth_result *r)
+tell_command(struct page *p, const char *command, const char *team)
 {
-	struct buf command = { 0 };
+	struct buf line = { 0 };
 
-	if (r->end == OAUTH_DONE && r->state != INSTALL_LIVE) {
-		buf_fmt(&command, "slackmcpctl install %s %s",
-		    r->state == INSTALL_PENDING ? "approve" : "enable",
-		    r->team_id);
-		page_code(p, command.p);
-	}
-	buf_wipe(&command);
+	buf_fmt(&line, "slackmcpctl %s %s", command, team);
+	page_code(p, line.p);
+	buf_wipe(&line);
+}
+
+static void
+tell_agents(const struct conf *conf, struct page *p, const char *team)
+{
+	page_head(p, "Connect an agent");
+	page_text(p, "The operator of this server makes a key for it:");
+	tell_command(p, "key add NAME --workspaces", team);
+	page_text(p, "It stands in the place of KEY in the agent's settings:");
+	settings_add(conf, p);
 }
 
 static void
 done_page(struct visit *v, const struct oauth_result *r)
 {
+	bool spooled = r->end == OAUTH_SPOOLED,
+	     live = !spooled && r->state == INSTALL_LIVE;
 	struct page p;
 
-	page_begin(&p,
-	    r->end == OAUTH_SPOOLED      ? "Almost connected" :
-		r->state == INSTALL_LIVE ? "Slack is connected" :
-					   "Waiting for the operator");
+	page_begin(&p, live ? PAGE_GOOD : PAGE_WAIT,
+	    spooled  ? "Almost connected" :
+		live ? "Slack is connected" :
+		       "Waiting for the operator");
+	tell_state(&p, r);
+	if (!spooled && !live)
+		tell_command(&p,
+		    r->state == INSTALL_PENDING ? "install approve" :
+						  "install enable",
+		    r->team_id);
 	page_fact(&p, "Workspace", r->team_name);
 	page_fact(&p, "Team id", r->team_id);
-	page_fact(&p, "State", r->end == OAUTH_SPOOLED ? "spooled" :
-	    install_state_word(r->state));
-	tell_state(&p, r);
-	tell_command(&p, r);
-	page_head(&p, "Connect an agent");
-	page_text(&p,
-	    "KEY stands for a key that the operator makes with: slackmcpctl "
-	    "key add "
-	    "NAME --workspaces %s",
-	    r->team_id);
-	settings_add(v->web->conf, &p);
-	page_send(&p, v, r->end == OAUTH_SPOOLED ? 202 : 200);
+	page_fact(&p, "State",
+	    spooled ? "spooled" : install_state_word(r->state));
+	tell_agents(v->web->conf, &p, r->team_id);
+	page_send(&p, v, spooled ? 202 : 200);
 }
 
 static void

@@ -54,7 +54,7 @@ settings_add(const struct conf *conf, struct page *p)
 	for (size_t i = 0; i < sizeof(clients) / sizeof(clients[0]); i++) {
 		buf_reset(&text);
 		clients[i].render(url.p, &text);
-		page_head(p, clients[i].title);
+		page_subhead(p, clients[i].title);
 		page_code(p, text.p);
 	}
 	buf_wipe(&url);

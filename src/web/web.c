@@ -29,12 +29,15 @@ visit_refuse(struct visit *v, enum http_error e, const char *text)
 void
 visit_later(struct visit *v, enum http_error e, int64_t ms)
 {
-	char seconds[24];
+	char seconds[24], text[64];
 
 	snprintf(seconds, sizeof(seconds), "%lld",
 	    ms > 1000 ? (long long)(ms + 999) / 1000 : 1LL);
 	http_add(v->req, "Retry-After", seconds);
-	visit_refuse(v, e, NULL);
+	/* people see no header */
+	snprintf(text, sizeof(text), "Too many requests; try again in %s s.",
+	    seconds);
+	visit_refuse(v, e, e == HTTP_ERROR_RATE ? text : NULL);
 }
 
 static void

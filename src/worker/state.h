@@ -26,7 +26,7 @@ struct worker {
 	struct channel *channel;
 	struct event *tick, *term;
 	bool *accepting;		/* on each listener */
-	int64_t started, ticked;
+	int64_t started, ticked, every;
 	bool ready;
 	int64_t drain_until;		/* monotonic; 0: serves */
 	int64_t close_at;		/* the listening sockets; 0: not, or done */

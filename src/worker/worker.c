@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #define TICK_MS		100
+#define START_MS	5		/* between looks whether it is ready */
 #define LATE_MS		20		/* a callback that holds the loop longer is told */
 #define READY_MS	2000		/* for the first reading of the store, then without it */
 #define HANDSHAKE_MS	200	/* for those who were shaking hands at the end */
@@ -128,6 +129,15 @@ choose_sockets(struct worker *w)
 }
 
 static void
+tick_every(struct worker *w, int64_t ms)
+{
+	struct timeval tv = clock_tv(ms);
+
+	w->every = ms;
+	event_add(w->tick, &tv);
+}
+
+static void
 tell_ready(struct worker *w)
 {
 	bool read = principals_loaded(w->principals) &&
@@ -136,6 +146,7 @@ tell_ready(struct worker *w)
 	if (!read && clock_ms() - w->started < READY_MS)
 		return;
 	w->ready = true;
+	tick_every(w, TICK_MS);
 	accept_on(w, w->h->slot, true);
 	board_state(BOARD_READY);
 	channel_send(w->channel, MSG_READY, 0, "", 0, -1);
@@ -159,9 +170,10 @@ tell_gauges(struct worker *w)
 static void
 watch_loop(struct worker *w)
 {
-	int64_t now = clock_ms(), late = now - w->ticked - TICK_MS;
+	int64_t now = clock_ms(), late = now - w->ticked - w->every;
 
 	if (w->ticked != 0 && late > LATE_MS) {
+		board_late(late);
 		counter_up(CNT_LOOP_LATE);
 		log_debug("worker", "the loop was late ms=%lld",
 		    (long long)late);
@@ -378,7 +390,7 @@ begin(struct worker *w, struct err *err)
 	w->slack.changes = w->changes;
 	open_http(w);
 	w->tick = event_new(w->base, -1, EV_PERSIST, on_tick, w);
-	event_add(w->tick, &(struct timeval){ 0, TICK_MS * 1000 });
+	tick_every(w, START_MS);
 	return 0;
 }
 

@@ -16,7 +16,7 @@ def readable(call):
 
 def page_limit(call, default, most):
     cap = 15 if call.home.limited else call.w.page_cap
-    return limit_of(call.form, min(default, cap or default), cap or most)
+    return limit_of(call.form, default, cap or most)
 
 
 def within(form, messages):

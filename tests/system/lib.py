@@ -414,8 +414,9 @@ class Suite(unittest.TestCase):
             f.write(data + b"\n")
 
     @classmethod
-    def fake(cls, **more):
-        fake = FakeSlack(default_world(**more)).start()
+    def fake(cls, world=None, **more):
+        """Of this world, or of the default one made with more."""
+        fake = FakeSlack(world or default_world(**more)).start()
         cls.fakes.append(fake)
         return fake
 

@@ -62,7 +62,8 @@ CAPS = (
     ("CALL_BYTES", "a cursor to go on", "", "tools.History.test_pages"),
     ("VARIANTS", "rendered anew", "", "test_mcp:lists_are_kept"),
     ("REPLY_MAX", "isError", "slack_errors", "test_httpc:too_large"),
-    ("JSON_DEPTH", "isError", "slack_errors", "test_slack_api:answers"),
+    ("JS_DEPTH", "isError", "slack_errors", "test_js:depth"),
+    ("JS_VALUES", "isError", "slack_errors", "test_js:too_many"),
     # of installs
     ("STATE_MAX", "the page says so", "oauth_failed", "Install.test_lengths"),
     ("COOKIE_MAX", "the page says so", "oauth_failed", "Install.test_lengths"),

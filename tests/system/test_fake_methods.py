@@ -69,7 +69,9 @@ class People(Methods):
                          "T0ELSEWH1")
         self.no("user_not_found", "users.info", user="U0NOBODY1")
         self.no("user_not_visible", "users.info", user="U0HIDDEN1")
-        self.no("invalid_arguments", "users.info")
+        a = self.no("invalid_arguments", "users.info")
+        self.assertIn("missing required field: user",
+                      a["response_metadata"]["messages"][0])
         p = self.of("users.profile.get", user="U0ALICE")["profile"]
         self.assertEqual((p["title"], p["status_emoji"]),
                          ("Head of lunch", ":palm_tree:"))
@@ -104,6 +106,8 @@ class Channels(Methods):
         raw = self.ask("conversations.list", self.token, limit=3).raw
         self.assertIn(b"gr\\u00f6\\u00dfe-\\u65e5", raw)
         self.assertIn(b"\\ud83c\\udf89", raw)
+        raw = self.ask("users.info", self.token, user="U0BOB").raw
+        self.assertIn(b'"https:\\/\\/avatars.example.com\\/', raw)
         self.world.cut_out = {"CAGENERAL1"}
         self.assertNotIn("CAGENERAL1", str(self.of("conversations.list", limit=3)))
         kinds = self.of("conversations.list", types="im,private_channel")["channels"]
@@ -265,6 +269,20 @@ class Posts(Methods):
             "Content-Type": "application/json; charset=utf-8"})
         self.bad("invalid_arguments", a)        # it does not read JSON
 
+    def test_where_the_token_may_be(self):
+        for path, headers in (
+                ("users.info?user=U0BOB&token=" + self.token, {}),
+                ("users.info?user=U0BOB&token=x",
+                 {"Authorization": "Bearer " + self.token}),
+                ("users.info?user=U0BOB", {"Authorization": "bearer " + self.token})):
+            self.bad("not_authed", self.http("GET", "/api/" + path, None, headers))
+        self.good(self.http("GET", "/api/users.info?user=U0BOB", None, {
+            "Authorization": "Bearer " + self.token}))
+        self.bad("not_authed", self.ask("users.info", user="U0BOB",
+                                        token=self.token))
+        self.bad("invalid_post_type", self.http("POST", "/api/users.info", "user=U0BOB", {
+            "Authorization": "Bearer " + self.token, "Content-Type": "text/plain"}))
+
     def test_text_as_slack_keeps_it(self):
         text = "a & b <c> &lt;d&gt; https://e.example/?x=1&amp;y=2 <@U0BOB> 🎉"
         self.assertEqual(self.stored(self.post(text=text))["text"], text)
@@ -294,7 +312,8 @@ class Posts(Methods):
                 ({"markdown_text": "hey <!here>"}, ["here"]),
                 ({"blocks": json.dumps([{"type": "rich_text", "elements": [
                     {"type": "rich_text_section", "elements": [
-                        {"type": "broadcast", "range": "here"}]}]}])}, ["here"])):
+                        {"type": "broadcast", "range": "channel"}]}]}])},
+                 ["channel"])):
             self.post(**form)
             self.assertEqual(self.world.pings[-1]["crowds"], want)
 

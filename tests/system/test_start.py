@@ -387,7 +387,8 @@ class Start(lib.Suite):
         d.stop()
 
     def test_installed(self):
-        for name in ("slackmcpd.8", "slackmcpctl.1", "slackmcpd.conf.5"):
+        for name in ("slackmcpd.8", "slackmcpctl.1", "slackmcpd.conf.5",
+                     "slackmcpd-faults.7"):
             self.assertTrue(glob.glob(
                 f"{os.environ['SLACKMCP_ROOT']}/**/{name}*", recursive=True), name)
 

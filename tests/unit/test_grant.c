@@ -68,6 +68,9 @@ static const struct {
 	{ "{" TEAM TOKEN "\"expires_in\":99999999999}", "T1", "", "Acme", "", 0 },
 	{ "{" TEAM TOKEN "\"expires_in\":\"12\"}", "T1", "", "Acme", "", 0 },
 	{ "{" TOKEN "\"team\":{\"id\":\"T1\",\"name\":[]}}", "T1", "", "", "", 0 },
+	/* what would steer a terminal or turn a line around */
+	{ "{" TOKEN "\"team\":{\"id\":\"T1\",\"name\":\"a\\u001b[2J\\u009b\\u202eb\\n\\u2066c\\u2028"
+	  "\\u00a0\\u2030\\u05d0\"}}", "T1", "", "a[2Jbc\xc2\xa0\xe2\x80\xb0\xd7\x90", "", 0 },
 };
 
 START_TEST(takes)

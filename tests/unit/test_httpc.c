@@ -322,7 +322,7 @@ START_TEST(too_large)
 
 	ask(&r, "/big?one", "", 3000);
 	finish(&r);
-	ck_assert_int_eq(r.err.kind, ERR_TIMEOUT);
+	ck_assert_int_eq(r.err.kind, ERR_LIMIT);
 	ck_assert_ptr_nonnull(strstr(r.err.text, "larger than 50000 bytes"));
 	ask(&r, "/big", "", 3000);
 	finish(&r);
@@ -491,7 +491,7 @@ START_TEST(small_bomb)
 
 	ask(&r, "/bomb", "", 3000);
 	finish(&r);
-	ck_assert_int_eq(r.err.kind, ERR_TIMEOUT);
+	ck_assert_int_eq(r.err.kind, ERR_LIMIT);
 	ck_assert_ptr_nonnull(strstr(r.err.text, "larger"));
 }
 END_TEST

@@ -158,6 +158,25 @@ START_TEST(many)
 }
 END_TEST
 
+/* A tree takes fifty times the memory of the densest text. */
+START_TEST(too_many)
+{
+	for (size_t n = JS_VALUES - 1; n < JS_VALUES + 2; n++) {
+		char *text = malloc(2 * n + 1);
+		struct js *v;
+
+		for (size_t i = 0; i < n; i++)
+			memcpy(text + 1 + 2 * i, "7,", 2);
+		text[0] = '[';
+		text[2 * n] = ']';
+		v = js_parse(text, 2 * n + 1);
+		ck_assert_int_eq(v != NULL, n <= JS_VALUES);
+		js_free(v);
+		free(text);
+	}
+}
+END_TEST
+
 #define ROWS(a)	(int)(sizeof(a) / sizeof(a[0]))
 
 int
@@ -176,6 +195,7 @@ main(void)
 	tcase_add_test(tc, read);
 	tcase_add_test(tc, depth);
 	tcase_add_test(tc, many);
+	tcase_add_test(tc, too_many);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_NORMAL);

@@ -48,6 +48,7 @@ on_turn(evutil_socket_t fd, short what, void *arg)
 {
 	static const struct err unsent = { ERR_UPSTREAM, "connection refused" };
 	static const struct err lost = { ERR_TIMEOUT, "no answer" };
+	static const struct err large = { ERR_LIMIT, "the reply is larger" };
 	struct httpc_job job = *(struct httpc_job *)arg;
 	const struct line *l = &t.script[t.at];
 	struct httpc_reply r = { .status = l->status, .body = l->body,
@@ -63,7 +64,8 @@ on_turn(evutil_socket_t fd, short what, void *arg)
 		r.len = strlen(l->body);
 		job.done(job.arg, &r, NULL);
 	} else {
-		job.done(job.arg, NULL, l->status == 0 ? &unsent : &lost);
+		job.done(job.arg, NULL, l->status == 0 ? &unsent :
+		    l->status == -2 ? &large : &lost);
 	}
 }
 
@@ -200,6 +202,9 @@ static const struct {
 	{ WRITE, { { 200, "{\"ok\":false,\"error\":\"fatal_error\"}", -1 } }, SLACK_TROUBLE,
 	  "fatal_error", 1, true, true },
 	{ READ, { { 503, "", -1 }, { 200, "x", -1 }, OK }, SLACK_NONE, "", 3, true, false },
+	/* would be as large the next time */
+	{ READ, { { -2, "", -1 }, OK }, SLACK_LARGE, "", 1, true, false },
+	{ WRITE, { { -2, "", -1 }, OK }, SLACK_LARGE, "", 1, true, true },
 	/* Slack says no: that is the answer */
 	{ READ, { { 200, "{\"ok\":false,\"error\":\"not_in_channel\"}", -1 }, OK },
 	  SLACK_MEMBERSHIP, "not_in_channel", 1, true, false },

@@ -303,7 +303,7 @@ say(struct secure *c, const char *text)
 static void
 hear(struct secure *c, size_t body)
 {
-	int64_t end = clock_ms() + 20000;
+	int64_t end = clock_ms() + 50000;
 
 	for (;;) {
 		const char *at = c->in.p == NULL ? NULL : strstr(c->in.p, "\r\n\r\n");
@@ -359,6 +359,7 @@ START_TEST(handshake_cut)
 	struct http_conf conf = plain_conf;
 	struct secure c;
 	int64_t began = clock_ms();
+	uint64_t before = counter_get(CNT_TLS_FAILED);
 
 	conf.header_ms = 80;
 	secure_start(&conf);
@@ -374,6 +375,7 @@ START_TEST(handshake_cut)
 	ck_assert_int_ge(clock_ms() - began, 80);
 	ck_assert_int_le(clock_ms() - began, 1500);
 	ck_assert_uint_eq(c.wire.in.len, 0);
+	ck_assert_uint_eq(counter_get(CNT_TLS_FAILED), before + 1);
 	secure_close(&c);
 }
 END_TEST
