@@ -100,8 +100,9 @@ on_lost(void *arg, bool hit, const struct err *err)
 	r->unit = NULL;
 	if (hit) {
 		counter_up(CNT_TOKENS_LOST);
-		log_error("token", "nobody can renew the token: connect the"
-		    " workspace again team=%s url=%s/slack/install",
+		log_error("token",
+		    "nobody can renew the token: connect the workspace again"
+		    " team=%s url=%s/slack/install",
 		    install_key(r->in), r->s->conf->public_base_url);
 		if (r->s->changes != NULL)
 			changes_wrote(r->s->changes);
@@ -143,6 +144,7 @@ not_stored(struct refresh *r, const struct err *err)
 	log_warn("token", "a new pair waits in the spool team=%s: %s",
 	    install_key(r->in), err->text);
 	region_set_spooled(r->s->region, true);
+	counter_up(CNT_SPOOLED);
 	end(r, REFRESH_BUSY, 0);
 }
 

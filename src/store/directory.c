@@ -99,8 +99,8 @@ directory_rows_find(struct store *st, const char *team, const char *kind,
 
 	lower(key, sizeof(key), name);
 	return read_rows(st, UNIT(DO(DIRECTORY_FIND, TEXT(team), TEXT(kind),
-	    TEXT(key), TEXT(team), TEXT(kind), TEXT(key))), deadline_ms, done,
-	    arg);
+	    TEXT(key), TEXT(team), TEXT(kind), TEXT(key), TEXT(key))),
+	    deadline_ms, done, arg);
 }
 
 /* LIKE's own signs find any character: a word with one of them finds a little more. */
