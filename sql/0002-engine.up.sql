@@ -40,7 +40,7 @@ CREATE TABLE IF NOT EXISTS directory (
 )
 /*M! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
 
-CREATE INDEX IF NOT EXISTS directory_handle ON directory (team, kind, handle);
+CREATE INDEX IF NOT EXISTS directory_handle ON directory (team, kind, handle, id);
 
 CREATE INDEX IF NOT EXISTS directory_label ON directory (team, kind, label_key);
 
