@@ -34,7 +34,9 @@ struct text {
 
 struct connection {
 	int fd;
-	bool second;			/* the second file is under way */
+	bool busy;			/* a request is under way */
+	bool second;			/* it is the second file */
+	bool closing;			/* the server will close after this answer */
 	size_t left;			/* of the answer's body */
 	int64_t sent_us;
 	size_t nhead;			/* of an answer whose head came in parts */
@@ -86,6 +88,7 @@ static void
 send_all(struct connection *c, const char *p, size_t len)
 {
 	c->sent_us = now_us();
+	c->busy = true;
 	if (send(c->fd, p, len, MSG_NOSIGNAL) != (ssize_t)len)
 		die("send");
 }
@@ -133,6 +136,14 @@ dial(struct connection *c)
 	if (epoll_ctl(poller, EPOLL_CTL_ADD, c->fd, &e) == -1)
 		die("epoll_ctl");
 	c->left = c->nhead = 0;
+	c->busy = c->closing = false;
+}
+
+static void
+dial_again(struct connection *c)
+{
+	close(c->fd);
+	dial(c);
 }
 
 static void
@@ -142,8 +153,7 @@ failed(struct connection *c, const char *why)
 		fprintf(stderr, "client: %s\n", why);
 	if (errors > ERRORS_MAX)
 		exit(1);
-	close(c->fd);
-	dial(c);
+	dial_again(c);
 	send_first(c);
 }
 
@@ -166,6 +176,9 @@ answered(struct connection *c, const char *id, size_t idlen)
 	int64_t took = now_us() - c->sent_us;
 
 	answers++;
+	c->busy = false;
+	if (c->closing)
+		dial_again(c);
 	histogram[took < SLOTS ? took : SLOTS - 1]++;
 	if (files[1].p != NULL && !c->second)
 		send_second(c, id, idlen);
@@ -187,6 +200,7 @@ take_head(struct connection *c, const char *head, size_t len, size_t rest)
 		failed(c, "an answer that is no success");
 		return;
 	}
+	c->closing = value(head, len, "Connection: close", &n) != NULL;
 	if ((length = value(head, len, "Content-Length: ", &n)) != NULL)
 		body = strtoul(length, NULL, 10);
 	if (files[1].p != NULL && !c->second) {
@@ -250,8 +264,12 @@ readable(struct connection *c)
 
 	if (n > 0)
 		take(c, chunk, (size_t)n);
-	else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+	else if (n == -1 && (errno == EAGAIN || errno == EINTR))
+		return;
+	else if (c->busy)
 		failed(c, "the server closed a connection");
+	else
+		dial_again(c);
 }
 
 static void

@@ -12,6 +12,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TESTS = os.path.join(HERE, "..", "..", "tests")
 sys.path[:0] = [os.path.join(TESTS, "system"), TESTS]
 import lib  # noqa: E402
+import mariadb  # noqa: E402
 import run as harness  # noqa: E402
 from fakeslack import FakeSlack  # noqa: E402
 from world import default_world  # noqa: E402
@@ -28,6 +29,7 @@ class Rig:
         self.dir = tempfile.mkdtemp(prefix="smd-load-", dir="/tmp")
         os.chmod(self.dir, 0o755)
         self.daemons, self.fakes, self.ends = [], [], []
+        self.db = None
 
     def __enter__(self):
         names = ["contrib/load/client", "contrib/load/bare_curl"]
@@ -65,6 +67,14 @@ class Rig:
     def fake(self):
         self.fakes.append(FakeSlack(default_world()).start())
         return self.fakes[-1]
+
+    def mariadb(self):
+        """One for all who want one; None where there is none."""
+        if self.db is None and shutil.which("mariadbd", path=mariadb.PATH):
+            self.db = mariadb.MariaDB(self.path("db"))
+            self.ends.append(self.db.stop)
+            self.db.start()
+        return self.db
 
     def daemon(self, fake=None, workers=1, **env):
         """As it is installed, but for what the measuring needs."""

@@ -341,8 +341,10 @@ report_dropped(void)
 
 	n = snprintf(msg, sizeof(msg), "lines were dropped because the log's "
 	    "reader is slow count=%llu", now.dropped);
-	if (emit(LOG_LEVEL_WARN, "log", msg, (size_t)n) == 0)
-		now.dropped = 0;
+	if (emit(LOG_LEVEL_WARN, "log", msg, (size_t)n) == -1)
+		return;
+	now.dropped = 0;
+	trouble_over(TROUBLE_LOG);
 }
 
 static void __attribute__((format(printf, 3, 0)))

@@ -22,7 +22,7 @@ static int
 run_reload(struct master *m, const struct request *req, struct buf *out)
 {
 	(void)req;
-	return supervise_reload(m, out);
+	return reload_run(m, out);
 }
 
 static int

@@ -162,7 +162,7 @@ on_signal(evutil_socket_t sig, short what, void *arg)
 		supervise_reap(m);
 		break;
 	case SIGHUP:
-		supervise_reload(m, &said);
+		reload_run(m, &said);
 		break;
 	case SIGUSR1:
 		reopen_logs(m);
@@ -191,6 +191,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	board_stamp();
 	notify_watchdog(&m->notify, now);
 	supervise_tick(m);
+	reload_tick(m);
 	job_tick(m);
 	certificate_tick(m);
 	if (now - m->pruned >= PRUNE_MS) {

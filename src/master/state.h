@@ -98,7 +98,6 @@ void child_free(struct child *c);
 
 /* supervise.c */
 void supervise_start(struct master *m);
-int supervise_reload(struct master *m, struct buf *said);	/* -1: the old stays */
 void supervise_drain(struct master *m, int64_t ms);
 void supervise_kill(struct master *m);
 void supervise_ready(struct child *c);		/* it sent READY */
@@ -107,9 +106,14 @@ void supervise_tick(struct master *m);
 struct child *supervise_any(struct master *m);	/* a READY worker; NULL */
 void supervise_facts(struct master *m);		/* onto the board */
 int supervise_left(const struct master *m);	/* workers that live */
+int supervise_generations(const struct master *m);
 /* To all workers but one (NULL: to all). */
 void supervise_send(struct master *m, const struct child *but,
     enum message_type type, int fd);
+
+/* reload.c */
+int reload_run(struct master *m, struct buf *said);	/* -1: the old stays */
+void reload_tick(struct master *m);	/* runs one that waits */
 
 /* jobs.c */
 int job_start(struct master *m, enum job_id job, char **argv, job_done_fn *done,

@@ -6,8 +6,6 @@
 #include "base/counter.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/trouble.h"
-#include "net/tls.h"
 #include "shm/board.h"
 
 #include <inttypes.h>
@@ -128,8 +126,8 @@ supervise_ready(struct child *c)
 	master_up(m);
 }
 
-static int
-generations(struct master *m)
+int
+supervise_generations(const struct master *m)
 {
 	unsigned seen[64];
 	struct child *c;
@@ -144,122 +142,6 @@ generations(struct master *m)
 			seen[n++] = c->generation;
 	}
 	return n;
-}
-
-/* The region's room for sessions is made once. */
-static bool
-outgrows(const struct conf *was, const struct conf *now, struct buf *said)
-{
-	if (now->max_sessions <= was->max_sessions &&
-	    now->max_sessions >= was->max_sessions / 2)
-		return false;
-	buf_str(said, "MAX_SESSIONS: cannot grow, or fall below the half, by a"
-	    " reload: restart\n");
-	return true;
-}
-
-static int
-take_conf(struct master *m, struct buf *said)
-{
-	struct conf_report report = { 0 };
-	struct conf *now = conf_load(m->start->input, &report), *was = m->conf;
-	struct err err;
-	void *tls;
-
-	buf_add(said, report.errors.p, report.errors.len);
-	buf_add(said, report.warnings.p, report.warnings.len);
-	conf_report_wipe(&report);
-	if (now == NULL || conf_needs_restart(was, now, said) ||
-	    outgrows(was, now, said)) {
-		conf_free(now);
-		return -1;
-	}
-	m->conf = now;
-	/* the preparing job, which is yet to succeed, stores this one */
-	if (m->keys_are_new && now->token_keys.len == 0)
-		secret_copy(&now->token_keys, &was->token_keys);
-	if (certificate_read(now, &tls, &err) == -1 ||
-	    setup_limits(m, &err) == -1 || setup_keys(m, &err) == -1) {
-		tls_server_free(tls);
-		buf_fmt(said, "%s\n", err.text);
-		m->conf = was;
-		conf_free(now);
-		return -1;
-	}
-	certificate_use(m, tls);
-	conf_free(was);
-	return 0;
-}
-
-/* There is a socket for each that was there at the start. */
-static void
-take_workers(struct master *m, struct buf *said)
-{
-	struct conf *c = m->conf;
-
-	if (c->workers > m->listen.slots) {
-		buf_fmt(said, "WORKERS: %d needs a restart; %d are started\n",
-		    c->workers, m->listen.slots);
-		log_warn("supervise",
-		    "WORKERS: %d needs a restart; %d are started", c->workers,
-		    m->listen.slots);
-		c->workers = m->listen.slots;
-	}
-	m->workers = c->workers;
-}
-
-int
-supervise_reload(struct master *m, struct buf *said)
-{
-	if (m->stopping) {
-		buf_str(said, "stopping: no reload any more\n");
-		return -1;
-	}
-	if (!m->running) {
-		m->reload_waits = true;
-		buf_str(said,
-		    "starting: the reload waits until the store is prepared\n");
-		return 0;
-	}
-	master_reloads(m);
-	if (generations(m) >= GENERATIONS_MAX) {
-		m->reload_waits = true;
-		buf_fmt(said,
-		    "%d generations live: the reload waits until the oldest "
-		    "has "
-		    "ended\n",
-		    GENERATIONS_MAX);
-		log_warn("supervise", "reload waits: %d generations live",
-		    GENERATIONS_MAX);
-		return 0;
-	}
-	m->reload_waits = false;
-	if (take_conf(m, said) == -1) {
-		counter_up(CNT_RELOADS_REFUSED);
-		m->refused_reload = true;
-		log_error("supervise",
-		    "reload refused, the old configuration stays: %.*s",
-		    (int)(said->len > 0 ? said->len - 1 : 0),
-		    said->len > 0 ? said->p : "");
-		master_stays(m);
-		return -1;
-	}
-	counter_up(CNT_RELOADS);
-	m->refused_reload = false;
-	trouble_over(TROUBLE_RELOAD);
-	setup_ca(m);
-	setup_tune(m);
-	log_level((enum log_level)m->conf->log_level);
-	take_workers(m, said);
-	supervise_start(m);
-	/* what it checks may have changed: keys, live key, spool */
-	m->prepare_job = clock_ms();
-	buf_fmt(said,
-	    "generation %u starts; the old one drains when it is ready\n",
-	    m->generation);
-	log_info("supervise", "reload generation=%u workers=%d", m->generation,
-	    m->workers);
-	return 0;
 }
 
 /* Of the newest generation, which serves on. */
@@ -423,7 +305,6 @@ supervise_tick(struct master *m)
 {
 	int64_t now = clock_ms();
 	struct child *c;
-	struct buf said = { 0 };
 
 	TAILQ_FOREACH(c, &m->children, next)
 		if (is_worker(c))
@@ -439,11 +320,6 @@ supervise_tick(struct master *m)
 			speed_up(&m->places[c->slot], c->slot);
 			supervise_facts(m);
 		}
-	if (m->refused_reload)
-		trouble_met(TROUBLE_RELOAD);
-	if (m->reload_waits && generations(m) < GENERATIONS_MAX)
-		supervise_reload(m, &said);
-	buf_wipe(&said);
 }
 
 void

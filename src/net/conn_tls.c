@@ -14,6 +14,15 @@
 
 #define HANDSHAKE	0x16	/* what a TLS client sends first */
 
+/* SSL_is_init_finished() forgets it when the connection breaks. */
+static bool
+handshake_done(const SSL *ssl)
+{
+	char none;
+
+	return SSL_get_peer_finished(ssl, &none, 0) > 0;
+}
+
 /* Turns what OpenSSL says into what read(2) and write(2) would. */
 static ssize_t
 outcome(struct conn *c, int rc)
@@ -33,7 +42,7 @@ outcome(struct conn *c, int rc)
 	default:
 		break;
 	}
-	if (!SSL_is_init_finished(c->tls)) {
+	if (!handshake_done(c->tls)) {
 		const char *text = ERR_reason_error_string(ERR_peek_error());
 
 		counter_up(CNT_TLS_FAILED);
@@ -154,8 +163,7 @@ static void
 tls_close(struct conn *c)
 {
 	/* else it has been counted, or nobody ever began */
-	if (!c->broken && !SSL_in_before(c->tls) &&
-	    !SSL_is_init_finished(c->tls))
+	if (!c->broken && !SSL_in_before(c->tls) && !handshake_done(c->tls))
 		counter_up(CNT_TLS_FAILED);
 	say_goodbye(c);
 	SSL_free(c->tls);

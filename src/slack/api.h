@@ -7,6 +7,7 @@
 #include "slack/wire.h"
 
 enum slack_method {
+	METHOD_NONE = -1,
 #define METHOD(sym, name, tier, burst, safe, per) METHOD_##sym,
 #include "slack/methods.def"
 #undef METHOD

@@ -225,7 +225,7 @@ on_slack(void *arg, const struct slack_answer *a)
 		call_run(call);
 	} else {
 		slack_explain(call->box->slack, a,
-		    (enum slack_method)call->tool->method, &call->out);
+		    call->tool->method, &call->out);
 		call_end(call, true);
 	}
 }
@@ -241,7 +241,7 @@ ask_slack(struct call *call)
 		call->tool->form(call, &form);
 	before = log_request(call->request[0] != '\0' ? call->request : NULL);
 	call->asked = slack_ask(call->box->slack, call->install,
-	    (enum slack_method)call->tool->method, form.len > 0 ? form.p : "",
+	    call->tool->method, form.len > 0 ? form.p : "",
 	    form.len, call_of(call, ARG_CHANNEL), call->deadline, on_slack, call);
 	log_request(before);
 	buf_wipe(&form);
@@ -283,7 +283,7 @@ write_down(struct call *call)
 static enum next
 ask(struct call *call)
 {
-	if (call->tool->method != -1)
+	if (call->tool->method != METHOD_NONE)
 		ask_slack(call);
 	else
 		wait_a_turn(call);

@@ -50,6 +50,6 @@ const struct tool tool_list_workspaces = {
 	.role = ROLE_READ,
 	.hints = TOOL_IDEMPOTENT,
 	.args = args,
-	.method = -1,
+	.method = METHOD_NONE,
 	.shape = shape,
 };

@@ -189,7 +189,7 @@ target_find(struct call *call, struct buf *refused)
 	struct installs *all = call->box->slack->installs;
 	struct install *in;
 
-	if (call->tool->method == -1)
+	if (call->tool->method == METHOD_NONE)
 		return 0;
 	in = installs_find(all, s.given);
 	if (in != NULL && reaches(call->policy, in))
@@ -217,7 +217,7 @@ refuse_channel(const struct call *call, const char *channel,
 		    "This key may read this channel, but not write to it.");
 	else
 		slack_explain(call->box->slack, &a,
-		    (enum slack_method)call->tool->method, refused);
+		    call->tool->method, refused);
 	return -1;
 }
 

@@ -103,7 +103,7 @@ tool_describe(const struct tool *t, bool headers, struct buf *out)
 	jsonw_put_bool(&w, "destructiveHint",
 	    (t->hints & TOOL_DESTRUCTIVE) != 0);
 	jsonw_put_bool(&w, "idempotentHint", (t->hints & TOOL_IDEMPOTENT) != 0);
-	jsonw_put_bool(&w, "openWorldHint", t->method != -1);
+	jsonw_put_bool(&w, "openWorldHint", t->method != METHOD_NONE);
 	jsonw_close(&w);
 	jsonw_close(&w);
 }

@@ -92,7 +92,7 @@ struct tool {
 	enum role role;			/* that a key must have */
 	unsigned hints;
 	const struct tool_arg *args;	/* ends with .name == NULL */
-	int method;			/* enum slack_method; -1: asks Slack nothing */
+	enum slack_method method;	/* METHOD_NONE: asks Slack nothing */
 	const char *scopes;		/* list, any one of which will do */
 	const char *want_scopes;	/* list that an install should be asked for */
 	bool once;			/* has a row in the ledger of posts */
@@ -100,7 +100,7 @@ struct tool {
 					 * (shape gets NULL); or NULL */
 
 	const struct tool_list *list;	/* or NULL: then */
-	/* The answer's text: from Slack's answer, or of its own when method is -1. */
+	/* The answer's text: from Slack's answer, or of its own without a method. */
 	void (*shape)(struct call *call, const struct js *answer,
 	    struct buf *out);
 	/* What the arguments alone do not say of the form; may be NULL. */

@@ -211,6 +211,7 @@ fail(struct visit *v, int status, const char *word, const char *text,
 	struct page p;
 	struct buf url = { 0 };
 
+	v->error = word;
 	if (!accept_html(v->req)) {
 		send_json(v, status, word, text);
 		return;

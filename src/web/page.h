@@ -25,7 +25,8 @@ void page_fact(struct page *p, const char *name, const char *value);
 /* Sends and wipes it: never stored, no referrer, a policy that lets nothing in. */
 void page_send(struct page *p, struct visit *v, int status);
 
-/* A failure: a page for browsers, else {"error": word, "message", "request_id"}. */
+/* A failure: a page for browsers, else {"error": word, "message", "request_id"}.
+ * The word is kept for the log, text is not. */
 void page_error(struct visit *v, int status, const char *word,
     const char *text);
 /* Likewise, with the link that begins an install. */

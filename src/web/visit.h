@@ -29,7 +29,8 @@ struct visit {
 
 	/* for the log */
 	const char *method, *tool;
-	int code;			/* of a JSON-RPC error */
+	const char *error;		/* the word of a refusal; NULL: none */
+	int code;			/* of a JSON-RPC error; 0: none */
 	char session[9];
 };
 

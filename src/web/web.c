@@ -18,6 +18,7 @@
 void
 visit_refuse(struct visit *v, enum http_error e, const char *text)
 {
+	v->error = http_error_word(e);
 	if (v->route != NULL && (v->route->guards & ROUTE_PAGE) != 0 &&
 	    accept_html(v->req))
 		page_error(v, http_error_status(e), http_error_word(e),
@@ -204,6 +205,7 @@ tell(const struct http_req *req, const struct visit *v)
 		add_field(&line, "session", v->session);
 		add_field(&line, "rpc", v->method);
 		add_field(&line, "tool", v->tool);
+		add_field(&line, "error", v->error);
 		if (v->code != 0)
 			buf_fmt(&line, " error=%d", v->code);
 	}

@@ -55,9 +55,9 @@ static const struct tool_arg args[] = {
 	{ .name = NULL },
 };
 static const struct tool look = { .name = "look", .toolset = "core", .role = ROLE_READ,
-	.args = args, .method = -1 };
+	.args = args, .method = METHOD_NONE };
 static const struct tool touch = { .name = "touch", .toolset = "core",
-	.role = ROLE_WRITE, .args = args, .method = -1 };
+	.role = ROLE_WRITE, .args = args, .method = METHOD_NONE };
 const struct tool *const tools[] = { &look, &touch, NULL };
 
 struct call {

@@ -127,7 +127,7 @@ static const struct tool_arg tool_args[] = {
 	{ .name = NULL },
 };
 static const struct tool look_tool = { .name = "look", .toolset = "core",
-	.role = ROLE_READ, .args = tool_args, .method = -1 };
+	.role = ROLE_READ, .args = tool_args, .method = METHOD_NONE };
 const struct tool *const tools[] = { &look_tool, NULL };
 
 const struct tool *
