@@ -212,6 +212,13 @@ place_of(struct directory *d, struct install *in)
 	return p;
 }
 
+void
+directory_want(struct directory *d, struct install *in)
+{
+	if (!in->unreadable)
+		place_of(d, in);
+}
+
 static void
 put_entry(struct directory *d, const char *team, enum directory_kind kind,
     const struct directory_entry *e, int64_t fill)
@@ -551,11 +558,10 @@ static struct directory_ask *
 begin(struct directory_ask *a)
 {
 	int64_t read = a->place->kinds[a->kind].read;
+	bool asks_state = a->question == QUESTION_GET && a->nids == 0;
 
-	if (read != 0 && clock_ms() - read < STATE_MS && a->nids == 0)
+	if (read != 0 && clock_ms() - read < STATE_MS && !asks_state)
 		run(a);
-	else if (read != 0 && clock_ms() - read < STATE_MS)
-		read_more(a);
 	else
 		a->unit = fill_see(a->d->s->store, install_key(a->in),
 		    directory_word(a->kind), on_state, a);

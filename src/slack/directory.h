@@ -40,6 +40,9 @@ void directory_free(struct directory *d);
  * DIRECTORY_TTL, partial) of workspaces that somebody has asked for lately. */
 void directory_tend(struct directory *d);
 
+/* Somebody works there: its directory is filled in the background. */
+void directory_want(struct directory *d, struct install *in);
+
 /* How far it is; read from the store, kept for a second. */
 struct directory_state {
 	bool known;		/* false: the store could not be asked yet */

@@ -11,6 +11,7 @@
 #include "base/trouble.h"
 #include "shm/board.h"
 #include "shm/bucket.h"
+#include "slack/directory.h"
 #include "slack/error.h"
 
 #include <stdio.h>
@@ -271,6 +272,23 @@ wait_a_turn(struct call *call)
 
 enum next { NEXT, WAIT, OVER };
 
+/* Names become ids, and what came of them is checked as if it had been given. */
+static enum next
+resolve(struct call *call)
+{
+	if (call->install == NULL || call->box->slack->directory == NULL)
+		return NEXT;
+	if (resolve_next(call)) {
+		call->step--;		/* and then again */
+		return WAIT;
+	}
+	if (call->resolved && target_channels(call, &call->out) == -1) {
+		call_end(call, true);
+		return OVER;
+	}
+	return NEXT;
+}
+
 static enum next
 write_down(struct call *call)
 {
@@ -285,6 +303,8 @@ ask(struct call *call)
 {
 	if (call->tool->method != METHOD_NONE)
 		ask_slack(call);
+	else if (call->tool->find != NULL)
+		call->tool->find(call);
 	else
 		wait_a_turn(call);
 	return WAIT;
@@ -302,6 +322,7 @@ shape(struct call *call)
 }
 
 static enum next (*const steps[])(struct call *call) = {
+	resolve,
 	write_down,
 	ask,
 	shape,
@@ -489,6 +510,8 @@ call_cancel(struct call *call)
 	call->done = NULL;
 	if (call->post != NULL)
 		return;			/* its callback frees the call */
+	if (call->looking != NULL)
+		directory_cancel(call->looking);
 	if (call->asked != NULL) {
 		struct slack_answer unsent = { .class = SLACK_TRANSPORT };
 

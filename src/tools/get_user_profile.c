@@ -36,9 +36,7 @@ shape(struct call *call, const struct js *answer, struct buf *out)
 
 static const struct tool_arg args[] = {
 	ARGUMENT_TEAM,
-	{ "user_id", ARG_USER, .required = true, .slack = "user",
-	  .also = { "user", "userId" },
-	  .help = "person's id (U… or W…), from slack_search_users or an author" },
+	ARGUMENT_USER,
 	{ .name = NULL }
 };
 

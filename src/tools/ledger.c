@@ -68,6 +68,7 @@ ledger_begin(struct call *call)
 {
 	int64_t left = call->deadline - clock_ms();
 
+	call->id.channel = call_of(call, ARG_CHANNEL);	/* no name any more */
 	call->id.made = clock_wall_ms();
 	if (left > BEGIN_MS)
 		left = BEGIN_MS;

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define NAME_MAX_LEN	100	/* of a channel or person */
 #define BLANKS		" \t\r\n"
 #define BEYOND		1000000000000000L	/* any range; a double is exact so far */
 
@@ -136,34 +137,36 @@ take_bool(const struct tool_arg *a, struct json_object *v, struct buf *note,
 	return refuse(err, "%s must be true or false.", a->name);
 }
 
-/* Slack itself would look names and people up, past every policy (DESIGN 6). */
+/* An id, or a name, which resolve.c turns into one: Slack itself would look names and
+ * people up past every policy (DESIGN 6). */
+static struct json_object *
+take_named(const struct tool_arg *a, struct json_object *v, struct err *err,
+    const char *others, const char *what)
+{
+	const char *s = json_object_get_string(v);
+	size_t len, i = 0;
+
+	if (!json_object_is_type(v, json_type_string))
+		return refuse(err, "%s must be of type string: %s.", a->name,
+		    what);
+	len = (size_t)json_object_get_string_len(v);
+	if (slack_is_id(s, len, others))
+		return refuse(err, "%s: \"%s\" is the id of something else."
+		    " It must be %s.", a->name, s, what);
+	while (i < len && (unsigned char)s[i] >= ' ' && s[i] != 0x7f)
+		i++;
+	if (len == 0 || len > NAME_MAX_LEN || i < len)
+		return refuse(err, "%s must be %s.", a->name, what);
+	return json_object_get(v);
+}
+
 static struct json_object *
 take_channel(const struct tool_arg *a, struct json_object *v, struct buf *note,
     struct err *err)
 {
-	const char *s = json_object_get_string(v);
-	size_t len;
-
 	(void)note;
-	if (!json_object_is_type(v, json_type_string))
-		return refuse(err,
-		    "%s must be of type string: a channel's id such as"
-		    " C0123ABCD.",
-		    a->name);
-	len = (size_t)json_object_get_string_len(v);
-	if (slack_is_id(s, len, "CGD"))
-		return json_object_get(v);
-	if (slack_is_id(s, len, "UW"))
-		return refuse(err,
-		    "%s: \"%s\" is a person's id. Only channel ids are taken"
-		    " (C…, G…, or D… of an open direct message). Call "
-		    "slack_list_channels"
-		    " and take the id from there.",
-		    a->name, s);
-	return refuse(err,
-	    "%s must be a channel's id such as C0123ABCD; names are not"
-	    " looked up. Call slack_list_channels and take the id from there.",
-	    a->name);
+	return take_named(a, v, err, "UWTEBFS",
+	    "a channel's id such as C0123ABCD, or its name such as #general");
 }
 
 static struct json_object *
@@ -171,14 +174,8 @@ take_user(const struct tool_arg *a, struct json_object *v, struct buf *note,
     struct err *err)
 {
 	(void)note;
-	if (json_object_is_type(v, json_type_string) &&
-	    slack_is_id(json_object_get_string(v),
-		(size_t)json_object_get_string_len(v), "UW"))
-		return json_object_get(v);
-	return refuse(err,
-	    "%s must be a person's id such as U0123ABCD. slack_get_users and"
-	    " the authors of messages have ids.",
-	    a->name);
+	return take_named(a, v, err, "CGDTEBFS",
+	    "a person's id such as U0123ABCD, or a name such as @ada");
 }
 
 static struct json_object *

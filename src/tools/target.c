@@ -6,6 +6,7 @@
 #include "base/counter.h"
 #include "base/list.h"
 #include "slack/error.h"
+#include "slack/directory.h"
 #include "slack/id.h"
 
 #include <string.h>
@@ -177,6 +178,8 @@ take(struct call *call, struct install *in, struct buf *refused)
 		return -1;
 	}
 	call->install = install_hold(in);
+	if (call->box->slack->directory != NULL)
+		directory_want(call->box->slack->directory, in);
 	warn_of_end(call);
 	return 0;
 }
@@ -189,7 +192,7 @@ target_find(struct call *call, struct buf *refused)
 	struct installs *all = call->box->slack->installs;
 	struct install *in;
 
-	if (call->tool->method == METHOD_NONE)
+	if (call->tool->method == METHOD_NONE && call->tool->find == NULL)
 		return 0;
 	in = installs_find(all, s.given);
 	if (in != NULL && reaches(call->policy, in))
@@ -230,7 +233,8 @@ target_channels(struct call *call, struct buf *refused)
 	     a++) {
 		const char *channel = call_text(call, a->name);
 
-		if (a->type == ARG_CHANNEL && channel[0] != '\0' &&
+		if (a->type == ARG_CHANNEL &&
+		    slack_is_id(channel, strlen(channel), "CGD") &&
 		    !policy_channel(call->policy, install_key(call->install),
 			channel, write))
 			return refuse_channel(call, channel, refused);

@@ -47,7 +47,10 @@ struct tool_arg {
 #define ARGUMENT_CHANNEL \
 	{ "channel_id", ARG_CHANNEL, .required = true, .slack = "channel", \
 	  .also = { "channel", "channelId" }, \
-	  .help = "channel id (C…, G… or D…) from slack_list_channels, not a name" }
+	  .help = "channel id (C…, G… or D…), or #name" }
+#define ARGUMENT_USER \
+	{ "user_id", ARG_USER, .required = true, .slack = "user", \
+	  .also = { "user", "userId" }, .help = "person's id (U… or W…), or @name" }
 #define ARGUMENT_LIMIT(normal) \
 	{ "limit", ARG_LIMIT, .min = 1, .max = 999, .dflt = (normal), .slack = "limit", \
 	  .help = "how many at most" }
@@ -99,6 +102,9 @@ struct tool {
 	const char *done;		/* list of Slack's errors that mean: it is so already
 					 * (shape gets NULL); or NULL */
 
+	/* With METHOD_NONE: asks the directory of the workspace; ends in call_run, or in
+	 * call_end.  NULL: nobody is asked, and no workspace is meant. */
+	void (*find)(struct call *call);
 	const struct tool_list *list;	/* or NULL: then */
 	/* The answer's text: from Slack's answer, or of its own without a method. */
 	void (*shape)(struct call *call, const struct js *answer,

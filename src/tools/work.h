@@ -30,6 +30,11 @@ struct call {
 	char key[160];
 	bool repeat;
 
+	struct directory_ask *looking;
+	const struct tool_arg *named;	/* the argument that is looked up */
+	size_t named_kind;
+	bool resolved;			/* a name became an id */
+
 	struct fence fence;
 	struct buf note, out;
 	bool counted;			/* in GAUGE_CALLS and its key's */
@@ -62,6 +67,10 @@ int target_scopes(struct call *call, struct buf *refused);
 /* The workspaces that the key reaches, a line each, at most max; how many there are. */
 size_t target_list(const struct toolbox *box, const struct policy *p,
     const struct fence *f, size_t max, struct buf *out);
+
+/* resolve.c: the next argument that is a name is looked up, which ends in call_run or
+ * call_end; false: there is none. */
+bool resolve_next(struct call *call);
 
 /* ledger.c: a post's row before and after.  ledger_name at the start; ledger_begin
  * ends in call_run or call_end. */
