@@ -300,6 +300,18 @@ is_fresh_enough(const struct fill *f)
 }
 
 static void
+on_begun(void *arg, const struct err *err)
+{
+	struct fill *f = arg;
+
+	f->unit = NULL;
+	if (err != NULL)
+		over(f, BUSY_MS);
+	else
+		ask(f);
+}
+
+static void
 on_state(void *arg, const struct fill_row *row, const struct err *err)
 {
 	struct fill *f = arg;
@@ -326,7 +338,8 @@ on_state(void *arg, const struct fill_row *row, const struct err *err)
 	} else if (strcmp(f->state, "complete") != 0) {
 		f->entries = f->row.entries;
 	}
-	ask(f);
+	f->unit = fill_set(f->s->store, install_key(f->in),
+	    kinds[f->kind].word, &f->row, on_begun, f);
 }
 
 static void

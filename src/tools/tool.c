@@ -13,7 +13,15 @@
 	X(list_workspaces) \
 	X(list_channels) \
 	X(get_channel_history) \
-	X(post_message)
+	X(get_thread_replies) \
+	X(get_channel_info) \
+	X(get_users) \
+	X(search_users) \
+	X(get_user_profile) \
+	X(connection_status) \
+	X(post_message) \
+	X(reply_to_thread) \
+	X(add_reaction)
 
 #define X(name) extern const struct tool tool_##name;
 TOOLS(X)
