@@ -48,10 +48,21 @@ def wait_until(what, fn, seconds=15):
         time.sleep(0.02)
 
 
+ours = []       # marks of ports, for as long as we live
+
+
 def free_port():
-    """Below the kernel's own range, so that no outgoing connection takes it."""
+    """Below the kernel's own range, so that no outgoing connection takes it, and
+    marked, so that no other test does before whoever asked listens there."""
     for _ in range(1000):
         port = random.randrange(12000, 32000)
+        mark = socket.socket(socket.AF_UNIX)
+        try:
+            mark.bind(f"\0slackmcpd-test-port-{port}")
+        except OSError:
+            mark.close()
+            continue
+        ours.append(mark)
         with socket.socket() as s:
             s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
