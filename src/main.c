@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define EX_USAGE	64
@@ -283,6 +284,8 @@ main(int argc, char **argv)
 	struct conf_env *env;
 	int status;
 
+	/* Before there is a secret in memory, and for all processes to come. */
+	setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
 	crypto_start();
 	status = parse(&cl, argc, argv);
 

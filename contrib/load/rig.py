@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TESTS = os.path.join(HERE, "..", "..", "tests")
@@ -14,71 +13,63 @@ sys.path[:0] = [os.path.join(TESTS, "system"), TESTS]
 import lib  # noqa: E402
 import mariadb  # noqa: E402
 import run as harness  # noqa: E402
-from fakeslack import FakeSlack  # noqa: E402
-from world import default_world  # noqa: E402
 
 CORES = sorted(os.sched_getaffinity(0))
 SERVER, CLIENT = CORES[0], CORES[-1]
 
 
-class Rig:
-    """To the harness it is a suite: a folder, daemons, and the end of both."""
+class Suite(lib.Suite):
+    """What daemons, fakes and proxies of the harness belong to.  Nothing is kept of
+    what was said, and no secret is searched for: others do that."""
 
+    @classmethod
+    def said(cls, text):
+        pass
+
+    @classmethod
+    def look(cls, daemon):
+        pass
+
+
+class Rig:
     def __init__(self, build):
-        self.build = os.path.abspath(build)
-        self.dir = tempfile.mkdtemp(prefix="smd-load-", dir="/tmp")
-        os.chmod(self.dir, 0o755)
-        self.daemons, self.fakes, self.ends = [], [], []
-        self.db = None
+        self.build, self.db = os.path.abspath(build), None
 
     def __enter__(self):
         names = ["contrib/load/client", "contrib/load/bare_curl"]
         done = subprocess.run(["make", "-s", "-C", self.build, *names], text=True,
                               capture_output=True, check=False)
         if done.returncode:
-            self.__exit__()
             sys.exit(f"{self.build}: {done.stdout}{done.stderr}")
-        root = os.path.join(self.dir, "root")
-        harness.installed(self.build, root)
+        Suite.setUpClass()
+        self.dir = Suite.dir
+        root = self.path("root")
+        try:
+            harness.installed(self.build, root)
+        except BaseException:
+            self.__exit__()
+            raise
         os.environ["SLACKMCP_ROOT"] = root
         return self
 
     def __exit__(self, *_):
-        for d in self.daemons:
-            d.give_up()
-        for end in reversed(self.ends):
-            end()
-        for f in self.fakes:
-            f.stop()
-        if os.environ.get("SLACKMCP_KEEP"):
-            print(f"kept: {self.dir}", file=sys.stderr)
-        else:
-            shutil.rmtree(self.dir, ignore_errors=True)
-
-    def secret(self, _, value):
-        return value
-
-    def said(self, _):
-        pass
-
-    def addClassCleanup(self, fn):
-        self.ends.append(fn)
-
-    def fake(self):
-        self.fakes.append(FakeSlack(default_world()).start())
-        return self.fakes[-1]
+        Suite.doClassCleanups()
+        Suite.clear()
 
     def mariadb(self):
         """One for all who want one; None where there is none."""
         if self.db is None and shutil.which("mariadbd", path=mariadb.PATH):
             self.db = mariadb.MariaDB(self.path("db"))
-            self.ends.append(self.db.stop)
+            Suite.addClassCleanup(self.db.stop)
             self.db.start()
         return self.db
 
+    def fake(self):
+        return Suite.fake()
+
     def daemon(self, fake=None, workers=1, **env):
         """As it is installed, but for what the measuring needs."""
-        return lib.Daemon(self, fake, workers, {
+        return Suite.daemon(fake, workers=workers, env={
             "LOG_LEVEL": "info", "SESSION_TTL_MS": "3600000", **env})
 
     def path(self, name):

@@ -299,6 +299,12 @@ conf_report_wipe(struct conf_report *r)
 	r->nerrors = r->nwarnings = 0;
 }
 
+bool
+conf_is_token(const char *text)
+{
+	return strncmp(text, "xox", 3) == 0 || strncmp(text, "xapp-", 5) == 0;
+}
+
 void
 conf_quote(char out[CONF_QUOTED_SIZE], const struct conf_row *row,
     const char *text)
@@ -306,9 +312,7 @@ conf_quote(char out[CONF_QUOTED_SIZE], const struct conf_row *row,
 	struct buf b = { 0 };
 	size_t len = strlen(text), shown = 60;
 
-	/* A token that was put into the wrong line is a secret as well. */
-	if ((row != NULL && row->type == T_SECRET) ||
-	    strncmp(text, "xox", 3) == 0 || strncmp(text, "xapp-", 5) == 0) {
+	if ((row != NULL && row->type == T_SECRET) || conf_is_token(text)) {
 		snprintf(out, CONF_QUOTED_SIZE, "the value of %zu characters",
 		    len);
 		return;

@@ -69,6 +69,9 @@ void conf_warn(struct conf_report *r, const char *key, const char *fmt, ...)
 void conf_quote(char out[CONF_QUOTED_SIZE], const struct conf_row *row,
     const char *text);
 
+/* One of Slack's, which is a secret in the wrong line too. */
+bool conf_is_token(const char *text);
+
 /* Was this option given by anyone? */
 bool conf_given(const struct conf_loading *l, const char *env);
 void conf_set_text(char **field, const char *text);

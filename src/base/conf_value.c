@@ -309,8 +309,10 @@ parse_text(const struct conf_row *row, const char *text, void *at,
 static void
 show_text(const struct conf_row *row, const void *at, struct buf *out)
 {
+	const char *text = *(char *const *)at;
+
 	(void)row;
-	buf_str(out, *(char *const *)at);
+	buf_str(out, conf_is_token(text) ? "(a token)" : text);
 }
 
 static void

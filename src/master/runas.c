@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -95,7 +94,6 @@ runas_become(const struct runas *who, pid_t master, struct err *err)
 		    strerror(errno));
 	if (who->drop && setuid(0) != -1)
 		return err_set(err, ERR_INTERNAL, "root could be had back");
-	setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);	/* the change of user cleared it */

@@ -94,7 +94,7 @@ job_fail(struct httpc_job *job, CURLcode code)
 	struct err err;
 	bool sent = job->sent;
 
-	if (job->too_large)
+	if (job->too_large || code == CURLE_FILESIZE_EXCEEDED)
 		err_set(&err, ERR_LIMIT, "the reply is larger than %zu bytes",
 		    job->h->conf.max_reply);
 	else
@@ -369,6 +369,8 @@ job_new(struct httpc *h, const char *url, long timeout_ms)
 	c = job->easy->curl;
 	curl_easy_setopt(c, CURLOPT_URL, url);
 	curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, timeout_ms);
+	curl_easy_setopt(c, CURLOPT_MAXFILESIZE_LARGE,
+	    (curl_off_t)h->conf.max_reply);
 	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, job->error);
 	curl_easy_setopt(c, CURLOPT_PRIVATE, job);
 	curl_easy_setopt(c, CURLOPT_WRITEDATA, job);

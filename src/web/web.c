@@ -177,6 +177,24 @@ add_number(struct buf *line, const char *before, int64_t n)
 	buf_int(line, n);
 }
 
+/* Up to what looks like a key: some put theirs into the address. */
+static void
+add_path(struct buf *line, const char *path)
+{
+	static const char *const keys[] = { "sk_", "xox", "xapp-" };
+	size_t n = strnlen(path, 200);
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		const char *at = strstr(path, keys[i]);
+
+		if (at != NULL && (size_t)(at - path) < n)
+			n = (size_t)(at - path);
+	}
+	add_cut(line, path, n);
+	if (path[n] != '\0')
+		buf_str(line, "...");
+}
+
 /* The one line of a request.  Of the URL only the path: a query may hold a code. */
 static void
 tell(const struct http_req *req, const struct visit *v)
@@ -191,7 +209,7 @@ tell(const struct http_req *req, const struct visit *v)
 
 	add_cut(&line, req->method, 16);
 	buf_char(&line, ' ');
-	add_cut(&line, req->path, 200);
+	add_path(&line, req->path);
 	add_number(&line, " ", req->status);
 	add_number(&line, " ms=", clock_ms() - req->began);
 	add_number(&line, " bytes=", (int64_t)req->sent);

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: ISC */
-/* Runs one fuzz target over its corpus, whole and cut at every byte, without a
- * fuzzer: replay_NAME takes $srcdir/tests/fuzz/corpus/NAME. */
+/* Runs one fuzz target over its corpus without a fuzzer: replay_NAME takes
+ * $srcdir/tests/fuzz/corpus/NAME.  Inputs that somebody named are also cut at every
+ * byte; those that a fuzzer found and merged bear their hash as name. */
 #include "config.h"
 #include "fuzz.h"
 
 #include <dirent.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define FILE_LONGEST	(1024 * 1024)
 #define CUT_LONGEST	4096
+#define HASH_LEN	40
 
 static int
 give(const unsigned char *p, size_t len)
@@ -28,7 +31,7 @@ give(const unsigned char *p, size_t len)
 }
 
 static int
-replay(const char *path)
+replay(const char *path, bool whole)
 {
 	static unsigned char bytes[FILE_LONGEST];
 	FILE *f = fopen(path, "rb");
@@ -40,7 +43,7 @@ replay(const char *path)
 	}
 	len = fread(bytes, 1, sizeof(bytes), f);
 	fclose(f);
-	for (size_t cut = 0; cut < len && cut < CUT_LONGEST; cut++)
+	for (size_t cut = 0; !whole && cut < len && cut < CUT_LONGEST; cut++)
 		if (give(bytes, cut) != 0)
 			return 1;
 	return give(bytes, len);
@@ -56,7 +59,7 @@ main(int argc, char **argv)
 	DIR *dir;
 
 	if (argc > 1)
-		return replay(argv[1]);
+		return replay(argv[1], false);
 	if (name == NULL)
 		return 2;
 	snprintf(folder, sizeof(folder), "%s/tests/fuzz/corpus/%s",
@@ -69,7 +72,7 @@ main(int argc, char **argv)
 		if (entry->d_name[0] == '.')
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
-		if (replay(path) != 0)
+		if (replay(path, strlen(entry->d_name) == HASH_LEN) != 0)
 			return 1;
 		files++;
 	}

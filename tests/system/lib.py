@@ -17,17 +17,19 @@ import sys
 import tempfile
 import time
 import unittest
-import urllib.parse
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "fake"))
 from fakeslack import FakeSlack  # noqa: E402
+from spill import Secrets  # noqa: E402
 from world import default_world  # noqa: E402,F401
 
 # How much longer everything may take: sanitizers, valgrind, a busy machine.
 SLOW = float(os.environ.get("SLACKMCP_SLOW", "1"))
 # runtests long: tests that take minutes run too, and the others at full size.
 LONG = os.environ.get("SLACKMCP_LONG") == "1"
+# The daemon runs under it: /proc shows valgrind's own.
+VALGRIND = os.environ.get("SLACKMCP_VALGRIND") == "1"
 only_long = unittest.skipUnless(LONG, "level long")
 STRONG = "k-0123456789abcdefghijklmnopqrstuv-"
 SCOPES = ("chat:write,channels:history,channels:read,groups:history,"
@@ -46,10 +48,21 @@ def wait_until(what, fn, seconds=15):
         time.sleep(0.02)
 
 
+ours = []       # marks of ports, for as long as we live
+
+
 def free_port():
-    """Below the kernel's own range, so that no outgoing connection takes it."""
+    """Below the kernel's own range, so that no outgoing connection takes it, and
+    marked, so that no other test does before whoever asked listens there."""
     for _ in range(1000):
         port = random.randrange(12000, 32000)
+        mark = socket.socket(socket.AF_UNIX)
+        try:
+            mark.bind(f"\0slackmcpd-test-port-{port}")
+        except OSError:
+            mark.close()
+            continue
+        ours.append(mark)
         with socket.socket() as s:
             s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -79,6 +92,12 @@ def proc_stat(pid):
         return tail[0], int(tail[1]), int(tail[3])
     except OSError:
         return None
+
+
+def proc_uid(pid):
+    """The user that it runs as."""
+    with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as f:
+        return int(next(x for x in f if x.startswith("Uid:")).split()[2])
 
 
 def pids():
@@ -119,49 +138,13 @@ def descriptors(pid):
     return out
 
 
-# -- secrets ------------------------------------------------------------------
-
-class Secrets:
-    """Every secret of the run, and the search for them in what was said."""
-
-    def __init__(self):
-        self.known = {}
-
-    def add(self, name, value):
-        if value and len(value) >= 8:
-            self.known[value] = name
-        return value
-
-    @staticmethod
-    def spellings(value):
-        raw = value.encode()
-        yield raw
-        yield urllib.parse.quote(value, safe="").encode()
-        yield json.dumps(value)[1:-1].encode()
-        yield json.dumps(value)[1:-1].replace("/", "\\/").encode()
-        yield raw.hex().encode()
-        for lead in range(3):       # base64 at each alignment within more text
-            coded = base64.b64encode(b"\0" * lead + raw)
-            start, end = (0, 2, 3)[lead], len(raw) + lead
-            part = coded[start:end * 8 // 6]
-            yield part
-            yield part.replace(b"+", b"-").replace(b"/", b"_")
-
-    def search(self, folder, skip=()):
-        """[(file, name of the secret)] for every file below the folder."""
-        needles = {s: name for value, name in self.known.items()
-                   for s in self.spellings(value) if len(s) >= 8}
-        hits = []
-        for base, _, files in os.walk(folder):
-            for name in files:
-                path = os.path.join(base, name)
-                if name in skip or not os.path.isfile(path):
-                    continue
-                with open(path, "rb") as f:
-                    data = f.read()
-                hits += [(path, what) for s, what in needles.items()
-                         if s in data]
-        return sorted(set(hits))
+def clients_of(pid):
+    """The clients' ports of a process's connections: of one that stands still."""
+    inodes = {what[8:-1] for what in descriptors(pid).values()
+              if what.startswith("socket:[")}
+    with open("/proc/net/tcp", encoding="ascii") as f:
+        rows = [line.split() for line in f if " 06 " not in line]   # TIME_WAIT
+    return {int(r[2].rpartition(":")[2], 16) for r in rows[1:] if r[9] in inodes}
 
 
 # -- the daemon ---------------------------------------------------------------
@@ -339,6 +322,7 @@ class Daemon:
         if self.proc is None:
             return
         if self.proc.poll() is None:
+            self.suite.look(self)
             self.proc.terminate()
         got = self.wait()
         sid, self.proc = self.proc.pid, None
@@ -390,6 +374,7 @@ class Suite(unittest.TestCase):
         cls.dir = tempfile.mkdtemp(prefix="smd-", dir="/tmp")
         os.chmod(cls.dir, 0o755)
         cls.daemons, cls.fakes, cls.secrets = [], [], Secrets()
+        cls.unloggable, cls.spilled = Secrets(), set()
         cls.answers = os.path.join(cls.dir, "answers")
         Suite.begun.append(cls)
         try:
@@ -405,6 +390,39 @@ class Suite(unittest.TestCase):
     @classmethod
     def secret(cls, name, value):
         return cls.secrets.add(name, value)
+
+    @classmethod
+    def unlogged(cls, name, value):
+        """What only its owner is told: a session's id, a cookie, a code."""
+        if len(cls.unloggable.known) < 500:     # of ten thousand sessions, too
+            cls.unloggable.add(name, value)
+
+    @classmethod
+    def learn(cls):
+        """What Slack has given, and the keys that daemons made for themselves."""
+        for f in cls.fakes:
+            for value in f.world.secrets():
+                cls.secrets.add("a secret of Slack", value)
+        for d in cls.daemons:
+            try:
+                with open(os.path.join(d.state_dir, "token.keys"),
+                          encoding="ascii") as f:
+                    for word in f.read().strip().split(","):
+                        key = word.partition(":")[2]
+                        cls.secrets.add("a token key", key)
+                        cls.secrets.add("a token key", base64.b64decode(key))
+            except (OSError, ValueError):
+                pass
+
+    @classmethod
+    def look(cls, daemon):
+        """While it runs: what /proc shows of it, and what is gone after its end."""
+        cls.learn()
+        pids_ = [p for sid in daemon.sessions() for p in of_session(sid)]
+        hits = cls.secrets.search_processes(pids_) if not VALGRIND else []
+        for folder in (daemon.run_dir, daemon.state_dir):
+            hits += cls.secrets.search(folder, skip=cls.may_hold_secrets)
+        cls.spilled.update(hits)
 
     @classmethod
     def said(cls, text):
@@ -457,18 +475,15 @@ class Suite(unittest.TestCase):
             for path in d.reports():
                 with open(path, encoding="utf-8", errors="replace") as f:
                     problems.append(f"sanitizer: {f.read()[:6000]}")
-        for f in cls.fakes:
-            for value in f.world.secrets():
-                cls.secrets.add("a secret of Slack", value)
-        problems += [f"{name} stands in {path}"
-                     for path, name in cls.secrets.search(
-                         cls.dir, skip=cls.may_hold_secrets)]
-        texts = Secrets()
+        cls.learn()
+        cls.spilled.update(cls.secrets.search(cls.dir, skip=cls.may_hold_secrets))
+        texts = cls.unloggable
         for text in cls.private:
             texts.add(f"text {text!r}", text)
+        cls.spilled.update(hit for hit in texts.search(cls.dir)
+                           if hit[0].endswith(".log"))
         problems += [f"{name} stands in {path}"
-                     for path, name in texts.search(cls.dir)
-                     if path.endswith(".log")]
+                     for path, name in sorted(cls.spilled)]
         cls.clear()
         if problems:
             raise AssertionError("\n".join(problems))

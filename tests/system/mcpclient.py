@@ -176,6 +176,7 @@ class Legacy(Client):
             headers)
         if a.status == 200 and "result" in a.json:
             self.session = a.header("Mcp-Session-Id")
+            self.daemon.suite.unlogged("a session's id", self.session)
             self.version = a.json["result"]["protocolVersion"]
         return a
 
@@ -298,6 +299,9 @@ class Browser:
             self.seen.append(a)
             if u.port in (self.daemon.port, self.daemon.tls_port):
                 keep(self.daemon, a)
+                for name, value in urllib.parse.parse_qsl(u.query):
+                    if name in ("state", "code"):
+                        self.daemon.suite.unlogged(f"a {name}", value)
                 self.take(u, a)
             if not (follow and a.status in (301, 302, 303, 307, 308)):
                 return a
@@ -308,6 +312,7 @@ class Browser:
         for line in answer.all("Set-Cookie"):
             for name, m in http.cookies.SimpleCookie(line).items():
                 where = u.hostname, m["path"] or "/", name
+                self.daemon.suite.unlogged("a cookie", m.value)
                 if m["max-age"] == "0" or not m.value:
                     self.jar.pop(where, None)
                 else:

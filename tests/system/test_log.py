@@ -117,20 +117,6 @@ class Log(lib.Suite):
         d.stop()
         os.close(r)
 
-    def test_no_secret(self):
-        """The scan at the end of the class finds what it should: it would find
-        a secret that is logged."""
-        self.secrets.add("planted", "planted/secret+value")
-        hit = {}
-        for i, spelling in enumerate(self.secrets.spellings("planted/secret+value")):
-            folder = os.path.join(self.dir, "planted", str(i))
-            os.makedirs(folder)
-            with open(os.path.join(folder, "f"), "wb") as f:
-                f.write(b"xx" + spelling + b"yy")
-            hit[i] = self.secrets.search(folder)
-            os.unlink(os.path.join(folder, "f"))
-        self.assertTrue(all(hit.values()), hit)
-
 
 # slackmcpd sees a /dev with the test's own socket as its log
 OWN_DEV = """set -e

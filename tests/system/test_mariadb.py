@@ -35,10 +35,8 @@ class Shared(lib.Suite):
     @classmethod
     def tearDownClass(cls):
         cls.db.signal(signal.SIGCONT)
-        try:
-            super().tearDownClass()
-        finally:
-            cls.db.stop()
+        cls.db.stop()           # all is in its files now, and they are searched
+        super().tearDownClass()
 
     @classmethod
     def clear(cls):

@@ -299,21 +299,6 @@ class Flow(lib.Suite):
             self.assertTrue(m.tool("slack_list_channels",
                                    team_id="T0BETA0001").ok)
 
-    def test_client_leaves_during_the_exchange(self):
-        """The exchange is finished without a listener."""
-        self.d.ctl("install", "revoke", "T0ACME0001", check=False)
-        b, state = self.begin_flow()
-        url = urllib.parse.urlsplit(self.come_back(b, state))
-        since = self.slack.mark()
-        self.slack.fault("oauth.v2.access", "slow", seconds=1)
-        cookie = "; ".join(f"{k[2]}={v}" for k, v in b.jar.items())
-        c = http.client.HTTPConnection("127.0.0.1", self.d.port, timeout=60)
-        c.request("GET", url.path + "?" + url.query, headers={"Cookie": cookie})
-        self.assertTrue(self.slack.wait_calls("oauth.v2.access", 1, since))
-        c.close()
-        lib.wait_until("the install is live", lambda: re.search(
-            r"T0ACME0001.*live", self.d.ctl("show", "installs").stdout), 15)
-
 
 class Pending(lib.Suite):
     """INSTALL_ALLOW: what it does not name waits for the operator."""

@@ -66,7 +66,7 @@ class Pace:
             got.append(self.p99())
             if got[-1] <= most:
                 break
-        print(f"note: {case.id().partition('.')[2]}: p99 {self.before:.1f} ms before, "
+        print(f"\nnote: {case.id().partition('.')[2]}: p99 {self.before:.1f} ms before, "
               f"{got[-1]:.1f} ms meanwhile", flush=True)
         case.assertLessEqual(min(got), most, got)
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: ISC
 """What a start refuses, and how the master behaves when things go wrong at the
-wrong moment: signals during the start, a store that is held, reloads that change
-what a reload may change and what it may not."""
+wrong moment: signals during the start, a store that is held."""
 import os
 import pwd
 import resource
@@ -11,7 +10,6 @@ import socket
 import sqlite3
 import stat
 import subprocess
-import threading
 import time
 import unittest
 
@@ -394,121 +392,6 @@ class Supervision(Base):
         d.start()
         self.assertEqual(os.listdir(spool), ["bad-install-1"])
         self.assertEqual(d.logs().count("bad-install-1"), 1)
-        d.stop()
-
-
-class Reload(Base):
-    def reloaded(self, d, n):
-        old = d.workers()
-        said = d.ctl("reload").stdout
-        lib.wait_until("new workers alone serve", lambda: len(w := d.workers()) == n
-                       and not set(w) & set(old), 40)
-        return said
-
-    def write(self, path, **options):
-        with open(path, "w", encoding="ascii") as f:
-            for name, value in options.items():
-                f.write(f"{name} = {value}\n")
-        os.chmod(path, 0o600)
-
-    def test_workers(self):
-        conf = os.path.join(self.dir, "workers.conf")
-        self.write(conf, workers=3)
-        d = self.daemon(env={"WORKERS": None}).start("-c", conf)
-        self.write(conf, workers=1)
-        self.reloaded(d, 1)
-        for _ in range(30):                 # also on the sockets of the others
-            self.assertEqual(get(d, "/health").status, 200)
-        health = get(d, "/health").json
-        self.assertEqual(health["workers"], {"ready": 1, "configured": 1})
-        self.write(conf, workers=5)
-        self.assertIn("restart", self.reloaded(d, 3))
-        self.assertEqual(get(d, "/health").json["workers"]["configured"], 3)
-        d.stop()
-
-    def test_log_level(self):
-        conf = os.path.join(self.dir, "level.conf")
-        self.write(conf, log_level="warn")
-        d = self.daemon(env={"LOG_LEVEL": None}).start("-c", conf)
-        get(d, "/slack/install")
-        self.assertNotIn('"info"', d.logs())
-        self.write(conf, log_level="debug")
-        self.reloaded(d, 2)
-        get(d, "/slack/install")
-        lib.wait_until("requests are logged", lambda: '"info"' in d.logs(), 10)
-        d.stop()
-
-    def test_token_keys(self):
-        conf = os.path.join(self.dir, "secret.conf")
-        self.write(conf, token_keys=K1)
-        d = self.daemon(self.fake()).start("-c", conf)
-        mcpclient.install(d)
-        self.write(conf, token_keys=K2)
-        done = d.ctl("reload", check=False)
-        self.assertNotEqual(done.returncode, 0)
-        self.assertIn("k1", done.stdout + done.stderr)
-        self.write(conf, token_keys=f"{K2},{K1}")
-        self.reloaded(d, 2)
-        with Legacy(d).begin() as c:
-            self.assertTrue(c.tool("slack_list_channels", limit=2).ok)
-        d.stop()
-
-    def test_the_key_file_is_gone(self):
-        d = self.daemon().start()
-        path = os.path.join(d.state_dir, "token.keys")
-        os.rename(path, path + ".away")
-        done = d.ctl("reload", check=False)
-        self.assertNotEqual(done.returncode, 0)
-        self.assertIn("token.keys", done.stdout + done.stderr)
-        os.rename(path + ".away", path)
-        self.reloaded(d, 2)
-        d.stop()
-
-    def test_what_needs_a_restart(self):
-        conf = os.path.join(self.dir, "restart.conf")
-        self.write(conf)
-        d = self.daemon(env={"PORT": None}).start("-c", conf, "-o",
-                                                  "port=%d" % lib.free_port(), ready=False)
-        lib.wait_until("ready", lambda: get(
-            d, "/ready", port=d.admin_port, fail=False).status == 200, 40)
-        for name, value in (("node_name", "n9"), ("log_target", "stdout"),
-                            ("admin_port", "1")):
-            self.write(conf, **{name: value})
-            if name == "admin_port":
-                continue                    # the environment has the last word
-            done = d.ctl("reload", check=False)
-            self.assertNotEqual(done.returncode, 0, name)
-            self.assertIn(name.upper(), done.stdout + done.stderr)
-        d.stop()
-
-    def test_a_hup_while_three_generations_live(self):
-        slack = self.fake()
-        d = self.daemon(slack, workers=1).start()
-        mcpclient.install(d)
-        threads = []
-
-        def slow():
-            def one():
-                with Legacy(d).begin() as c:
-                    oks.append(c.tool("slack_list_channels", limit=2).ok)
-            mark = slack.mark()
-            slack.fault("conversations.list", "slow", seconds=12 * lib.SLOW)
-            threads.append(threading.Thread(target=one))
-            threads[-1].start()
-            self.assertTrue(slack.wait_calls("conversations.list", 1, mark))
-
-        oks = []
-        for _ in range(2):
-            slow()
-            self.reloaded(d, 1)
-        said = d.ctl("reload").stdout
-        self.assertIn("waits", said)
-        old = d.workers()
-        for t in threads:
-            t.join()
-        self.assertEqual(oks, [True, True])
-        lib.wait_until("it comes when there is room",
-                       lambda: d.workers() and d.workers() != old, 40)
         d.stop()
 
 

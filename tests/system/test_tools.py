@@ -563,27 +563,6 @@ class Posts(ToolSuite):
                                  1)
                 self.assertLessEqual(self.in_channel("CARANDOM01", text), 1)
 
-    def test_client_leaves(self):
-        """A post that was given to curl goes on and its row is told."""
-        self.slack.fault("chat.postMessage", "slow", seconds=1)
-        c = Legacy(self.d, self.key).begin()
-        body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call",
-                           "params": {"name": "slack_post_message", "arguments": {
-                               "channel_id": "CARANDOM01", "text": "left",
-                               "idempotency_key": "left-1"}}})
-        c.conn.request("POST", "/mcp", body, c.heads({
-            "Authorization": f"Bearer {self.key}",
-            "Content-Type": "application/json"}))
-        self.assertTrue(self.slack.wait_calls("chat.postMessage", 1, self.since))
-        c.close()
-        lib.wait_until("it is posted",
-                       lambda: self.in_channel("CARANDOM01", "left") == 1)
-        # at once it may still be under way; then it is the earlier one's
-        t = lib.wait_until("the ledger knows it", lambda: (
-            x := self.post("left", idempotency_key="left-1")).ok and x, 10)
-        self.assertRegex(t.text, "(?i)earlier")
-        self.assertEqual(self.in_channel("CARANDOM01", "left"), 1)
-
     def test_cancelled_read(self):
         self.slack.fault("conversations.list", "slow", seconds=3)
         t = threading.Thread(target=self.lists, kwargs={"limit": 3})
