@@ -11,6 +11,7 @@
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 
 void
 crypto_start(void)
@@ -52,6 +53,16 @@ crypto_sha256(const void *p, size_t len, unsigned char out[SHA256_SIZE])
 	    EVP_DigestUpdate(ctx, p, len) != 1 ||
 	    EVP_DigestFinal_ex(ctx, out, NULL) != 1)
 		fatal("SHA-256 failed in OpenSSL");
+}
+
+void
+crypto_hmac(const void *key, size_t key_len, const void *p, size_t len,
+    unsigned char out[SHA256_SIZE])
+{
+	unsigned n = SHA256_SIZE;
+
+	if (HMAC(EVP_sha256(), key, (int)key_len, p, len, out, &n) == NULL)
+		fatal("crypto: HMAC");
 }
 
 bool

@@ -17,6 +17,8 @@
 void crypto_start(void);
 void crypto_random(void *out, size_t len);	/* fatal when the kernel has none */
 void crypto_sha256(const void *p, size_t len, unsigned char out[SHA256_SIZE]);
+void crypto_hmac(const void *key, size_t key_len, const void *p, size_t len,
+    unsigned char out[SHA256_SIZE]);		/* HMAC-SHA256 */
 bool crypto_equal(const void *a, const void *b, size_t len);	/* constant time */
 void crypto_hex(char *out, const void *p, size_t len);		/* 2 * len + 1 */
 

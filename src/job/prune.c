@@ -21,6 +21,7 @@ static const struct {
 } rows[] = {
 	{ "nonces", ST_NONCES_PRUNE, 0 },
 	{ "posts", ST_POSTS_PRUNE, 30 * DAY_MS },
+	{ "events", ST_EVENTS_PRUNE, DAY_MS },
 	{ "revoked keys", ST_KEYS_PRUNE, 30 * DAY_MS },
 	{ "revoked installs", ST_INSTALLS_PRUNE, 30 * DAY_MS },
 };

@@ -227,3 +227,42 @@ install_set_state(struct store *st, const char *enterprise_id,
 			    TEXT(team_id), TEXT(words[from]))),
 		    store_timeout(st), on_state, &op->op);
 }
+
+/* ---- events ---- */
+
+struct event_op {
+	struct op op;
+	install_event_fn *done;
+	void *arg;
+	bool ends;
+};
+
+/* The id alone, or with the end of an install behind it, which may touch no row. */
+static void
+on_event(void *arg, const struct answer *a, const struct err *err)
+{
+	struct event_op *op = arg;
+
+	op->done(op->arg, err == NULL && !op->ends && a->touched == 0, err);
+}
+
+void
+install_event(struct store *st, const char *event_id, bool ends,
+    const char *enterprise_id, const char *team_id, int64_t happened,
+    install_event_fn *done, void *arg)
+{
+	struct event_op *op = mem_new(sizeof(*op));
+	int64_t now = clock_wall_ms();
+	struct step add = DO(EVENT_ADD, TEXT(event_id), INT(now));
+
+	op->done = done;
+	op->arg = arg;
+	op->ends = ends;
+	if (ends)
+		op_start(st, UNIT(add, DO(CHANGES_BUMP), DO(INSTALL_END,
+		    BYTES("", 0), BYTES("", 0), INT(now), TEXT(enterprise_id),
+		    TEXT(team_id), INT(happened))), store_timeout(st), on_event,
+		    &op->op);
+	else
+		op_start(st, UNIT(add), store_timeout(st), on_event, &op->op);
+}

@@ -59,4 +59,12 @@ void install_set_state(struct store *st, const char *enterprise_id,
     const char *team_id, enum install_state from, enum install_state to,
     install_done_fn *done, void *arg);
 
+/* One of Slack's events, once: known is true when its id was there before, and then
+ * nothing was done.  With ends the install is over (its tokens go), unless somebody
+ * installed again after that wall ms: events may come late. */
+typedef void install_event_fn(void *arg, bool known, const struct err *err);
+void install_event(struct store *st, const char *event_id, bool ends,
+    const char *enterprise_id, const char *team_id, int64_t happened,
+    install_event_fn *done, void *arg);
+
 #endif

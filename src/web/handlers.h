@@ -6,6 +6,7 @@
 
 /* What the rows of route.c run, once the guards let pass and the body is here. */
 #define INSTALL_PATH	"/slack/install"
+#define EVENTS_PATH	"/slack/events"
 #define CALLBACK_PATH	"/slack/oauth/callback"
 
 void health_run(struct visit *v);
@@ -15,5 +16,6 @@ void mcp_end(struct visit *v);
 void page_landing(struct visit *v);
 void install_run(struct visit *v);
 void callback_run(struct visit *v);
+void events_run(struct visit *v);
 
 #endif

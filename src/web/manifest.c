@@ -5,6 +5,7 @@
 #include "base/jsonw.h"
 #include "base/list.h"
 #include "tools/tool.h"
+#include "web/handlers.h"
 #include "web/redirect.h"
 
 #include <stdlib.h>
@@ -43,6 +44,25 @@ add_oauth(struct jsonw *w, const struct conf *conf)
 	jsonw_close(w);
 }
 
+/* What tells of an install's end.  Slack delivers over https only. */
+static void
+add_events(struct jsonw *w, const struct conf *conf)
+{
+	struct buf url = { 0 };
+
+	if (!conf->base_https || conf->base_loopback)
+		return;
+	buf_fmt(&url, "%s" EVENTS_PATH, conf->public_base_url);
+	begin(w, "event_subscriptions", '{');
+	jsonw_put_text(w, "request_url", url.p);
+	begin(w, "bot_events", '[');
+	jsonw_text(w, "app_uninstalled");
+	jsonw_text(w, "tokens_revoked");
+	jsonw_close(w);
+	jsonw_close(w);
+	buf_wipe(&url);
+}
+
 void
 web_manifest(const struct conf *conf, struct buf *out)
 {
@@ -62,6 +82,7 @@ web_manifest(const struct conf *conf, struct buf *out)
 	jsonw_close(&w);
 	add_oauth(&w, conf);
 	begin(&w, "settings", '{');
+	add_events(&w, conf);
 	jsonw_put_bool(&w, "org_deploy_enabled", false);
 	jsonw_put_bool(&w, "socket_mode_enabled", false);
 	jsonw_put_bool(&w, "token_rotation_enabled", true);

@@ -16,6 +16,7 @@ static const struct route routes[] = {
 	{ "DELETE", "/mcp",                  MCP_GUARDS,              mcp_end },
 	{ "GET",    "/slack/install",        GUARD_RATE | ROUTE_PAGE, install_run },
 	{ "GET",    "/slack/oauth/callback", GUARD_RATE | ROUTE_PAGE, callback_run },
+	{ "POST",   EVENTS_PATH,             0,                       events_run },
 	{ NULL,     NULL,                    0,                       NULL },
 };
 

@@ -26,6 +26,7 @@ struct visit {
 	bool body_here;			/* on_request came while waiting */
 	struct rpc *rpc;
 	struct oauth *oauth;
+	struct event_in *event;
 
 	/* for the log */
 	const char *method, *tool;

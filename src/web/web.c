@@ -9,6 +9,7 @@
 #include "web/client.h"
 #include "web/guard.h"
 #include "web/page.h"
+#include "slack/events.h"
 #include "web/route.h"
 
 #include <stdio.h>
@@ -148,9 +149,12 @@ on_gone(struct http_req *req, void *arg)
 		mcp_cancel(v->rpc);
 	if (v->oauth != NULL)
 		oauth_forget(v->oauth);
+	if (v->event != NULL)
+		events_forget(v->event);
 	v->wait = NULL;
 	v->rpc = NULL;
 	v->oauth = NULL;
+	v->event = NULL;
 }
 
 static void

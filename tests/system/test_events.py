@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: ISC
+"""/slack/events: what Slack tells of an install's end."""
+import os
+import sqlite3
+import time
+import unittest
+
+import lib
+from events import Events
+from mcpclient import Legacy, get, install, known
+
+TEAM, OTHER = "T0ACME0001", "T0BETA0001"
+
+
+class Delivered(lib.Suite):
+    @classmethod
+    def begin(cls):
+        cls.slack = cls.fake()
+        signing = cls.secret("signing secret", os.urandom(16).hex())
+        cls.slack.world.signing_secret = signing
+        cls.d = cls.daemon(cls.slack, env={"SLACK_SIGNING_SECRET": signing,
+                                           "STORE_TIMEOUT": "1"}).start()
+        cls.events = Events(cls.slack.world, cls.d.base + "/slack/events")
+
+    def state(self, team):
+        return next((r["state"] for r in self.d.ctl_json("show", "installs")
+                     if r["team"] == team), None)
+
+    def connected(self, team):
+        install(self.d, team)
+        known(self.d, team)
+
+    def test_verification(self):
+        body = self.events.verification()
+        said = self.events.send(body)
+        self.assertEqual((said.status, said.body), (200, body["challenge"].encode()))
+        self.assertIn("text/plain", said.headers["Content-Type"])
+
+    def test_signature(self):
+        body = self.events.app_uninstalled(TEAM)
+        self.connected(TEAM)
+        stamp = "X-Slack-Request-Timestamp"
+        for name, more in (
+                ("another secret", {"secret": "0" * 32}),
+                ("too old", {"age": 301}), ("too new", {"age": -301}),
+                ("no signature", {"headers": {"X-Slack-Signature": None}}),
+                ("no time", {"headers": {stamp: None}}),
+                ("empty", {"headers": {"X-Slack-Signature": ""}}),
+                ("no number", {"headers": {stamp: "12e8"}}),
+                ("a sign", {"headers": {stamp: f"+{int(time.time())}"}}),
+                ("another scheme", {"headers": {"X-Slack-Signature": "v1=" + "0" * 64}}),
+                ("cut", {"headers": {"X-Slack-Signature": "v0="}})):
+            with self.subTest(name):
+                self.assertEqual(self.events.send(body, **more).status, 401)
+        self.assertEqual(self.state(TEAM), "live")
+        self.assertEqual(self.events.send(b"[]").status, 400)
+        self.assertEqual(self.events.send(b"{").status, 400)
+        self.assertEqual(self.events.send({"type": "event_callback"}).status, 400)
+        self.assertEqual(get(self.d, "/slack/events").status, 405)
+
+    def test_uninstall_in_any_order(self):
+        for order in (1, -1):
+            with self.subTest(order):
+                self.connected(TEAM)
+                for body in self.slack_uninstalls(TEAM)[::order]:
+                    self.assertEqual(self.events.send(body).status, 200)
+                    self.assertEqual(self.events.send(body).status, 200)    # twice
+                self.assertEqual(self.state(TEAM), "revoked")
+                lib.wait_until("no worker has it", lambda: all(
+                    TEAM not in self.workspaces() for _ in range(6)))
+
+    def slack_uninstalls(self, team):
+        return self.events.uninstall(team)
+
+    def workspaces(self):
+        with Legacy(self.d).begin() as c:
+            return c.tool("slack_list_workspaces").text
+
+    def test_a_late_one_spares_the_new_install(self):
+        self.connected(TEAM)
+        late = self.slack_uninstalls(TEAM)
+        for body in late:
+            body["event_time"] -= 60
+        time.sleep(0)
+        self.connected(TEAM)
+        for body in late:
+            self.assertEqual(self.events.send(body).status, 200)
+        self.assertEqual(self.state(TEAM), "live")
+
+    def test_only_a_bot_ends_an_install(self):
+        self.connected(TEAM)
+        self.assertEqual(self.events.send(
+            self.events.tokens_revoked(TEAM, users=["U0ALICE"])).status, 200)
+        self.assertEqual(self.state(TEAM), "live")
+        self.assertEqual(self.events.send(self.events.rate_limited(TEAM)).status, 200)
+
+    def test_the_store_is_away(self):
+        """Slack is told to send it again, and then it counts."""
+        self.connected(OTHER)
+        body = self.events.app_uninstalled(OTHER)
+        db = sqlite3.connect(os.path.join(self.d.state_dir, "slackmcpd.db"),
+                             isolation_level=None)
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            self.assertEqual(self.events.send(body).status, 503)
+        finally:
+            db.execute("ROLLBACK")
+            db.close()
+        self.assertEqual(self.state(OTHER), "live")
+        lib.wait_until("it is taken", lambda: self.events.send(body).status == 200)
+        self.assertEqual(self.state(OTHER), "revoked")
+
+
+if __name__ == "__main__":
+    unittest.main()
