@@ -84,9 +84,19 @@ runas_find(struct runas *who, const struct conf *conf, struct err *err)
 	return take_group(who, conf, err);
 }
 
+static void
+bound(uint64_t keep)
+{
+	for (int cap = 0; cap <= CAP_LAST_CAP; cap++)
+		if (!(keep >> cap & 1))
+			prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
+}
+
 int
 runas_become(const struct runas *who, pid_t master, struct err *err)
 {
+	if (who->drop)
+		bound(0);
 	if (who->drop && (setgroups(1, &who->gid) == -1 ||
 	    setresgid(who->gid, who->gid, who->gid) == -1 ||
 	    setresuid(who->uid, who->uid, who->uid) == -1))
@@ -103,16 +113,13 @@ runas_become(const struct runas *who, pid_t master, struct err *err)
 }
 
 static void
-keep_only(uint64_t keep)
+have_only(uint64_t keep)
 {
 	struct __user_cap_header_struct head = {
 		.version = _LINUX_CAPABILITY_VERSION_3
 	};
 	struct __user_cap_data_struct data[2];
 
-	for (int cap = 0; cap <= CAP_LAST_CAP; cap++)
-		if (!(keep >> cap & 1))
-			prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
 	if (syscall(SYS_capget, &head, data) == -1)
 		return;
 	for (int i = 0; i < 2; i++) {
@@ -138,5 +145,7 @@ runas_keep_few(void)
 		return;
 	for (size_t i = 0; i < sizeof(few) / sizeof(few[0]); i++)
 		keep |= (uint64_t)1 << few[i];
-	keep_only(keep);
+	bound(keep);
+	/* with this one a child takes all from its own bounding set */
+	have_only(keep | (uint64_t)1 << CAP_SETPCAP);
 }

@@ -311,7 +311,7 @@ class Start(lib.Suite):
                 status = dict(re.findall(r"^(\w+):\s*(.*)$", f.read(), re.M))
             self.assertNotIn("0", status["Uid"].split())
             self.assertNotIn("0", status["Gid"].split())
-            for caps in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
+            for caps in ("CapInh", "CapPrm", "CapEff", "CapAmb", "CapBnd"):
                 self.assertEqual(int(status[caps], 16), 0, caps)
             self.assertEqual(status["NoNewPrivs"], "1")
             self.assertEqual(os.stat(f"/proc/{pid}/environ").st_uid, 0)

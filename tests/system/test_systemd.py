@@ -287,6 +287,8 @@ class Caged(lib.Suite):
         status = read(f"/proc/{d.pid}/status")
         self.assertRegex(status, r"Seccomp:\s*2")
         self.assertRegex(status, r"NoNewPrivs:\s*1")
+        for pid in d.workers():
+            self.assertRegex(read(f"/proc/{pid}/status"), r"CapBnd:\s*0+\n")
         page = mcpclient.install(d)
         self.assertEqual(page.status, 200)
         with Legacy(d).begin() as c:
