@@ -84,6 +84,8 @@ static const struct conf_row rows[] = {
 	  .help = "group whose members may use what only shows on the control socket" },
 	{ "CONTROL_SOCKET", PLACE(control_socket),
 	  .help = "the control socket; unset: control.sock in RUN_DIR" },
+	{ "DIRECTORY", BOOL(directory), .dflt = "on",
+	  .help = "keep a directory of each workspace's channels and people" },
 	{ "DIRECTORY_MAX", INT(directory_max), .dflt = "100000", .min = 100, .max = 1000000,
 	  .help = "channels, and people, of one workspace that are kept" },
 	{ "DIRECTORY_PAUSE", TIME(directory_pause), .dflt = "3", .min = 10, .max = HOUR,

@@ -76,6 +76,7 @@ struct conf {
 	int64_t token_refresh_before;
 	int64_t directory_ttl, directory_pause;
 	int directory_max;
+	bool directory;
 	int64_t upstream_timeout, connect_timeout, store_timeout;
 	int64_t ready_timeout, stale_timeout, drain_timeout, restart_backoff;
 	int64_t key_grace;

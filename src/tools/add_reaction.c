@@ -2,22 +2,6 @@
 #include "config.h"
 #include "tools/call.h"
 
-#include <string.h>
-
-/* Without the colons that people write around it. */
-static void
-form(struct call *call, struct buf *form)
-{
-	const char *name = call_text(call, "reaction");
-	size_t n;
-
-	name += strspn(name, ":");
-	n = strlen(name);
-	while (n > 0 && name[n - 1] == ':')
-		n--;
-	buf_form(form, "name", name, n);
-}
-
 static void
 shape(struct call *call, const struct js *answer, struct buf *out)
 {
@@ -33,7 +17,7 @@ static const struct tool_arg args[] = {
 	{ "timestamp", ARG_TS, .required = true, .min = 17, .slack = "timestamp",
 	  .also = { "message_ts", "messageTs", "ts" },
 	  .help = "ts of the message" },
-	{ "reaction", ARG_STRING, .required = true, .min = 1, .max = 100,
+	{ "reaction", ARG_EMOJI, .required = true, .max = 100, .slack = "name",
 	  .also = { "name", "emoji" },
 	  .help = "the emoji's name, such as thumbsup or wave::skin-tone-2" },
 	{ .name = NULL }
@@ -52,5 +36,4 @@ const struct tool tool_add_reaction = {
 	.want_scopes = "reactions:write",
 	.done = "already_reacted",
 	.shape = shape,
-	.form = form,
 };

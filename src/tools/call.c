@@ -255,16 +255,32 @@ on_turn(evutil_socket_t fd, short what, void *arg)
 	call_run(arg);
 }
 
+static void
+on_later(evutil_socket_t fd, short what, void *arg)
+{
+	struct call *call = arg;
+
+	(void)fd, (void)what;
+	call_end(call, call->failed);
+}
+
 /* So that no callback comes before call_start has returned. */
 static void
-wait_a_turn(struct call *call)
+turn(struct call *call, event_callback_fn fn)
 {
 	struct timeval now = { 0, 0 };
 
-	call->timer = evtimer_new(call->box->slack->base, on_turn, call);
+	call->timer = evtimer_new(call->box->slack->base, fn, call);
 	if (call->timer == NULL)
 		fatal("no timer for a call");
 	evtimer_add(call->timer, &now);
+}
+
+void
+call_later(struct call *call, bool is_error)
+{
+	call->failed = is_error;
+	turn(call, on_later);
 }
 
 /* What a call does, in this order.  A step that waits is followed when what it
@@ -276,7 +292,7 @@ enum next { NEXT, WAIT, OVER };
 static enum next
 resolve(struct call *call)
 {
-	if (call->install == NULL || call->box->slack->directory == NULL)
+	if (call->install == NULL)
 		return NEXT;
 	if (resolve_next(call)) {
 		call->step--;		/* and then again */
@@ -306,7 +322,7 @@ ask(struct call *call)
 	else if (call->tool->find != NULL)
 		call->tool->find(call);
 	else
-		wait_a_turn(call);
+		turn(call, on_turn);
 	return WAIT;
 }
 

@@ -110,7 +110,13 @@ find(struct call *call)
 {
 	put_install(call, &call->out);
 	put_budget(call, &call->out);
-	look(call, DIRECTORY_CHANNELS);
+	if (call->box->slack->directory != NULL) {
+		look(call, DIRECTORY_CHANNELS);
+		return;
+	}
+	buf_str(&call->out, "known channels, people: none, this server keeps"
+	    " no directory\n");
+	call_later(call, false);
 }
 
 static const struct tool_arg args[] = {

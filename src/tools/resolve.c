@@ -52,7 +52,8 @@ refuse_none(struct call *call, const struct directory_state *state)
 {
 	struct buf *out = &call->out;
 
-	buf_fmt(out, "There is no %s called ", kinds[call->named_kind].thing);
+	buf_fmt(out, "%s: there is no %s called ", call->named->name,
+	    kinds[call->named_kind].thing);
 	fence_field(&call->fence, out, call_text(call, call->named->name),
 	    NAME_BYTES);
 	buf_str(out, call->named->type == ARG_CHANNEL ?
@@ -117,6 +118,18 @@ on_found(void *arg, const struct directory_entry *e, size_t n,
 	}
 }
 
+/* Only ids are taken here. */
+static void
+refuse_names(struct call *call)
+{
+	buf_fmt(&call->out, "%s must be an id here, not a name: this server"
+	    " keeps no directory. %s", call->named->name,
+	    call->named->type == ARG_CHANNEL ?
+	    "slack_list_channels lists channels with their ids." :
+	    "slack_get_users lists people with their ids.");
+	call_later(call, true);
+}
+
 bool
 resolve_next(struct call *call)
 {
@@ -128,6 +141,10 @@ resolve_next(struct call *call)
 				continue;
 			call->named = a;
 			call->named_kind = k;
+			if (s->directory == NULL) {
+				refuse_names(call);
+				return true;
+			}
 			call->looking = directory_find(s->directory,
 			    call->install, kinds[k].kind,
 			    call_text(call, a->name), call->deadline, on_found,

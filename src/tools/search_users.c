@@ -45,6 +45,12 @@ find(struct call *call)
 {
 	const char *words = call_text(call, "query");
 
+	if (call->box->slack->directory == NULL) {
+		buf_str(&call->out, "query: this server keeps no directory,"
+		    " slack_get_users lists people.");
+		call_later(call, true);
+		return;
+	}
 	call->looking = directory_search(call->box->slack->directory,
 	    call->install, DIRECTORY_USERS, words[0] == '@' ? words + 1 : words,
 	    "", "", (size_t)call_number(call, ARG_LIMIT), call->deadline,

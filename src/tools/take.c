@@ -280,6 +280,30 @@ take_key(const struct tool_arg *a, struct json_object *v, struct buf *note,
 	    a->name, a->max);
 }
 
+/* A reaction's name, without the colons that people write around it. */
+static struct json_object *
+take_emoji(const struct tool_arg *a, struct json_object *v, struct buf *note,
+    struct err *err)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789_-+':";
+	const char *s = json_object_get_string(v);
+	size_t n;
+
+	(void)note;
+	if (json_object_is_type(v, json_type_string)) {
+		s += strspn(s, ":");
+		n = strlen(s);
+		while (n > 0 && s[n - 1] == ':')
+			n--;
+		if (n > 0 && n <= (size_t)a->max && strspn(s, letters) >= n)
+			return json_object_new_string_len(s, (int)n);
+	}
+	return refuse(err,
+	    "%s must be an emoji's name, such as thumbsup or"
+	    " wave::skin-tone-2.",
+	    a->name);
+}
+
 static take_fn *const takes[] = {
 	[ARG_STRING] = take_string,
 	[ARG_INT] = take_int,
@@ -292,6 +316,7 @@ static take_fn *const takes[] = {
 	[ARG_CURSOR] = take_string,
 	[ARG_TYPES] = take_types,
 	[ARG_KEY] = take_key,
+	[ARG_EMOJI] = take_emoji,
 };
 
 static bool

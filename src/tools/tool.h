@@ -16,7 +16,7 @@
 /* What an argument names, so that tools/policy can check it for every tool. */
 #define ARG_TYPES(X) X(STRING, "string") X(INT, "integer") X(BOOL, "boolean") \
 	X(TEAM, "string") X(CHANNEL, "string") X(USER, "string") X(TS, "string") X(CURSOR, "string") \
-	X(LIMIT, "integer") X(TYPES, "string") X(KEY, "string")
+	X(LIMIT, "integer") X(TYPES, "string") X(KEY, "string") X(EMOJI, "string")
 enum arg_type {
 #define X(sym, json) ARG_##sym,
 	ARG_TYPES(X)

@@ -34,6 +34,7 @@ struct call {
 	const struct tool_arg *named;	/* the argument that is looked up */
 	size_t named_kind;
 	bool resolved;			/* a name became an id */
+	bool failed;			/* call_later */
 
 	struct fence fence;
 	struct buf note, out;
@@ -81,6 +82,7 @@ void ledger_end(struct call *call, const struct slack_answer *a);
 /* call.c */
 void call_run(struct call *call);	/* goes on with the next step */
 void call_end(struct call *call, bool is_error);	/* out holds the text */
+void call_later(struct call *call, bool is_error);	/* as call_end, in the next turn */
 void call_free(struct call *call);
 
 #endif

@@ -202,7 +202,8 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	token_tend(w->slack.tokens);
-	directory_tend(w->slack.directory);
+	if (w->slack.directory != NULL)
+		directory_tend(w->slack.directory);
 	if (!w->ready)
 		tell_ready(w);
 	else
@@ -338,7 +339,8 @@ open_slack(struct worker *w, struct err *err)
 		.scopes = w->scopes = tools_scopes(c) };
 	w->slack.installs = installs_new(&w->slack);
 	w->slack.tokens = tokens_new(&w->slack);
-	w->slack.directory = directory_new(&w->slack);
+	if (c->directory)
+		w->slack.directory = directory_new(&w->slack);
 	installs_on_news(w->slack.installs, on_news, w);
 	httpc_warm(w->httpc, c->slack_api_url);
 	return 0;

@@ -136,10 +136,12 @@ class New(Era):
 class Envelopes(lib.Suite):
     abuses = 0
 
+    ENV = {}
+
     @classmethod
     def begin(cls):
         cls.slack = cls.fake()
-        cls.d = cls.daemon(cls.slack, env={"MAX_BODY": "2m"}).start()
+        cls.d = cls.daemon(cls.slack, env={"MAX_BODY": "2m", **cls.ENV}).start()
         cls.key = cls.d.key
         mcpclient.install(cls.d, TEAM)
         cls.key = cls.d.key_add("abuser", "--workspaces", TEAM, "--role", "write")
@@ -208,7 +210,7 @@ class Envelopes(lib.Suite):
             self.assertEqual(wire.lost, lost, f"the connection was closed: {a}")
         b = era.plain()
         self.judge(b, FINE)
-        self.assertEqual(len(b.json["result"]["tools"]), 4)
+        self.assertEqual(len(b.json["result"]["tools"]), 12)
         return m
 
     def rows(self, rows):

@@ -183,7 +183,7 @@ class Daemon:
             "RUN_DIR": self.run_dir, "STATE_DIR": self.state_dir,
             "CONTROL_SOCKET": self.socket, "WORKERS": str(workers),
             "LOG_LEVEL": "trace", "LOG_FORMAT": "json",
-            "RATE_ADDRESS": "0", "BUDGET_SCALE": "0", "DRAIN_TIMEOUT": "5",
+            "RATE_ADDRESS": "0", "BUDGET_SCALE": "0", "DIRECTORY": "off", "DRAIN_TIMEOUT": "5",
             "READY_TIMEOUT": str(int(30 * SLOW)),
             "STALE_TIMEOUT": str(int(10 * SLOW)),
         }

@@ -22,7 +22,7 @@ class Base(lib.Suite):
 
     def begin_one(self, slack, workers=2, **env):
         d = self.daemon(slack, workers=workers, env={
-            "DIRECTORY_PAUSE": self.PAUSE, "SLACK_SCOPES": self.scopes(), **env}).start()
+            "DIRECTORY": "on", "DIRECTORY_PAUSE": self.PAUSE, "SLACK_SCOPES": self.scopes(), **env}).start()
         install(d)
         return d
 
