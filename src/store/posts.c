@@ -33,6 +33,8 @@ static const char *const states[] = {
 #undef X
 };
 
+static const struct post_was nothing = { .text = "", .owner = "" };
+
 const char *
 post_text(enum post_word word)
 {
@@ -119,7 +121,7 @@ on_seen(void *arg, const struct answer *a, const struct err *err)
 	enum post_word word;
 
 	if (err != NULL) {
-		p->done(p->arg, POST_OPEN, "", err);
+		p->done(p->arg, POST_OPEN, &nothing, err);
 		return;
 	}
 	row = a->cells;
@@ -131,7 +133,9 @@ on_seen(void *arg, const struct answer *a, const struct err *err)
 	if (word == POST_GO)
 		retire(p, row[3].n);
 	else
-		p->done(p->arg, word, row[2].text, NULL);
+		p->done(p->arg, word, &(struct post_was){ .text = row[2].text,
+		    .owner = row[4].text, .made = row[3].n,
+		    .sending = is(&row[1], POST_IS_SENDING) }, NULL);
 }
 
 static void
@@ -140,7 +144,7 @@ on_begun(void *arg, const struct answer *a, const struct err *err)
 	struct post *p = arg;
 
 	if (err != NULL || a->touched > 0)
-		p->done(p->arg, POST_GO, "", err);
+		p->done(p->arg, POST_GO, &nothing, err);
 	else
 		op_next(&p->op, UNIT(DO(POST_SEE, PRINCIPAL(p), KEY(p))),
 		    on_seen);
@@ -195,4 +199,54 @@ post_end(struct store *st, const struct post_id *id, enum post_state state,
 	store_run(st, UNIT(DO(POST_END, TEXT(states[state]), TEXT(channel), TEXT(text),
 	    TEXT(id->principal), TEXT(key), TEXT(id->owner),
 	    INT(id->made))), deadline_ms, on_ended, NULL);
+}
+
+void
+post_found(struct store *st, const struct post_id *id, const char *ts,
+    int deadline_ms)
+{
+	char key[KEY_MAX + 1];
+
+	stored_key(key, id->key);
+	store_run(st, UNIT(DO(POST_FOUND, TEXT(ts), TEXT(id->principal),
+	    TEXT(key), INT(id->made))), deadline_ms, on_ended, NULL);
+}
+
+struct unit *
+posts_beside(struct store *st, const struct post_id *id, int64_t since,
+    int deadline_ms, store_done_fn *done, void *arg)
+{
+	char key[KEY_MAX + 1];
+
+	stored_key(key, id->key);
+	return store_run(st, UNIT(DO(POSTS_BESIDE, INT(since), TEXT(id->team),
+	    TEXT(id->channel), TEXT(id->principal), TEXT(key))), deadline_ms,
+	    done, arg);
+}
+
+bool
+posts_own(const struct answer *beside, const char *ts)
+{
+	for (size_t i = 0; i < beside->rows; i++)
+		if (is(answer_at(beside, i, 0), POST_IS_POSTED) &&
+		    strcmp(answer_at(beside, i, 1)->text, ts) == 0)
+			return true;
+	return false;
+}
+
+size_t
+posts_twins(const struct answer *beside, const struct post_id *id)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < beside->rows; i++) {
+		const struct value *state = answer_at(beside, i, 0),
+		    *digest = answer_at(beside, i, 2);
+
+		n += (is(state, POST_IS_SENDING) ||
+		    is(state, POST_IS_UNKNOWN)) &&
+		    digest->len == sizeof(id->digest) &&
+		    memcmp(digest->text, id->digest, digest->len) == 0;
+	}
+	return n;
 }

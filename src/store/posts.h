@@ -44,10 +44,18 @@ struct post_id {
 
 struct post;
 
-/* word holds when err is NULL; text is Slack's ts (posted) or error (refused).
- * Any err: the row is not known to be there, so nothing may be sent. */
-typedef void post_fn(void *arg, enum post_word word, const char *text,
-    const struct err *err);
+/* The row of an equal key; empty with POST_GO. */
+struct post_was {
+	const char *text;	/* Slack's ts (posted) or error (refused) */
+	const char *owner;	/* who was to send it */
+	bool sending;		/* and has not said yet what became of it */
+	int64_t made;
+};
+
+/* word holds when err is NULL.  Any err: the row is not known to be there, so
+ * nothing may be sent. */
+typedef void post_fn(void *arg, enum post_word word,
+    const struct post_was *was, const struct err *err);
 
 /* The id's strings are copied. */
 struct post *post_begin(struct store *st, const struct post_id *id,
@@ -60,5 +68,16 @@ void post_end(struct store *st, const struct post_id *id,
     enum post_state state, const char *channel, const char *text,
     int deadline_ms);
 const char *post_text(enum post_word word);
+
+/* An equal call has found the message of a row that did not know: id's, made then. */
+void post_found(struct store *st, const struct post_id *id, const char *ts,
+    int deadline_ms);
+/* What else the ledger knows of id's channel since then, so that a lookup takes no
+ * other call's message for id's.  For the callback: is this ts another row's, and
+ * how many equal writes are open. */
+struct unit *posts_beside(struct store *st, const struct post_id *id,
+    int64_t since, int deadline_ms, store_done_fn *done, void *arg);
+bool posts_own(const struct answer *beside, const char *ts);
+size_t posts_twins(const struct answer *beside, const struct post_id *id);
 
 #endif

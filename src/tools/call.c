@@ -13,6 +13,7 @@
 #include "shm/bucket.h"
 #include "slack/directory.h"
 #include "slack/error.h"
+#include "tools/sending.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -100,12 +101,6 @@ call_fence(const struct call *call)
 	return &call->fence;
 }
 
-bool
-call_is_repeat(const struct call *call)
-{
-	return call->repeat;
-}
-
 void
 call_digest(const struct call *call, unsigned char out[32])
 {
@@ -143,6 +138,7 @@ call_free(struct call *call)
 	}
 	if (call->timer != NULL)
 		event_free(call->timer);
+	sending_free(call->sending);
 	json_object_put(call->args);
 	install_drop(call->install);
 	policy_drop(call->policy);
@@ -182,8 +178,8 @@ add(struct buf *form, const char *name, const char *value)
 	buf_form(form, name, value, strlen(value));
 }
 
-static void
-make_form(const struct call *call, struct buf *form)
+void
+call_form(const struct call *call, struct buf *form)
 {
 	char text[24];
 
@@ -214,8 +210,6 @@ on_slack(void *arg, const struct slack_answer *a)
 	bool good = a->class == SLACK_NONE;
 
 	call->asked = NULL;
-	if (call->tool->once)
-		ledger_end(call, a);
 	if (call->done == NULL) {
 		call_free(call);
 		return;
@@ -237,7 +231,7 @@ ask_slack(struct call *call)
 	struct buf form = { 0 };
 	const char *before;
 
-	make_form(call, &form);
+	call_form(call, &form);
 	if (call->tool->form != NULL)
 		call->tool->form(call, &form);
 	before = log_request(call->request[0] != '\0' ? call->request : NULL);
@@ -306,18 +300,11 @@ resolve(struct call *call)
 }
 
 static enum next
-write_down(struct call *call)
-{
-	if (!call->tool->once)
-		return NEXT;
-	ledger_begin(call);
-	return WAIT;
-}
-
-static enum next
 ask(struct call *call)
 {
-	if (call->tool->method != METHOD_NONE)
+	if (call->tool->once)
+		sending_start(call);
+	else if (call->tool->method != METHOD_NONE)
 		ask_slack(call);
 	else if (call->tool->find != NULL)
 		call->tool->find(call);
@@ -339,7 +326,6 @@ shape(struct call *call)
 
 static enum next (*const steps[])(struct call *call) = {
 	resolve,
-	write_down,
 	ask,
 	shape,
 };
@@ -523,18 +509,15 @@ call_start(struct toolbox *box, const struct call_ask *ask, call_fn *done,
 void
 call_cancel(struct call *call)
 {
+	bool lives = false;
+
 	call->done = NULL;
-	if (call->post != NULL)
-		return;			/* its callback frees the call */
 	if (call->looking != NULL)
 		directory_cancel(call->looking);
-	if (call->asked != NULL) {
-		struct slack_answer unsent = { .class = SLACK_TRANSPORT };
-
-		if (slack_cancel(call->asked))
-			return;		/* a write under way: the ledger must be told */
-		if (call->tool->once)
-			ledger_end(call, &unsent);
-	}
-	call_free(call);
+	if (call->sending != NULL)
+		lives = sending_cancel(call);
+	else if (call->asked != NULL)
+		lives = slack_cancel(call->asked);
+	if (!lives)
+		call_free(call);
 }

@@ -55,7 +55,5 @@ struct shown {
 	bool nameless;			/* somebody is shown by id only */
 	const struct js *last;		/* of the rows shown; NULL */
 };
-/* An earlier equal call did it: the answer is from the ledger. */
-bool call_is_repeat(const struct call *call);
 
 #endif

@@ -6,9 +6,7 @@
 #include "base/counter.h"
 #include "base/crypto.h"
 #include "base/js.h"
-#include "base/jsonw.h"
 #include "shm/board.h"
-#include "slack/error.h"
 #include "slack/id.h"
 
 #include <stdio.h>
@@ -16,9 +14,6 @@
 
 #define BEGIN_MS	5000
 #define END_MS		15000
-
-static void on_begun(void *arg, enum post_word word, const char *text,
-    const struct err *err);
 
 /* Equal are: the same idempotency key; in a legacy session the same request id with
  * the same tool and arguments.  A modern request without a key equals nothing. */
@@ -63,17 +58,37 @@ ledger_name(struct call *call, const struct call_ask *ask)
 	call->id.channel = call_of(call, ARG_CHANNEL);
 }
 
-void
-ledger_begin(struct call *call)
+/* The other parts of a call have names of their own: no given key holds a blank. */
+static void
+name_part(struct call *call, size_t part)
+{
+	unsigned char digest[SHA256_SIZE];
+	struct buf b = { 0 };
+
+	if (part == 0)
+		return;
+	snprintf(call->part_key, sizeof(call->part_key), "%s %zu", call->key,
+	    part);
+	call->id.key = call->part_key;
+	call_digest(call, digest);
+	buf_add(&b, digest, sizeof(digest));
+	buf_fmt(&b, " %zu", part);
+	crypto_sha256(b.p, b.len, call->id.digest);
+	buf_wipe(&b);
+}
+
+struct post *
+ledger_begin(struct call *call, size_t part, post_fn *done)
 {
 	int64_t left = call->deadline - clock_ms();
 
 	call->id.channel = call_of(call, ARG_CHANNEL);	/* no name any more */
+	name_part(call, part);
 	call->id.made = clock_wall_ms();
 	if (left > BEGIN_MS)
 		left = BEGIN_MS;
-	call->post = post_begin(call->box->slack->store, &call->id,
-	    left > 1 ? (int)left : 1, on_begun, call);
+	return post_begin(call->box->slack->store, &call->id,
+	    left > 1 ? (int)left : 1, done, call);
 }
 
 static void
@@ -84,66 +99,19 @@ tell(struct call *call, enum post_state state, const char *channel,
 	    END_MS);
 }
 
-/* As Slack answered then. */
-static void
-answer_repeat(struct call *call, const char *ts)
+void
+ledger_unsent(struct call *call)
 {
-	struct buf text = { 0 };
-	struct jsonw w = { .out = &text };
-	struct js *then;
-
-	counter_up(CNT_POSTS_REPEATED);
-	call->repeat = true;
-	jsonw_open(&w, '{');
-	jsonw_put_text(&w, "channel", call->id.channel);
-	jsonw_put_text(&w, "ts", ts);
-	jsonw_close(&w);
-	then = js_parse(text.p, text.len);
-	call->tool->shape(call, then, &call->out);
-	js_free(then);
-	buf_wipe(&text);
-	call_end(call, false);
+	tell(call, POST_IS_UNSENT, call->id.channel, "");
 }
 
-static void
-refuse(struct call *call, enum post_word word, const char *text)
+void
+ledger_found(struct call *call, const char *ts, bool own)
 {
-	buf_fmt(&call->out, "Nothing was posted now. This %s", post_text(word));
-	if (word == POST_REFUSED)
-		buf_fmt(&call->out,
-		    " (%s): %s To try again, use a new idempotency_key", text,
-		    slack_error_text(text));
-	buf_str(&call->out, ".");
-	call_end(call, true);
-}
-
-static void
-on_begun(void *arg, enum post_word word, const char *text,
-    const struct err *err)
-{
-	struct call *call = arg;
-
-	call->post = NULL;
-	if (call->done == NULL) {
-		if (err == NULL && word == POST_GO)
-			tell(call, POST_IS_UNSENT, call->id.channel, "");
-		call_free(call);
-	} else if (err != NULL) {
-		log_warn("tools", "the ledger of posts is out of reach: %s",
-		    err->text);
-		buf_str(&call->out,
-		    "Nothing was posted: this server's store is away, and"
-		    " without it a post could happen twice. Reading goes on; "
-		    "try to post"
-		    " again in a minute.");
-		call_end(call, true);
-	} else if (word == POST_GO) {
-		call_run(call);
-	} else if (word == POST_POSTED) {
-		answer_repeat(call, text);
-	} else {
-		refuse(call, word, text);
-	}
+	if (own)
+		tell(call, POST_IS_POSTED, call->id.channel, ts);
+	else
+		post_found(call->box->slack->store, &call->id, ts, END_MS);
 }
 
 /* What became of it; called also when nobody listens any more. */
@@ -163,7 +131,7 @@ ledger_end(struct call *call, const struct slack_answer *a)
 		tell(call, POST_IS_POSTED, channel,
 		    slack_is_ts(said) ? said : "");
 	} else if (!a->sent || a->class == SLACK_WAIT) {
-		tell(call, POST_IS_UNSENT, channel, "");
+		ledger_unsent(call);
 	} else {
 		tell(call, POST_IS_REFUSED, channel, a->code);
 	}

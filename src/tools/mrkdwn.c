@@ -4,7 +4,8 @@
 
 #include "slack/id.h"
 
-#include <stdbool.h>
+#include <ctype.h>
+#include <string.h>
 
 static bool
 begins(const char *p, size_t len, const char *with)
@@ -166,10 +167,43 @@ escape(struct buf *out, const char *p, size_t len)
 		}
 }
 
+static const char *const crowd_words[] = { "channel", "here", "everyone" };
+
+/* Is it the name of a crowd, whole?  Its length, or 0. */
+static size_t
+crowd(const char *p, size_t len)
+{
+	for (size_t i = 0; i < sizeof(crowd_words) / sizeof(crowd_words[0]);
+	     i++) {
+		size_t n = strlen(crowd_words[i]);
+
+		if (len >= n && strncasecmp(p, crowd_words[i], n) == 0 &&
+		    (len == n || !isalnum((unsigned char)p[n])))
+			return n;
+	}
+	return 0;
+}
+
+/* !channel, !subteam^S1, either with a label. */
+static bool
+calls_crowd(const char *p, size_t len)
+{
+	const char *bar = memchr(p, '|', len);
+	size_t n = bar != NULL ? (size_t)(bar - p) : len;
+
+	if (n < 2 || *p != '!')
+		return false;
+	if (begins(p, n, "!subteam^"))
+		return slack_is_id(p + 9, n - 9, "S");
+	return crowd(p + 1, n - 1) == n - 1;
+}
+
 /* May <p> stay as it is? */
 static bool
-well_formed(const char *p, size_t len)
+well_formed(const char *p, size_t len, bool crowds)
 {
+	if (crowds && calls_crowd(p, len))
+		return true;
 	if (len > 3 && p[0] == '@' && slack_is_id(p + 1, len - 1, "UW"))
 		return true;
 	if (len > 3 && p[0] == '#' && slack_is_id(p + 1, len - 1, "CG"))
@@ -183,7 +217,7 @@ well_formed(const char *p, size_t len)
 }
 
 void
-mrkdwn_write(struct buf *out, const char *text, size_t len)
+mrkdwn_write(struct buf *out, const char *text, size_t len, bool crowds)
 {
 	size_t i = 0;
 
@@ -198,7 +232,7 @@ mrkdwn_write(struct buf *out, const char *text, size_t len)
 			    p[inner] != '>')
 				inner++;
 			if (i + 1 + inner < len && p[inner] == '>' &&
-			    well_formed(p, inner)) {
+			    well_formed(p, inner, crowds)) {
 				buf_char(out, '<');
 				escape(out, p, inner);
 				buf_char(out, '>');
@@ -208,5 +242,24 @@ mrkdwn_write(struct buf *out, const char *text, size_t len)
 		}
 		escape(out, text + i, n);
 		i += n;
+	}
+}
+
+/* Is it the sign of a crowd's name, and no mail address? */
+static bool
+at_crowd(const char *text, size_t i, size_t len)
+{
+	return text[i] == '@' && crowd(text + i + 1, len - i - 1) > 0 &&
+	    (i == 0 || !isalnum((unsigned char)text[i - 1]));
+}
+
+void
+mrkdwn_hush(struct buf *out, const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		buf_char(out, text[i]);
+		if (at_crowd(text, i, len) ||
+		    (text[i] == '<' && i + 1 < len && text[i + 1] == '!'))
+			buf_str(out, "\xe2\x81\xa0");
 	}
 }

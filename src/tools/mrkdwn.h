@@ -4,14 +4,21 @@
 
 #include "base/buf.h"
 
+#include <stdbool.h>
+
 /* Slack's control sequences (SLACK.md 6 and 7).
  *
  * Reading: <…> first, then &lt; &gt; &amp; once. */
 void mrkdwn_read(struct buf *out, const char *text, size_t len);
 
 /* Writing: & < > are escaped, but for <@U…>, <#C…> and <http(s)://…> with or
- * without |label, if well formed.  <!channel> and the like are escaped too: nothing
- * that a model writes calls a crowd by accident. */
-void mrkdwn_write(struct buf *out, const char *text, size_t len);
+ * without |label, if well formed.  Only with crowds so are <!channel>, <!here>,
+ * <!everyone> and <!subteam^S…>: nothing that a model writes calls a crowd by
+ * accident. */
+void mrkdwn_write(struct buf *out, const char *text, size_t len, bool crowds);
+
+/* Markdown whose words call no crowd: <!… and @channel are parted by a character
+ * that nobody sees. */
+void mrkdwn_hush(struct buf *out, const char *text, size_t len);
 
 #endif

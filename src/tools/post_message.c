@@ -8,6 +8,7 @@ static const struct tool_arg args[] = {
 	ARGUMENT_POST_TEXT,
 	{ "thread_ts", ARG_TS, .min = 17, .slack = "thread_ts", .also = { "threadTs" },
 	  .help = "to reply: the ts of the thread's first message" },
+	ARGUMENTS_POST_HOW,
 	ARGUMENT_POST_KEY,
 	{ .name = NULL }
 };
@@ -15,11 +16,10 @@ static const struct tool_arg args[] = {
 const struct tool tool_post_message = {
 	.name = "slack_post_message",
 	.title = "Post a message",
-	.help = "Posts a message to a channel or thread. & < > are shown as "
-	        "they are, but for"
-		" <@U…>, <#C…> and <https://…|…>; @channel and @here call "
-	        "nobody. After an"
-		" unclear outcome look at the channel before posting again.",
+	.help = "Posts a message to a channel or thread, a long one in parts in"
+		" one thread. & < > are shown as they are, but for <@U…>,"
+		" <#C…> and <https://…|…>. After an unclear outcome look at the"
+		" channel before posting again.",
 	.toolset = TOOLSETS_DEFAULT,
 	.role = ROLE_WRITE,
 	.args = args,
@@ -28,5 +28,4 @@ const struct tool tool_post_message = {
 	.want_scopes = "chat:write",
 	.once = true,
 	.shape = posting_shape,
-	.form = posting_form,
 };

@@ -2,12 +2,16 @@
 #include "config.h"
 #include "tools/posting.h"
 
-#include "base/js.h"
 #include "slack/id.h"
 #include "slack/installs.h"
 #include "tools/mrkdwn.h"
+#include "tools/sending.h"
+#include "tools/split.h"
 
 #include <string.h>
+
+#define TEXT_MAX	4000	/* what Slack shows in one piece */
+#define MARKDOWN_MAX	12000
 
 /* Made, not asked for: https://acme.slack.com/archives/C1/p1712345678000100. */
 static void
@@ -28,44 +32,110 @@ put_permalink(struct call *call, const char *channel, const char *ts,
 }
 
 static void
-put_warnings(const struct js *answer, struct buf *out)
+put_done(const struct call *call, struct buf *out)
 {
-	if (strstr(js_text(answer, "warning"), "message_truncated") != NULL)
-		buf_str(out,
-		    "Slack has cut the text: it was too long for one "
-		    "message.\n");
+	size_t n = sending_count(call), earlier = 0, found = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		earlier += sending_part(call, i)->earlier;
+		found += sending_part(call, i)->found;
+	}
+	if (earlier == n)
+		buf_str(out, "Posted already, by an earlier equal call; nothing"
+		    " was posted now.\n");
+	else if (n > 1)
+		buf_fmt(out, "Posted in %zu parts, in one thread.\n", n);
+	else
+		buf_str(out, "Posted.\n");
+	if (earlier > 0 && earlier < n)
+		buf_fmt(out, "%zu of them were posted already, by an earlier"
+		    " equal call.\n", earlier);
+	if (found > 0)
+		buf_str(out, "Slack did not confirm it; it was found in the"
+		    " channel.\n");
+}
+
+static const char *
+shown(const struct sent *part)
+{
+	return part->ts[0] != '\0' ? part->ts : "unknown";
 }
 
 void
 posting_shape(struct call *call, const struct js *answer, struct buf *out)
 {
-	const char *channel = js_text(answer, "channel"),
-		   *ts = js_text(answer, "ts");
+	const char *channel = sending_channel(call);
 	const char *thread = call_text(call, "thread_ts");
+	size_t n = sending_count(call);
 
-	if (!slack_is_id(channel, strlen(channel), NULL))
-		channel = call_of(call, ARG_CHANNEL);
-	buf_str(out,
-	    call_is_repeat(call) ?
-		"Posted already, by an earlier equal call; nothing"
-		" was posted now.\n" :
-		"Posted.\n");
+	(void)answer;
+	put_done(call, out);
 	buf_fmt(out, "channel: %s\n", channel);
-	buf_fmt(out, "ts: %s\n", slack_is_ts(ts) ? ts : "unknown");
+	buf_fmt(out, "ts: %s\n", shown(sending_part(call, 0)));
+	for (size_t i = 1; i < n; i++)
+		buf_fmt(out, "part %zu ts: %s\n", i + 1,
+		    shown(sending_part(call, i)));
 	if (thread[0] != '\0')
 		buf_fmt(out, "thread_ts: %s\n", thread);
-	put_permalink(call, channel, ts, thread, out);
-	put_warnings(answer, out);
+	put_permalink(call, channel, sending_part(call, 0)->ts, thread, out);
+	if (sending_truncated(call))
+		buf_str(out, "Slack has cut the text: it was too long for one"
+		    " message.\n");
+}
+
+/* What is sent. */
+
+static bool
+wants(const struct call *call, const char *name)
+{
+	return json_object_get_boolean(call_arg(call, name));
+}
+
+bool
+posting_is_markdown(const struct call *call)
+{
+	return wants(call, "markdown");
+}
+
+size_t
+posting_texts(const struct call *call, struct buf *out)
+{
+	const char *text = call_text(call, "text");
+	bool markdown = posting_is_markdown(call);
+	bool crowds = wants(call, "mass_mentions");
+	struct buf b = { 0 };
+	size_t at = 0, n = 0;
+
+	if (!markdown)
+		mrkdwn_write(&b, text, strlen(text), crowds);
+	else if (crowds)
+		buf_str(&b, text);
+	else
+		mrkdwn_hush(&b, text, strlen(text));
+	while (at < b.len) {
+		struct cut cut = split_at(b.p + at, b.len - at,
+		    markdown ? MARKDOWN_MAX : TEXT_MAX);
+
+		if (strspn(b.p + at, " \t\r\n") < cut.end) {
+			buf_add(out, b.p + at, cut.end);
+			buf_char(out, '\0');
+			n++;
+		}
+		at += cut.next;
+	}
+	buf_wipe(&b);
+	return n;
 }
 
 void
-posting_form(struct call *call, struct buf *form)
+posting_form(const struct call *call, const char *text, bool first,
+    struct buf *form)
 {
-	const char *text = call_text(call, "text");
-	struct buf b = { 0 };
+	const char *unfurl = wants(call, "unfurl") ? "true" : "false";
 
-	mrkdwn_write(&b, text, strlen(text));
-	buf_form(form, "text", b.p, b.len);
-	buf_str(form, "&unfurl_links=false&unfurl_media=false");
-	buf_wipe(&b);
+	buf_form(form, posting_is_markdown(call) ? "markdown_text" : "text",
+	    text, strlen(text));
+	buf_fmt(form, "&unfurl_links=%s&unfurl_media=%s", unfurl, unfurl);
+	if (first && wants(call, "reply_broadcast"))
+		buf_str(form, "&reply_broadcast=true");
 }

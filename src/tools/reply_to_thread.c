@@ -9,9 +9,10 @@ static const struct tool_arg args[] = {
 	  .also = { "threadTs" },
 	  .help = "ts of the thread's first message, not of a reply" },
 	ARGUMENT_POST_TEXT,
-	{ "reply_broadcast", ARG_BOOL, .slack = "reply_broadcast",
+	{ "reply_broadcast", ARG_BOOL,
 	  .also = { "replyBroadcast" },
 	  .help = "show it in the channel, too; false if left out" },
+	ARGUMENTS_POST_HOW,
 	ARGUMENT_POST_KEY,
 	{ .name = NULL }
 };
@@ -28,5 +29,4 @@ const struct tool tool_reply_to_thread = {
 	.want_scopes = "chat:write",
 	.once = true,
 	.shape = posting_shape,
-	.form = posting_form,
 };

@@ -7,7 +7,7 @@
 #include "tools/call.h"
 
 /* What a call is made of; private to call.c, cursor.c, ledger.c,
- * page.c and target.c. */
+ * page.c, sending.c and target.c. */
 struct call {
 	struct toolbox *box;
 	const struct tool *tool;
@@ -27,8 +27,8 @@ struct call {
 	const struct js *answer;	/* Slack's, while it is lent */
 	struct post *post;		/* being begun in the ledger */
 	struct post_id id;
-	char key[160];
-	bool repeat;
+	char key[160], part_key[192];
+	struct sending *sending;	/* of a tool that posts */
 
 	struct directory_ask *looking;
 	const struct tool_arg *named;	/* the argument that is looked up */
@@ -73,16 +73,21 @@ size_t target_list(const struct toolbox *box, const struct policy *p,
  * call_end; false: there is none. */
 bool resolve_next(struct call *call);
 
-/* ledger.c: a post's row before and after.  ledger_name at the start; ledger_begin
- * ends in call_run or call_end. */
+/* ledger.c: the row of each of a post's parts, before and after.  ledger_name at
+ * the start; the other three tell the row that was begun last. */
 void ledger_name(struct call *call, const struct call_ask *ask);
-void ledger_begin(struct call *call);
+struct post *ledger_begin(struct call *call, size_t part, post_fn *done);
 void ledger_end(struct call *call, const struct slack_answer *a);
+void ledger_unsent(struct call *call);
+/* It was seen in the channel: its own row's, or else an earlier one's that id.made
+ * tells. */
+void ledger_found(struct call *call, const char *ts, bool own);
 
 /* call.c */
 void call_run(struct call *call);	/* goes on with the next step */
 void call_end(struct call *call, bool is_error);	/* out holds the text */
 void call_later(struct call *call, bool is_error);	/* as call_end, in the next turn */
 void call_free(struct call *call);
+void call_form(const struct call *call, struct buf *form);	/* what the arguments say */
 
 #endif

@@ -532,7 +532,7 @@ class Posts(ToolSuite):
         with concurrent.futures.ThreadPoolExecutor(8) as pool:
             got = list(pool.map(one, range(8)))
         self.assertEqual(self.in_channel("CARANDOM01", "at once"), 1)
-        self.assertGreaterEqual(sum(t.ok for t in got), 1, got)
+        self.assertEqual([t.ts() for t in got], [got[0].ts()] * 8, got)
 
     def test_repeat_after_a_kill(self):
         first = self.post("before the kill", idempotency_key="kill-1")
@@ -543,25 +543,6 @@ class Posts(ToolSuite):
         second = self.post("before the kill", idempotency_key="kill-1")
         self.assertEqual(first.ts(), second.ts(), second)
 
-    def test_unknown_outcomes_are_not_repeated(self):
-        rows = (("reset", {"effect": True}), ("reset", {"effect": False}),
-                ("status", {"status": 500, "effect": True}),
-                ("status", {"status": 503}), ("cut", {"effect": True}),
-                ("empty", {"effect": True}), ("garbage", {}), ("html", {}),
-                ("array", {}), ("error", {"error": "internal_error"}),
-                ("error", {"error": "fatal_error", "effect": True}))
-        for i, (kind, more) in enumerate(rows):
-            with self.subTest(kind=kind, **more):
-                text, since = f"unclear {i}", self.slack.mark()
-                self.slack.fault("chat.postMessage", kind, **more)
-                said = self.bad(self.post(text, idempotency_key=f"u-{i}"),
-                                "(?i)unknown|not certain|may ")
-                self.assertNotRegex(said, "(?i)was not posted|not posted")
-                again = self.post(text, idempotency_key=f"u-{i}")
-                self.bad(again, "(?i)may have been|unknown")
-                self.assertEqual(len(self.slack.calls("chat.postMessage", since)),
-                                 1)
-                self.assertLessEqual(self.in_channel("CARANDOM01", text), 1)
 
     def test_cancelled_read(self):
         self.slack.fault("conversations.list", "slow", seconds=3)

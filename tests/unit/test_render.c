@@ -86,7 +86,7 @@ START_TEST(written)
 {
 	struct buf out = { 0 };
 
-	mrkdwn_write(&out, writes[_i].text, strlen(writes[_i].text));
+	mrkdwn_write(&out, writes[_i].text, strlen(writes[_i].text), false);
 	ck_assert_str_eq(out.p, writes[_i].sent);
 	buf_wipe(&out);
 }

@@ -528,14 +528,15 @@ struct posted {
 };
 
 static void
-on_post(void *arg, enum post_word word, const char *text, const struct err *err)
+on_post(void *arg, enum post_word word, const struct post_was *was,
+    const struct err *err)
 {
 	struct posted *t = arg;
 
 	t->calls++;
 	t->word = word;
 	t->kind = err != NULL ? err->kind : ERR_NONE;
-	snprintf(t->text, sizeof(t->text), "%s", text);
+	snprintf(t->text, sizeof(t->text), "%s", was->text);
 }
 
 static struct posted
@@ -573,6 +574,74 @@ START_TEST(ledger_answers_repeats)
 	/* the old rows are there, as proof of ownership */
 	ck_assert_int_eq(ask(UNIT(DO(DDL, TEXT("UPDATE posts SET team = 'T1' WHERE "
 	    "principal = 'p' AND channel = 'C9' AND answer <> ''")))).touched, 3);
+}
+END_TEST
+
+struct beside {
+	int calls;
+	bool own, none;
+	size_t twins;
+	const struct post_id *id;
+};
+
+static void
+on_beside(void *arg, const struct answer *a, const struct err *err)
+{
+	struct beside *t = arg;
+
+	ck_assert_ptr_null(err);
+	t->calls++;
+	t->own = posts_own(a, "1.2");
+	t->none = posts_own(a, "");
+	t->twins = posts_twins(a, t->id);
+}
+
+static struct beside
+look_beside(const struct post_id *id, int64_t since)
+{
+	struct beside t = { .id = id };
+
+	posts_beside(st, id, since, 5000, on_beside, &t);
+	wait_for(&t.calls);
+	return t;
+}
+
+/* What a lookup asks, and what it tells the row. */
+START_TEST(ledger_is_told_by_a_lookup)
+{
+	struct post_id a = { .principal = "p", .key = "a", .owner = "w1", .digest = { 1 },
+		.team = "T1", .channel = "C1" }, b = a, other = a;
+	struct beside t;
+
+	board();
+	b.key = "b";
+	other.key = "c";
+	other.channel = "C2";
+	begin(&a, 1000);
+	begin(&b, 2000);
+	begin(&other, 2000);
+	t = look_beside(&b, 0);
+	ck_assert(t.twins == 1 && !t.own && !t.none);
+	ck_assert_uint_eq(look_beside(&b, 1001).twins, 0);	/* older than that */
+	a.made = 999;
+	post_found(st, &a, "1.2", 5000);		/* an earlier one's, retired since */
+	settle();
+	ck_assert_int_eq(begin(&a, 3000).word, POST_OPEN);
+	a.made = 1000;
+	post_end(st, &a, POST_IS_UNKNOWN, "C1", "", 5000);
+	settle();
+	ck_assert_uint_eq(look_beside(&b, 0).twins, 1);
+	a.made = 1000;
+	post_found(st, &a, "1.2", 5000);
+	settle();
+	t = look_beside(&b, 0);
+	ck_assert(t.twins == 0 && t.own);
+	ck_assert(!look_beside(&a, 0).own);			/* its own */
+	ck_assert(!look_beside(&other, 0).own);
+	a.made = 1000;
+	post_found(st, &a, "3.4", 5000);			/* it is settled */
+	settle();
+	ck_assert_str_eq(begin(&a, 3000).text, "1.2");
 }
 END_TEST
 
@@ -670,6 +739,7 @@ main(void)
 	tcase_add_test(tc, what_is_cancelled_is_freed);
 	tcase_add_test(tc, nonce_once_over_processes);
 	tcase_add_test(tc, ledger_answers_repeats);
+	tcase_add_test(tc, ledger_is_told_by_a_lookup);
 	tcase_add_test(tc, ledger_takes_long_keys);
 	tcase_add_test(tc, ledger_lets_one_go);
 	tcase_add_test(tc, ledger_away_means_do_not_send);

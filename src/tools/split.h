@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef TOOLS_SPLIT_H
+#define TOOLS_SPLIT_H
+
+#include <stddef.h>
+
+/* Where a text that is longer than max characters (as Slack may count them: of
+ * UTF-16) is best cut: its first end bytes are a message, the next one begins at
+ * byte next (blanks between the two are dropped).  Between paragraphs, lines or
+ * words if there is such a place in the second half; never within a character,
+ * &amp; or <…>.  next is len when nothing is left; it is never 0. */
+struct cut {
+	size_t end, next;
+};
+struct cut split_at(const char *text, size_t len, size_t max);
+
+#endif

@@ -1,0 +1,496 @@
+# SPDX-License-Identifier: ISC
+"""Posts: one message for one call, whatever Slack's answer comes to; and what is
+written is what was meant."""
+import concurrent.futures
+import html
+import http.client
+import re
+import socket
+import threading
+
+import lib
+import mcpclient
+import test_mariadb
+from mcpclient import Legacy, Modern
+
+TEAM = "T0ACME0001"
+RANDOM = "CARANDOM01"
+POST = "chat.postMessage"
+HANG = {"seconds": 60}
+# the fault, and what more it takes; each is tried without and with effect
+FAULTS = (("reset", {}), ("hang", HANG), ("stall", HANG), ("cut", {}),
+          ("empty", {}), ("html", {}),
+          ("garbage", {}), ("array", {}), ("status", {"status": 500}),
+          ("status", {"status": 503}), ("error", {"error": "internal_error"}))
+
+
+class Posting(lib.Suite):
+    """One workspace; posts of texts that can be told apart."""
+    ENV = {"UPSTREAM_TIMEOUT": "2"}
+
+    @classmethod
+    def begin(cls):
+        cls.slack = cls.fake()
+        cls.team = cls.slack.world.teams[TEAM]
+        cls.d = cls.daemon(cls.slack, env=cls.ENV).start()
+        mcpclient.install(cls.d)
+        mcpclient.known(cls.d, TEAM)
+
+    def setUp(self):
+        self.since = self.slack.mark()
+
+    def tearDown(self):
+        self.slack.faults.clear()
+        self.slack.release()
+        self.slack.world.rewrites = False
+
+    def post(self, text, channel=RANDOM, daemon=None, **args):
+        with Modern(daemon or self.d) as c:
+            return c.tool("slack_post_message", channel_id=channel, text=text,
+                          **{"team_id": TEAM, **args})
+
+    def sent(self, text=None):
+        return [c for c in self.slack.calls(POST, self.since)
+                if text in (None, c["form"].get("text"))]
+
+    def stored(self, text, channel=RANDOM):
+        return [m["ts"] for m in self.team.channels[channel].messages
+                if m["text"] == text]
+
+    def check_posted(self, t, ts, *words):
+        self.assertTrue(t.ok, t)
+        self.assertEqual(t.ts(), ts, t)
+        for w in words:
+            self.assertRegex(t.text, w)
+
+    def check_unknown(self, t):
+        """Unknown, or open still: nothing that says it was not posted."""
+        self.assertTrue(t.error, t)
+        self.assertIsNone(t.rpc, t)
+        self.assertRegex(t.text, "(?i)unknown|may have been posted")
+        self.assertRegex(t.text, "(?i)look")
+        self.assertNotRegex(t.text, "(?i)not posted|Nothing was (done|sent)")
+
+    def check_refused(self, t):
+        """An equal call while it is unknown: not sent, and the way out."""
+        self.check_unknown(t)
+        self.assertIn("new idempotency_key", t.text)
+
+
+class Faults(Posting):
+    def row(self, row, thread=None):
+        kind, more, effect = row
+        text = f"row {kind} {more.get('status', '')} {effect} {bool(thread)}"
+        where = {"thread_ts": thread} if thread else {}
+        self.slack.fault(POST, kind, effect=effect, **more,
+                         where={"text": text, **where})
+        args = {"idempotency_key": text.replace(" ", "-"), **where}
+        first = self.post(text, **args)
+        second = self.post(text, **args)
+        self.assertEqual(len(self.sent(text)), 1, text)
+        stored = self.stored(text)
+        self.assertEqual(len(stored), int(effect), text)
+        if effect:
+            self.check_posted(first, stored[0], "was found in the channel")
+            self.check_posted(second, stored[0], "earlier equal call")
+        else:
+            self.check_unknown(first)
+            self.check_refused(second)
+
+    def table(self, thread=None):
+        rows = [(kind, more, effect) for kind, more in FAULTS
+                for effect in (False, True)]
+        with concurrent.futures.ThreadPoolExecutor(6) as pool:
+            for done in [pool.submit(self.row, r, thread) for r in rows]:
+                with self.subTest():
+                    done.result()
+
+    def test_table(self):
+        self.table()
+
+    def test_table_in_a_thread(self):
+        self.table(self.post("a thread of faults").ts())
+
+    def test_without_fault(self):
+        t = self.post("just so", idempotency_key="just-so")
+        self.check_posted(t, self.stored("just so")[0])
+        self.assertNotIn("found", t.text)
+        self.assertEqual([c["method"] for c in self.slack.calls(since=self.since)],
+                         [POST])
+
+    def test_late(self):
+        """It comes after the look: an equal call sees it."""
+        self.slack.fault(POST, "reset", effect="late", late=3)
+        self.check_unknown(self.post("late", idempotency_key="late"))
+        lib.wait_until("it is there", lambda: self.stored("late"))
+        t = self.post("late", idempotency_key="late")
+        self.check_posted(t, *self.stored("late"), "earlier equal call")
+        self.assertEqual(len(self.sent()), 1)
+        t = self.post("late", idempotency_key="late")     # now the row says so
+        self.check_posted(t, *self.stored("late"))
+        self.assertEqual(len(self.slack.calls("conversations.history",
+                                              self.since)), 2)
+
+    def test_not_another_ones(self):
+        """The same text a moment before, by another call: that is not it."""
+        ts = self.post("twins").ts()
+        self.slack.fault(POST, "reset", effect=True)
+        t = self.post("twins")
+        self.assertTrue(t.ok, t)
+        self.assertEqual(self.stored("twins"), [ts, t.ts()])
+        self.slack.fault(POST, "reset")
+        self.check_unknown(self.post("twins", idempotency_key="twins"))
+        self.check_refused(self.post("twins", idempotency_key="twins"))
+
+    def test_one_of_two(self):
+        """Two equal ones are unclear and one is there: whose it is nobody knows."""
+        self.slack.fault(POST, "hold", effect=True, seconds=60)
+        self.slack.fault(POST, "reset", effect=False)
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            a = pool.submit(self.post, "one of two", idempotency_key="two-a")
+            self.slack.wait_held(POST, since=self.since)
+            b = pool.submit(self.post, "one of two", idempotency_key="two-b")
+            self.check_unknown(b.result())
+            self.slack.release()
+            self.assertTrue(a.result().ok, a.result())
+
+    def test_by_somebody_else(self):
+        """A person's message with the same text is not it."""
+        self.slack.world.say(TEAM, RANDOM, "said by a person")
+        self.slack.fault(POST, "reset")
+        self.check_unknown(self.post("said by a person"))
+
+    def test_it_cannot_be_seen(self):
+        """A look that fails: unknown, and said so."""
+        self.slack.fault("conversations.history", "error", error="missing_scope")
+        self.slack.fault(POST, "reset", effect=True)
+        self.check_unknown(self.post("unseen"))
+
+    def test_as_slack_keeps_it(self):
+        self.slack.world.rewrites = True
+        for i, (text, more) in enumerate((
+                ("see https://e.org/?a=1&b=2 and 1 < 2 & 3 > 2", {}),
+                ("<https://e.org/?a=1&b=2|a & b> <@U0ALICE> <#CAGENERAL1>", {}),
+                ("done 🎉👍 at 10:30:45 :tada:", {}),
+                ("# Head\n\n**bold** [a & b](https://e.org/?a=1&b=2) <b> @channel",
+                 {"markdown": True}))):
+            with self.subTest(text):
+                self.slack.fault(POST, "reset", effect=True)
+                t = self.post(text, idempotency_key=f"kept-{i}", **more)
+                last = self.team.channels[RANDOM].messages[-1]
+                self.assertNotEqual(last["text"], text)
+                self.check_posted(t, last["ts"], "was found")
+        self.slack.fault(POST, "reset")
+        self.check_unknown(self.post("done 🎉👍 at 10:30:46 :tada:"))
+
+    def test_same_id_other_text(self):
+        """Two texts with one request id are two posts, also when one is unclear."""
+        with Legacy(self.d).begin() as c:
+            self.slack.fault(POST, "reset")
+            one, two, again = (c.tool(
+                "slack_post_message", id="same", channel_id=RANDOM, text=text)
+                for text in ("same id, one", "same id, two", "same id, one"))
+        self.check_unknown(one)
+        self.check_posted(two, *self.stored("same id, two"))
+        self.check_refused(again)
+        self.assertEqual(len(self.sent()), 2)
+
+    def test_the_client_leaves(self):
+        """Nobody listens: the row is told all the same, an equal call looks."""
+        self.slack.fault(POST, "hang", seconds=60, effect=True)
+        with Modern(self.d) as c:
+            c.conn, c.strict = mcpclient.connection(self.d), True
+            t = threading.Thread(target=self.left, args=(c,))
+            t.start()
+            self.slack.wait_calls(POST, 1, self.since)
+            c.conn.sock.shutdown(socket.SHUT_RDWR)
+            t.join(60)
+        t = self.post("left", idempotency_key="left")
+        self.check_posted(t, *self.stored("left"), "earlier equal call")
+        self.assertEqual(len(self.sent()), 1)
+
+    def left(self, c):
+        try:
+            c.tool("slack_post_message", channel_id=RANDOM, text="left",
+                   idempotency_key="left")
+        except (OSError, http.client.HTTPException):
+            pass
+
+
+class Killed(Posting):
+    """kill -9 between sending and answer: the row says sending, its owner is gone."""
+
+    def lose(self, text, effect, daemon=None):
+        """A post whose worker dies while Slack has it."""
+        d = daemon or self.d
+        self.slack.fault(POST, "hold", effect=effect)
+        t = threading.Thread(target=self.try_it, args=(text, d))
+        t.start()
+        self.slack.wait_held(POST, since=self.since)
+        pids = d.workers()
+        for pid in pids:
+            d.kill(pid)
+        t.join(60)
+        lib.wait_until("workers are back", lambda: len(d.workers()) == len(pids)
+                       and not set(pids) & set(d.workers()))
+
+    def try_it(self, text, d):
+        try:
+            self.post(text, idempotency_key=text.replace(" ", "-"), daemon=d)
+        except (OSError, http.client.HTTPException):
+            pass
+
+    def again(self, text, daemon=None):
+        return self.post(text, idempotency_key=text.replace(" ", "-"),
+                         daemon=daemon)
+
+    def test_it_was_carried_out(self):
+        self.lose("killed after", True)
+        self.check_posted(self.again("killed after"),
+                          *self.stored("killed after"), "earlier equal call")
+        self.assertEqual(len(self.sent()), 1)
+
+    def test_it_was_not_yet(self):
+        self.lose("killed before", False)
+        self.check_refused(self.again("killed before"))
+        self.slack.release()
+        lib.wait_until("Slack does it", lambda: self.stored("killed before"))
+        self.check_posted(self.again("killed before"),
+                          *self.stored("killed before"), "earlier equal call")
+        self.assertEqual(len(self.sent()), 1)
+
+    def test_in_the_middle_of_a_long_one(self):
+        """Of three parts the second is lost with its worker: an equal call finds
+        it and goes on behind it."""
+        text = "\n".join(f"{c * 3900}" for c in "abc")
+        key, d = "long-one", self.d
+        self.slack.fault(POST, "hold", effect=True, skip=1)
+        t = threading.Thread(target=self.try_long, args=(text, key))
+        t.start()
+        self.slack.wait_held(POST, since=self.since)
+        for pid in d.workers():
+            d.kill(pid)
+        t.join(60)
+        lib.wait_until("workers are back", lambda: len(d.workers()) == 2)
+        t = self.post(text, idempotency_key=key)
+        self.check_posted(t, *self.stored("a" * 3900), "Posted in 3 parts",
+                          "2 of them were posted already")
+        for c in "abc":
+            self.assertEqual(len(self.stored(c * 3900)), 1)
+            self.assertIn(self.stored(c * 3900)[0], t.text)
+        self.assertEqual(len(self.sent()), 3)
+
+    def try_long(self, text, key):
+        try:
+            self.post(text, idempotency_key=key)
+        except (OSError, http.client.HTTPException):
+            pass
+
+
+class OnTwoHosts(test_mariadb.Shared, Killed):
+    """Equal calls to two daemons on one MariaDB."""
+
+    @classmethod
+    def begin(cls):
+        super().begin()         # the database
+        cls.slack = cls.fake()
+        cls.team = cls.slack.world.teams[TEAM]
+        cls.d, cls.other = cls.pair(cls.slack, **cls.ENV)
+        for d in (cls.d, cls.other):
+            d.wait_all_workers()
+        mcpclient.install(cls.d)
+        mcpclient.known(cls.other, TEAM)
+
+    setUp = Posting.setUp       # the tables stay
+    tearDown = Posting.tearDown
+    # Killed's own are of one host
+    test_it_was_not_yet = test_in_the_middle_of_a_long_one = None
+
+    def test_repeats(self):
+        self.check_posted(self.again("on both"), *self.stored("on both"))
+        self.check_posted(self.again("on both", self.other),
+                          *self.stored("on both"), "earlier equal call")
+        self.assertEqual(len(self.sent()), 1)
+
+    def test_at_once(self):
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            got = list(pool.map(lambda d: self.again("at once", d),
+                                [self.d, self.other] * 4))
+        self.assertEqual(len(self.sent()), 1)
+        ts, = self.stored("at once")
+        for t in got:
+            if t.error:         # of the other host nobody knows who lives
+                self.check_refused(t)
+            else:
+                self.assertEqual(t.ts(), ts)
+        self.assertGreaterEqual(sum(t.ok for t in got), 4, got)
+
+    def test_unknown_here_is_unknown_there(self):
+        self.slack.fault(POST, "reset", effect=False)
+        self.check_unknown(self.again("known nowhere"))
+        self.check_refused(self.again("known nowhere", self.other))
+        self.assertEqual(len(self.sent()), 1)
+
+    def test_killed_there(self):
+        """The other host cannot know who lives here; it sees the message."""
+        self.lose("killed there", True)
+        self.check_posted(self.again("killed there", self.other),
+                          *self.stored("killed there"), "earlier equal call")
+        self.assertEqual(len(self.sent()), 1)
+
+    def test_under_way_there(self):
+        self.slack.fault(POST, "hold", effect=True)
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            first = pool.submit(self.again, "under way")
+            self.slack.wait_held(POST, since=self.since)
+            t = self.again("under way", self.other)
+            self.check_posted(t, *self.stored("under way"), "earlier equal call")
+            self.slack.release()
+            self.check_posted(first.result(), t.ts())
+        self.assertEqual(len(self.sent()), 1)
+
+
+class Writing(Posting):
+    """What is sent is what was meant."""
+    ENV = {}
+
+    @classmethod
+    def begin(cls):
+        super().begin()
+        mcpclient.install(cls.d, "T0BETA0001")
+
+    def setUp(self):
+        super().setUp()
+        self.slack.world.pings.clear()
+
+    def forms(self):
+        return [c["form"] for c in self.sent()]
+
+    def good(self, t):
+        self.assertTrue(t.ok, t)
+        return t
+
+    def test_splits(self):
+        """At 4,000, between paragraphs, lines or words; nothing is lost, the order
+        is kept, all later parts are in the first one's thread."""
+        words = " ".join(f"word{i}" for i in range(2000))
+        rows = (("x" * 4000, 1), ("x" * 4001, 2), ("ü" * 9000, 3), (words, 5),
+                ("&" * 4000, 5), ("🎉" * 2001, 2), ("a" * 3000 + "\n" + "b" * 3000, 2),
+                ("p" * 2500 + "\n\n" + ("line\n" * 700).strip(), 2),
+                ("x" * 3990 + "<https://e.org/a-long-one?a=1&b=2|label>", 2),
+                ("x" * 3999 + "é" * 3, 2))
+        for text, n in rows:
+            with self.subTest(text[:20], n=n):
+                self.since = self.slack.mark()
+                t = self.good(self.post(text))
+                sent = self.forms()
+                self.assertEqual(len(sent), n)
+                whole = "".join(html.unescape(f["text"]) for f in sent)
+                self.assertEqual(re.sub(r"\s", "", whole), re.sub(r"\s", "", text))
+                rows = self.team.channels[RANDOM].messages[-n:]
+                self.assertEqual([m["text"] for m in rows],
+                                 [f["text"] for f in sent])
+                for f in sent:
+                    self.assertLessEqual(len(f["text"].encode("utf-16-le")) // 2,
+                                         4000)
+                    self.assertNotRegex(f["text"], r"&(?!amp;|lt;|gt;)|<[^>]*$")
+                for m in rows[1:]:
+                    self.assertEqual(m["thread_ts"], rows[0]["ts"])
+                for m in rows:
+                    self.assertIn(m["ts"], t.text)
+                self.assertEqual(t.ts(), rows[0]["ts"])
+
+    def test_splits_within_a_thread(self):
+        parent = self.good(self.post("a long thread")).ts()
+        t = self.good(self.post("y" * 5000, thread_ts=parent))
+        self.assertEqual([f.get("thread_ts") for f in self.forms()],
+                         [None, parent, parent])
+        self.assertIn("Posted in 2 parts", t.text)
+
+    def test_a_part_is_refused(self):
+        """What was posted is told, and an equal call does not post it again."""
+        text = "q" * 9000
+        self.slack.fault(POST, "error", error="msg_too_long", skip=1)
+        t = self.post(text, idempotency_key="refused-part")
+        self.assertTrue(t.error, t)
+        ts, = self.stored("q" * 4000)
+        self.assertRegex(t.text, f"Of 3 parts 1 are posted, with ts {ts}")
+        self.assertIn("What follows in the text was not sent", t.text)
+        self.assertTrue(self.post(text, idempotency_key="refused-part").error)
+        self.assertEqual(len(self.sent()), 2)
+
+    def test_a_part_must_wait(self):
+        """What was not sent is sent by an equal call, and nothing else."""
+        text = "w" * 9000
+        self.slack.fault(POST, "ratelimited", retry_after=60, skip=2)
+        t = self.post(text, "CBRANDOM01", idempotency_key="waiting-part",
+                      team_id="T0BETA0001")
+        self.assertTrue(t.error, t)
+        self.assertRegex(t.text, "Of 3 parts 2 are posted.*wait \\d+ s")
+        self.assertIn("idempotency_key goes on from here", t.text)
+        self.assertEqual(len(self.sent()), 3)
+        t = self.post(text, "CBRANDOM01", idempotency_key="waiting-part",
+                      team_id="T0BETA0001")
+        self.assertRegex(t.text, "Of 3 parts 2 are posted.*wait \\d+ s")
+        self.assertEqual(len(self.sent()), 3)       # it is known by now
+
+    def test_long_is_repeated_whole(self):
+        text = "r" * 9000
+        first = self.good(self.post(text, idempotency_key="long-again"))
+        second = self.good(self.post(text, idempotency_key="long-again"))
+        self.assertEqual(len(self.sent()), 3)
+        find = re.compile(r"\d{10}\.\d{6}")
+        self.assertEqual(find.findall(first.text), find.findall(second.text))
+        self.assertIn("earlier equal call", second.text)
+
+    def test_markdown(self):
+        text = "# Head\n\n**bold** [a & b](https://e.org/?a=1&b=2) 1 < 2"
+        self.good(self.post(text, markdown=True))
+        form, = self.forms()
+        self.assertEqual(form["markdown_text"], text)
+        self.assertNotIn("text", form)
+        self.good(self.post("m" * 12000, markdown=True))
+        self.good(self.post("m" * 12001, markdown=True))
+        self.assertEqual([len(f["markdown_text"]) for f in self.forms()[1:]],
+                         [12000, 12000, 1])
+
+    def test_crowds(self):
+        """Nobody is called by accident, in neither way of writing."""
+        texts = ("<!channel> a", "<!here> b", "<!everyone|x> c", "@channel d",
+                 "<!subteam^S0GROUP1> e", "**@here** f", "@Everyone g",
+                 "mail me@channel.example h")
+        for markdown in (False, True):
+            for text in texts:
+                self.good(self.post(text, markdown=markdown))
+        self.assertEqual(self.slack.world.pings, [])
+        for markdown in (False, True):
+            for text in texts[:3] + texts[4:5]:
+                with self.subTest(text, markdown=markdown):
+                    self.slack.world.pings.clear()
+                    self.good(self.post(text, markdown=markdown,
+                                        mass_mentions=True))
+                    self.assertEqual(len(self.slack.world.pings), 1)
+        self.slack.world.pings.clear()
+        for text in ("<!chan nel>", "<!date^1^{x}|@here>", "<!subteam^x>", "<!here"):
+            self.good(self.post(text, mass_mentions=True))
+        self.assertEqual(self.slack.world.pings, [])
+
+    def test_unfurling(self):
+        for args, want in (({}, "false"), ({"unfurl": False}, "false"),
+                           ({"unfurl": True}, "true")):
+            self.good(self.post("https://e.org/", **args))
+            form = self.forms()[-1]
+            self.assertEqual((form["unfurl_links"], form["unfurl_media"]),
+                             (want, want))
+
+    def test_links(self):
+        for text, sent in (
+                ("https://e.org/?a=1&b=2", "https://e.org/?a=1&amp;b=2"),
+                ("<https://e.org/?a=1&b=2|a & b>",
+                 "<https://e.org/?a=1&amp;b=2|a &amp; b>")):
+            self.good(self.post(text))
+            self.assertEqual(self.forms()[-1]["text"], sent)
+            with Modern(self.d) as c:
+                t = c.tool("slack_get_channel_history", team_id=TEAM,
+                           channel_id=RANDOM, limit=1)
+            self.assertIn("https://e.org/?a=1&b=2", t.text)

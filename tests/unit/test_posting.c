@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+#include "tools/mrkdwn.h"
+#include "tools/same.h"
+#include "tools/split.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What Slack keeps of what was sent. */
+
+#define URL	"https://e.org/?a=1&amp;b=2"
+
+static const struct {
+	const char *sent, *kept;
+	bool markdown, same;
+} texts[] = {
+	{ "hello", "hello", false, true },
+	{ "hello", "hello!", false, false },
+	{ "hello", "Hello", false, false },
+	{ "", "", false, false },
+	{ "a &lt; b &amp;&amp; c", "a &lt; b &amp;&amp; c", false, true },
+	{ "a &lt; b", "a < b", false, true },
+	{ "&amp;lt;", "&lt;", false, false },
+	{ "see " URL ".", "see <" URL ">.", false, true },
+	{ "see example.org", "see <http://example.org|example.org>", false, true },
+	{ "me@e.org", "<mailto:me@e.org|me@e.org>", false, true },
+	{ "see <" URL "|a &amp; b>", "see <" URL "|a &amp; b>", false, true },
+	{ "see <" URL "|a>", "see <" URL "|b>", false, false },
+	{ "in <#C12> by <@U12>", "in <#C12|general> by <@U12|ann>", false, true },
+	{ "in <#C12>", "in <#C13|general>", false, false },
+	{ "\xf0\x9f\x8e\x89 done", ":tada: done", false, true },
+	{ "\xe2\x9c\x85\xef\xb8\x8f\xf0\x9f\x8e\x89 x", ":white_check_mark::tada: x", false, true },
+	{ "\xf0\x9f\x91\x8d\xf0\x9f\x8f\xbd", ":+1::skin-tone-4:", false, true },
+	{ "\xf0\x9f\x8e\x89 done", "done", false, false },
+	{ "at 10:30:45", "at 10:30:45", false, true },
+	{ "at 10:30:45", "at 10:30:46", false, false },
+	{ " a\r\nb\n", "a\nb", false, true },
+	{ "a  b", "a b", false, false },
+	{ "bad \xff", "bad \xff", false, true },
+	{ "<", "&lt;", false, true },
+	{ "**bold** [a](https://e.org/x) https://e.org/y", "*bold* <https://e.org/x|a> <https://e.org/y>",
+	  true, true },
+	{ "# Head\n\n- one\n- two", "*Head*\n• one\n• two", true, false },	/* • is a letter to us */
+	{ "# Head\n\n1. one", "*Head*\n1. one", true, true },
+	{ "**bold**", "*bald*", true, false },
+	{ "![x](y", "x (y", true, true },
+	{ "**", "**", true, false },
+};
+
+START_TEST(compared)
+{
+	ck_assert_msg(same_text(texts[_i].sent, texts[_i].kept, texts[_i].markdown) ==
+	    texts[_i].same, "%s", texts[_i].sent);
+}
+END_TEST
+
+/* Cut at 10: the first part, and what comes behind it. */
+
+#define TADA	"\xf0\x9f\x8e\x89"
+
+static const struct {
+	const char *text, *first, *rest;
+} cuts[] = {
+	{ "short", "short", "" },
+	{ "0123456789", "0123456789", "" },
+	{ "0123456789a", "0123456789", "a" },
+	{ "01234 6789a", "01234", "6789a" },
+	{ "0123456789 a", "0123456789", "a" },
+	{ "0 234567890", "0 23456789", "0" },	/* too early a place */
+	{ "01234\n678 901", "01234", "678 901" },
+	{ "01234\n\n78\n901", "01234", "78\n901" },
+	{ "012345 \n  90123", "012345 ", "  90123" },	/* what is indented stays so */
+	{ "012345678&amp;x", "012345678", "&amp;x" },
+	{ "012345678& more words;", "012345678&", "more words;" },
+	{ "0123456<@U1>", "0123456", "<@U1>" },
+	{ "0123456< U1\n", "0123456<", "U1\n" },
+	{ "12345678" TADA "9", "12345678" TADA, "9" },
+	{ "123456789" TADA "9", "123456789", TADA "9" },	/* two units each */
+	{ "123456789e\xcc\x81x", "123456789", "e\xcc\x81x" },
+	{ "1234567\xe2\x9d\xa4\xef\xb8\x8f\xe2\x80\x8d\xf0\x9f\x94\xa5", "1234567",
+	  "\xe2\x9d\xa4\xef\xb8\x8f\xe2\x80\x8d\xf0\x9f\x94\xa5" },
+	{ "<https://e.org/>", "<https://e", ".org/>" },	/* longer than a message */
+	{ "\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc" "x",
+	  "\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc", "x" },
+	{ "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", NULL, NULL },
+};
+
+START_TEST(split)
+{
+	const char *text = cuts[_i].text;
+	size_t len = strlen(text);
+	struct cut c = split_at(text, len, 10);
+
+	ck_assert_uint_le(c.end, c.next);
+	ck_assert_uint_gt(c.next, 0);
+	ck_assert_uint_le(c.next, len);
+	if (cuts[_i].first == NULL)
+		return;
+	ck_assert_msg(strlen(cuts[_i].first) == c.end &&
+	    memcmp(cuts[_i].first, text, c.end) == 0, "%s: %.*s", text, (int)c.end, text);
+	ck_assert_str_eq(text + c.next, cuts[_i].rest);
+}
+END_TEST
+
+/* Crowds, wanted and not. */
+
+#define J	"\xe2\x81\xa0"
+
+static const struct {
+	const char *text, *called, *hushed;
+} crowds[] = {
+	{ "<!channel> <!here> <!everyone>", "<!channel> <!here> <!everyone>",
+	  "<" J "!channel> <" J "!here> <" J "!everyone>" },
+	{ "<!here|x>", "<!here|x>", "<" J "!here|x>" },
+	{ "<!subteam^S1>", "<!subteam^S1>", "<" J "!subteam^S1>" },
+	{ "<!subteam^s1>", "&lt;!subteam^s1&gt;", "<" J "!subteam^s1>" },
+	{ "<!channels>", "&lt;!channels&gt;", "<" J "!channels>" },
+	{ "<!date^1^{x}|@here>", "&lt;!date^1^{x}|@here&gt;", "<" J "!date^1^{x}|@" J "here>" },
+	{ "<!>", "&lt;!&gt;", "<" J "!>" },
+	{ "@channel, **@Here**", "@channel, **@Here**", "@" J "channel, **@" J "Here**" },
+	{ "a@channel.org @hereby", "a@channel.org @hereby", "a@channel.org @hereby" },
+	{ "@", "@", "@" },
+	{ "<", "&lt;", "<" },
+};
+
+START_TEST(crowd)
+{
+	const char *text = crowds[_i].text;
+	struct buf out = { 0 };
+
+	mrkdwn_write(&out, text, strlen(text), true);
+	ck_assert_str_eq(out.p, crowds[_i].called);
+	buf_reset(&out);
+	mrkdwn_hush(&out, text, strlen(text));
+	ck_assert_str_eq(out.p, crowds[_i].hushed);
+	buf_wipe(&out);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("posting");
+	TCase *tc = tcase_create("texts");
+	SRunner *r = srunner_create(s);
+	int failed;
+
+	tcase_add_loop_test(tc, compared, 0, sizeof(texts) / sizeof(texts[0]));
+	tcase_add_loop_test(tc, split, 0, sizeof(cuts) / sizeof(cuts[0]));
+	tcase_add_loop_test(tc, crowd, 0, sizeof(crowds) / sizeof(crowds[0]));
+	suite_add_tcase(s, tc);
+	srunner_run_all(r, CK_ENV);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed != 0;
+}
