@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define SERVES_MS	3000
+#define OWNER		"%s.%08x"	/* which board: its node and its mark */
 
 static struct row *mine;		/* this process's */
 
@@ -37,8 +38,9 @@ board_claim(struct region *r, int slot, unsigned generation)
 		atomic_store(&row->generation, generation);
 		atomic_store(&row->started, now);
 		atomic_store(&row->stamp, now);
-		snprintf(row->owner, sizeof(row->owner), "%s:%d:%lld:%u",
-		    r->head->node, slot, (long long)clock_wall_ms(), i);
+		snprintf(row->owner, sizeof(row->owner), OWNER ":%d:%lld:%u",
+		    r->head->node, r->head->mark, slot,
+		    (long long)clock_wall_ms(), i);
 		atomic_store(&row->state, BOARD_STARTING);
 		return (int)i;
 	}
@@ -218,14 +220,20 @@ board_counter_sum(const struct region *r, enum counter_id id)
 }
 
 bool
-board_owner_lives(const struct region *r, const char *owner)
+board_owner_gone(const struct region *r, const char *owner)
 {
 	struct board_row row;
+	char ours[40];
+	size_t len;
 
+	snprintf(ours, sizeof(ours), OWNER ":", r->head->node, r->head->mark);
+	len = strlen(ours);
+	if (strncmp(owner, ours, len) != 0)
+		return false;
 	for (int i = 0; i < board_rows(r); i++)
 		if (board_get(r, i, &row) && strcmp(row.owner, owner) == 0)
-			return true;
-	return false;
+			return false;
+	return true;
 }
 
 bool
@@ -261,6 +269,7 @@ board_set_facts(struct region *r, const struct board_facts *f)
 	atomic_store(&r->head->workers, f->workers);
 	atomic_store(&r->head->stopping, f->stopping);
 	atomic_store(&r->head->crash_loop, f->crash_loop);
+	atomic_store(&r->head->prepared, f->prepared);
 }
 
 void
@@ -270,4 +279,5 @@ board_facts(const struct region *r, struct board_facts *out)
 	out->workers = atomic_load(&r->head->workers);
 	out->stopping = atomic_load(&r->head->stopping) != 0;
 	out->crash_loop = atomic_load(&r->head->crash_loop) != 0;
+	out->prepared = atomic_load(&r->head->prepared) != 0;
 }
