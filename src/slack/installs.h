@@ -31,9 +31,9 @@ struct install {
 
 struct installs *installs_new(struct slack *slack);
 void installs_free(struct installs *i);
-/* `changes` moved: read the rows that changed.  loaded() is true after the first
- * whole reading. */
-void installs_refresh(struct installs *i);
+/* `changes` moved: read the rows that changed, or all of them, and forget the others.
+ * loaded() is true after the first whole reading. */
+void installs_refresh(struct installs *i, bool all);
 bool installs_loaded(const struct installs *i);
 
 /* By team id (or enterprise id of an org-wide install): any state.  NULL: none. */

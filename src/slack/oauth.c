@@ -175,7 +175,7 @@ on_stored(void *arg, const struct err *err)
 		spool(o, err);
 		return;
 	}
-	installs_refresh(o->s->installs);
+	installs_refresh(o->s->installs, false);
 	if (o->s->changes != NULL)
 		changes_wrote(o->s->changes);
 	finish(o, OAUTH_DONE);
