@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define BEGIN_MS	5000
 #define END_MS		15000
 
 static void on_begun(void *arg, enum post_word word, const char *text,
@@ -67,10 +66,11 @@ void
 ledger_begin(struct call *call)
 {
 	int64_t left = call->deadline - clock_ms();
+	int most = store_timeout(call->box->slack->store);
 
 	call->id.made = clock_wall_ms();
-	if (left > BEGIN_MS)
-		left = BEGIN_MS;
+	if (left > most)
+		left = most;
 	call->post = post_begin(call->box->slack->store, &call->id,
 	    left > 1 ? (int)left : 1, on_begun, call);
 }
@@ -128,13 +128,12 @@ on_begun(void *arg, enum post_word word, const char *text,
 			tell(call, POST_IS_UNSENT, call->id.channel, "");
 		call_free(call);
 	} else if (err != NULL) {
-		log_warn("tools", "the ledger of posts is out of reach: %s",
+		log_debug("tools", "the ledger of posts is out of reach: %s",
 		    err->text);
 		buf_str(&call->out,
-		    "Nothing was posted: this server's store is away, and"
-		    " without it a post could happen twice. Reading goes on; "
-		    "try to post"
-		    " again in a minute.");
+		    "Nothing was posted: this server's store does not take"
+		    " it, and without it a post could happen twice. Reading"
+		    " goes on; try to post again in a minute.");
 		call_end(call, true);
 	} else if (word == POST_GO) {
 		call_run(call);
