@@ -47,7 +47,8 @@ supervise_facts(struct master *m)
 {
 	struct board_facts facts = { .started = m->started,
 		.workers = m->workers,
-		.stopping = m->stopping };
+		.stopping = m->stopping,
+		.prepared = m->prepared };
 
 	for (int slot = 0; slot < m->workers; slot++)
 		facts.crash_loop |= m->places[slot].pause_ms > 0;
