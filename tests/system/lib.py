@@ -210,6 +210,13 @@ class Daemon:
                 "UBSAN_OPTIONS": f"print_stacktrace=1:log_path={log}",
                 **self.preload, **self.env}
 
+    def command(self, *args):
+        """What it finds, valgrind reports where sanitizers do."""
+        tool = ["valgrind", "-q", "--trace-children=yes", "--leak-check=full",
+                "--errors-for-leak-kinds=definite", "--num-callers=30", "--vgdb=no",
+                f"--log-file={self.asan}/report.%p"] if VALGRIND else []
+        return [*tool, program("slackmcpd"), *args]
+
     def spawn(self, *args):
         """Starts it, and does not wait."""
         with open(self.log, "ab") as err:
@@ -217,7 +224,7 @@ class Daemon:
 
     def spawn_to(self, err, *args):
         self.proc = subprocess.Popen(
-            [program("slackmcpd"), *args], env=self.environ(), cwd=self.dir,
+            self.command(*args), env=self.environ(), cwd=self.dir,
             stdin=subprocess.DEVNULL, stdout=err, stderr=err,
             start_new_session=True)
         return self
@@ -232,7 +239,7 @@ class Daemon:
     def run(self, *args, seconds=60):
         """Runs it to its end: the completed process, output as text."""
         done = subprocess.run(
-            [program("slackmcpd"), *args], env=self.environ(), cwd=self.dir,
+            self.command(*args), env=self.environ(), cwd=self.dir,
             stdin=subprocess.DEVNULL, capture_output=True, text=True,
             timeout=seconds * SLOW, check=False)
         with open(os.path.join(self.dir, "runs.log"), "a",

@@ -298,7 +298,9 @@ class Everything(lib.Suite):
 
 
 def may_dump():
-    """So that whoever does not forbid it writes a core."""
+    """So that whoever does not forbid it writes a core.  (A shell's job behind &
+    ignores SIGQUIT.)"""
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     _, hard = resource.getrlimit(resource.RLIMIT_CORE)
     resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
 
