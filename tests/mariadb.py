@@ -39,6 +39,32 @@ def find(name):
     return path
 
 
+class Shell:
+    """A client that stays: root, who keeps what he has locked."""
+
+    def __init__(self, args):
+        self.proc = subprocess.Popen(
+            args, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True)
+        self.ask("SELECT 1")
+
+    def ask(self, text):
+        """What it says to this, by lines; one that fails is a line, too."""
+        self.proc.stdin.write(f"{text};\nSELECT 'that was it';\n")
+        self.proc.stdin.flush()
+        said = []
+        for line in self.proc.stdout:
+            if line == "that was it\n":
+                return said
+            said.append(line.rstrip("\n"))
+        raise AssertionError(f"{text}: {said}")
+
+    def close(self):
+        self.proc.stdin.close()
+        self.proc.wait(60)
+        self.proc.stdout.close()
+
+
 class MariaDB:
     def __init__(self, folder=None, tls=False, bare=False, names="DNS:localhost,IP:127.0.0.1"):
         self.made = folder is None
@@ -152,10 +178,20 @@ class MariaDB:
             raise AssertionError(f"{text}: {done.stderr}")
         return [line.split("\t") for line in done.stdout.splitlines()]
 
+    def as_root(self, *args):
+        return [find("mariadb"), "--no-defaults", f"--socket={self.socket}", "-uroot",
+                "-N", "-B", "--init-command=SET autocommit = 1", *args]
+
     def admin(self, text):
-        """As the server's root."""
-        self.run(find("mariadb"), "--no-defaults", f"--socket={self.socket}",
-                 "-uroot", "-e", text)
+        """As the server's root: rows of columns, as text."""
+        done = subprocess.run(self.as_root("-e", text), stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=60, check=False)
+        if done.returncode != 0:
+            raise AssertionError(f"{text}: {done.stderr}")
+        return [line.split("\t") for line in done.stdout.splitlines()]
+
+    def shell(self):
+        return Shell(self.as_root("--unbuffered", "--force", DATABASE))
 
     def signal(self, sig):
         os.kill(self.proc.pid, sig)

@@ -63,6 +63,10 @@ judge(const struct region *r, bool draining, struct state *s)
 	add(s, s->facts.crash_loop, WORSE,
 	    "crash loop: workers end soon after their start");
 	add(s, s->store_away, WORSE, "the store is away");
+	add(s, !s->facts.prepared && s->ready > 0, WORSE,
+	    "the store is not prepared yet");
+	add(s, region_spooled(r), WORSE,
+	    "installs wait in the spool for the store");
 	for (int t = 0; t < TROUBLE_COUNT; t++)
 		add(s, s->lasts[t], WORSE, trouble_text((enum trouble_id)t));
 	add(s, draining && !s->facts.stopping, NOTE, "draining");
@@ -106,7 +110,8 @@ health_render(const struct region *r, struct buf *out)
 static bool
 is_ready(const struct state *s)
 {
-	return !s->facts.stopping && s->ready > 0 && !s->store_away;
+	return !s->facts.stopping && s->ready > 0 && s->facts.prepared &&
+	    !s->store_away;
 }
 
 void

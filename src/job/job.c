@@ -24,7 +24,7 @@ static const struct {
 	[JOB_ROLLBACK] = { task_rollback, false, false },
 	[JOB_ADD_KEY] = { task_add_key, true, false },
 	[JOB_SAVE_SESSIONS] = { task_save_sessions, false, false },
-	[JOB_SPOOL] = { task_spool, false, false },
+	[JOB_SPOOL] = { task_spool, false, true },
 	[JOB_PRUNE] = { task_prune, false, false },
 };
 
@@ -145,6 +145,7 @@ run(struct task *t, int job)
 	if (store_conf_load(&t->conf, c, &err) == -1)
 		return task_refuse(t, "STORE: %s", err.text);
 	t->conf.create = tasks[job].creates;
+	t->conf.quiet = true;
 	t->st = store_new(t->base, &t->conf);
 	store_set_timeout(t->st, (int)c->store_timeout);
 	status = tasks[job].run(t);

@@ -227,17 +227,19 @@ tell_waiting(struct task *t)
 	return JOB_OK;
 }
 
-/* What is left stays for the next try, and keeps nobody from starting. */
+/* What is left stays for the next try.  The mark goes before it is looked whether
+ * something is: a worker that writes a file now sets it afterwards. */
 int
 task_spool(struct task *t)
 {
+	const char *dir = t->h->conf->state_dir;
 	struct err err;
-	int left = spool_replay(t->h->conf->state_dir, t->st, t->base, &err);
+	int rc = spool_replay(dir, t->st, t->base, &err);
 
-	if (left == -1)
-		return task_failed(t, &err);
-	region_set_spooled(t->h->region, left > 0);
-	return JOB_OK;
+	region_set_spooled(t->h->region, false);
+	if (rc == -1 || spool_waits(dir))
+		region_set_spooled(t->h->region, true);
+	return rc == -1 ? task_failed(t, &err) : JOB_OK;
 }
 
 int
@@ -258,7 +260,7 @@ task_prepare(struct task *t)
 		status = seed ? note_seed(t) : check_live_key(t);
 	if (status == JOB_OK)
 		status = tell_waiting(t);
-	if (status == JOB_OK)
-		status = task_spool(t);
+	if (status == JOB_OK && task_spool(t) != JOB_OK)
+		buf_reset(&t->out);	/* keeps nobody from starting */
 	return status;
 }

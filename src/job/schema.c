@@ -4,11 +4,6 @@
 
 #include "admin/jobs.h"
 #include "base/conf.h"
-#include "base/crypto.h"
-
-#include <stdio.h>
-
-#define OWNER_RANDOM	12	/* bytes; no two jobs are one owner */
 
 /* The tables of a shared store change when the operator says so: an older daemon may
  * still live with what is there. */
@@ -22,13 +17,9 @@ may_migrate(const struct task *t, bool by_hand)
 static int
 go_up(struct task *t, struct err *err)
 {
-	char owner[64], random[B64URL_SIZE(OWNER_RANDOM)];
-
-	if (!t->conf.shared)
-		return migrate_up(t->st, t->base, err);
-	crypto_token(random, OWNER_RANDOM);
-	snprintf(owner, sizeof(owner), "%s.%s", t->h->conf->node_name, random);
-	return migrate_up_alone(t->st, t->base, owner, err);
+	return t->conf.shared ?
+	    migrate_up_alone(t->st, t->base, t->h->region, err) :
+	    migrate_up(t->st, t->base, err);
 }
 
 int

@@ -18,7 +18,8 @@
 #define PRUNE_EVERY_MS	600000
 #define SPOOL_EVERY_MS	2000
 #define PREPARE_PAUSE_MS 1000		/* doubling to … */
-#define PREPARE_MAX_MS	30000
+#define PREPARE_MAX_MS	5000
+#define REFUSED_MS	30000		/* the operator has to change something */
 
 int
 job_start(struct master *m, enum job_id job, char **argv, job_done_fn *done,
@@ -73,6 +74,23 @@ runs(const struct master *m, enum job_id job)
 	return false;
 }
 
+/* Of a row of failures the first is told, and each that has become a refusal. */
+static void
+not_prepared(struct master *m, bool refused, const char *text)
+{
+	int64_t pause = m->prepare_pause == 0 ? PREPARE_PAUSE_MS :
+						m->prepare_pause * 2;
+
+	if (refused ? !m->refused : m->prepare_pause == 0)
+		log_at(refused ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN, "job",
+		    "the store is not prepared, workers serve without; it is"
+		    " tried again until it is: %.*s",
+		    (int)strcspn(text, "\n"), text);
+	m->refused = refused;
+	m->prepare_pause = pause < PREPARE_MAX_MS ? pause : PREPARE_MAX_MS;
+	m->prepare_job = clock_ms() + (refused ? REFUSED_MS : m->prepare_pause);
+}
+
 static void
 prepared(struct master *m, int status, const struct buf *output, void *arg)
 {
@@ -81,26 +99,35 @@ prepared(struct master *m, int status, const struct buf *output, void *arg)
 
 	(void)arg;
 	m->region_fresh = false;
-	if (status == JOB_OK) {
-		m->keys_are_new = false;
-		m->prepare_pause = 0;
-		if (!m->running && !m->stopping)
-			supervise_start(m);
-		return;
-	}
-	if (status == JOB_REFUSED || (status != JOB_LATER && !m->up)) {
+	if (status != JOB_LATER && status != JOB_OK && !m->up) {
 		master_fail(m, status == JOB_REFUSED ? 78 : 1, text);
 		return;
 	}
-	m->prepare_pause = m->prepare_pause == 0 ? PREPARE_PAUSE_MS :
-						   m->prepare_pause * 2;
-	if (m->prepare_pause > PREPARE_MAX_MS)
-		m->prepare_pause = PREPARE_MAX_MS;
-	m->prepare_job = clock_ms() + m->prepare_pause;
-	log_warn("job", "the store is away, workers serve without it: %s",
-	    text);
+	if (status != JOB_OK) {
+		not_prepared(m, status != JOB_LATER, text);
+	} else {
+		if (m->prepare_pause != 0)
+			log_info("job", "the store is prepared");
+		m->prepared = true;
+		m->keys_are_new = m->refused = false;
+		m->prepare_pause = 0;
+		supervise_facts(m);
+	}
 	if (!m->running && !m->stopping)
 		supervise_start(m);
+}
+
+static void
+spooled(struct master *m, int status, const struct buf *output, void *arg)
+{
+	(void)arg;
+	if (status != JOB_OK && !m->spool_told)
+		log_warn("job",
+		    "installs wait in the spool for the store: %s",
+		    output->len > 0 ? output->p : "see above");
+	if (status == JOB_OK && m->spool_told)
+		log_info("job", "no install waits in the spool any more");
+	m->spool_told = status != JOB_OK;
 }
 
 static void
@@ -137,5 +164,5 @@ job_tick(struct master *m)
 		m->spool_job = now;
 	if (region_spooled(m->region))
 		start_due(m, JOB_SPOOL, &m->spool_job, now + SPOOL_EVERY_MS,
-		    NULL);
+		    spooled);
 }

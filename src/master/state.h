@@ -89,7 +89,10 @@ struct master {
 	bool stopping;
 	int status;			/* exit status */
 	int64_t started, pruned, prune_job, spool_job, prepare_job;
-	int64_t prepare_pause;
+	int64_t prepare_pause;		/* 0: it is prepared, or was not tried */
+	bool prepared;			/* since the start, once */
+	bool refused, spool_told;	/* the log says that it is; that some wait */
+	int64_t ticked, woke;		/* the last tick; when it last came far too late */
 };
 
 /* child.c: forks one; a job when slot is -1. */

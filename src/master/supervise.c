@@ -20,6 +20,7 @@
 #define REPLACED_MS	35000	/* how long a replaced generation may live */
 #define REPLACED_IDLE_MS 5000	/* a client may be about to use its connection */
 #define GRACE_MS	2000	/* beyond its deadline, before it is killed */
+#define STILL_MS	1000	/* between two ticks of the master, which are 100 ms apart */
 
 static void
 start_worker(struct master *m, int slot)
@@ -47,7 +48,8 @@ supervise_facts(struct master *m)
 {
 	struct board_facts facts = { .started = m->started,
 		.workers = m->workers,
-		.stopping = m->stopping };
+		.stopping = m->stopping,
+		.prepared = m->prepared };
 
 	for (int slot = 0; slot < m->workers; slot++)
 		facts.crash_loop |= m->places[slot].pause_ms > 0;
@@ -285,16 +287,37 @@ end_it(struct child *c, const char *why)
 	kill(c->pid, SIGKILL);
 }
 
+/* While the master stood still, so may all others have: a machine that was paused
+ * is no reason to kill anybody. */
+static void
+notice_stillness(struct master *m, int64_t now)
+{
+	if (m->ticked != 0 && now - m->ticked > STILL_MS) {
+		m->woke = now;
+		log_warn("supervise",
+		    "the master stood still, workers are given their time anew"
+		    " ms=%" PRId64, now - m->ticked);
+	}
+	m->ticked = now;
+}
+
+static int64_t
+age(const struct master *m, int64_t since, int64_t now)
+{
+	return now - (since > m->woke ? since : m->woke);
+}
+
 static void
 watch(struct child *c, int64_t now)
 {
+	const struct conf *conf = c->m->conf;
 	struct board_row row;
 
 	if (!board_get(c->m->region, c->row, &row))
 		return;
-	if (!c->ready && now - c->started >= c->m->conf->ready_timeout)
+	if (!c->ready && age(c->m, c->started, now) >= conf->ready_timeout)
 		end_it(c, "it was not ready within READY_TIMEOUT");
-	else if (c->ready && now - row.stamp >= c->m->conf->stale_timeout)
+	else if (c->ready && age(c->m, row.stamp, now) >= conf->stale_timeout)
 		end_it(c, "its loop stands still (STALE_TIMEOUT)");
 	else if (c->drain_until != 0 && now >= c->drain_until)
 		end_it(c, "it did not end in time");
@@ -306,6 +329,7 @@ supervise_tick(struct master *m)
 	int64_t now = clock_ms();
 	struct child *c;
 
+	notice_stillness(m, now);
 	TAILQ_FOREACH(c, &m->children, next)
 		if (is_worker(c))
 			watch(c, now);

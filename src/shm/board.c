@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define SERVES_MS	3000
+#define OWNER		"%s.%08x"	/* which board: its node and its mark */
 
 static struct row *mine;		/* this process's */
 
@@ -37,8 +38,9 @@ board_claim(struct region *r, int slot, unsigned generation)
 		atomic_store(&row->generation, generation);
 		atomic_store(&row->started, now);
 		atomic_store(&row->stamp, now);
-		snprintf(row->owner, sizeof(row->owner), "%s:%d:%lld:%u",
-		    r->head->node, slot, (long long)clock_wall_ms(), i);
+		snprintf(row->owner, sizeof(row->owner), OWNER ":%d:%lld:%u",
+		    r->head->node, r->head->mark, slot,
+		    (long long)clock_wall_ms(), i);
 		atomic_store(&row->state, BOARD_STARTING);
 		return (int)i;
 	}
@@ -229,6 +231,17 @@ board_owner_lives(const struct region *r, const char *owner)
 }
 
 bool
+board_owner_gone(const struct region *r, const char *owner)
+{
+	char ours[40];
+	size_t len;
+
+	snprintf(ours, sizeof(ours), OWNER ":", r->head->node, r->head->mark);
+	len = strlen(ours);
+	return strncmp(owner, ours, len) == 0 && !board_owner_lives(r, owner);
+}
+
+bool
 board_slot_serves(const struct region *r, int slot, int64_t max_age_ms)
 {
 	int64_t now = clock_ms();
@@ -261,6 +274,7 @@ board_set_facts(struct region *r, const struct board_facts *f)
 	atomic_store(&r->head->workers, f->workers);
 	atomic_store(&r->head->stopping, f->stopping);
 	atomic_store(&r->head->crash_loop, f->crash_loop);
+	atomic_store(&r->head->prepared, f->prepared);
 }
 
 void
@@ -270,4 +284,5 @@ board_facts(const struct region *r, struct board_facts *out)
 	out->workers = atomic_load(&r->head->workers);
 	out->stopping = atomic_load(&r->head->stopping) != 0;
 	out->crash_loop = atomic_load(&r->head->crash_loop) != 0;
+	out->prepared = atomic_load(&r->head->prepared) != 0;
 }

@@ -42,7 +42,7 @@ struct board_row {
 	int slot;			/* of a worker; BOARD_JOB, BOARD_MASTER */
 	unsigned generation;
 	int state;			/* enum board_state */
-	char owner[48];			/* node, slot, start stamp: never used twice */
+	char owner[48];			/* host, slot, start stamp: never used twice */
 	int64_t started, stamp;		/* monotonic ms; stamp moves with the loop */
 	int64_t late_max;		/* ms, of the loop, since it began */
 	bool store_away;		/* this worker cannot reach the store */
@@ -72,8 +72,11 @@ int board_rows(const struct region *r);
 bool board_get(const struct region *r, int row, struct board_row *out); /* false: free */
 int64_t board_gauge_sum(const struct region *r, enum board_gauge g);
 uint64_t board_counter_sum(const struct region *r, enum counter_id id);
-/* Is the process with this owner word still on the board? */
+/* Is the process with this owner word on this board? */
 bool board_owner_lives(const struct region *r, const char *owner);
+/* Was the process with this owner word on this board, and is it no more?  Of other
+ * boards, also of hosts with the same NODE_NAME, nothing is known: false. */
+bool board_owner_gone(const struct region *r, const char *owner);
 const char *board_state_name(enum board_state state);
 
 /* Has that slot a READY worker whose stamp is younger than max_age_ms? */
@@ -86,6 +89,7 @@ struct board_facts {
 	int workers;			/* configured */
 	bool stopping;
 	bool crash_loop;
+	bool prepared;			/* the store was, once: its tables are all there */
 };
 void board_set_facts(struct region *r, const struct board_facts *f);
 void board_facts(const struct region *r, struct board_facts *out);

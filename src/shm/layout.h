@@ -50,13 +50,14 @@ struct head {
 	uint64_t at_stripes, at_tags, at_slots, at_owners, at_buckets, at_rows;
 
 	/* So far what a file must have in common with ours. */
-	_Atomic int64_t ttl_ms, max_ms;
+	_Atomic int64_t ttl_ms, max_ms;	/* from here on it may change */
+	uint32_t mark;			/* tells regions apart, of this boot and others */
 	_Atomic int32_t max_sessions, max_per_key;
 	_Atomic uint32_t live[STRIPES];	/* sessions of each; under its lock */
 	_Atomic int spooled;
 
 	_Atomic int64_t started;
-	_Atomic int workers, stopping, crash_loop;
+	_Atomic int workers, stopping, crash_loop, prepared;
 	uint64_t totals[CNT_COUNT];	/* of processes that are gone */
 };
 

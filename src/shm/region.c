@@ -36,6 +36,20 @@ boot_id(char *out, size_t len)
 	fclose(f);
 }
 
+/* A file that is held is its inode; a private region, its process. */
+static uint32_t
+mark_of(const struct region *r)
+{
+	char text[128];
+	struct stat st = { .st_ino = (ino_t)getpid() };
+
+	if (r->fd != -1)
+		fstat(r->fd, &st);
+	snprintf(text, sizeof(text), "%s %llu %llu", r->head->boot_id,
+	    (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
+	return (uint32_t)layout_hash(text);
+}
+
 /* The head that this configuration asks for. */
 static void
 plan(struct head *h, const struct region_conf *conf)
@@ -118,6 +132,7 @@ static void
 begin(struct region *r, const struct region_conf *conf)
 {
 	make_locks(r);
+	r->head->mark = mark_of(r);
 	region_tune(r, conf);
 	for (unsigned i = 0; i < r->head->rows; i++) {
 		memset(&r->rows[i], 0, sizeof(r->rows[i]));

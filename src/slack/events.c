@@ -102,7 +102,7 @@ on_stored(void *arg, bool known, const struct err *err)
 		log_debug("events", "taken type=%s event=%s%s", e->type, e->id,
 		    known ? " known=yes" : "");
 	if (e->ends) {
-		installs_refresh(e->s->installs);
+		installs_refresh(e->s->installs, false);
 		if (e->s->changes != NULL)
 			changes_wrote(e->s->changes);
 	}

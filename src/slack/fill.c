@@ -368,7 +368,8 @@ fill_begin(struct slack *s, struct install *in, enum directory_kind kind,
 	snprintf(f->name, sizeof(f->name), "%s:%.40s", kinds[kind].word,
 	    install_key(in));
 	f->lease = (struct lease){ .st = s->store, .name = f->name,
-		.owner = board_owner(), .ttl_ms = LEASE_MS };
+		.owner = board_owner(), .ttl_ms = LEASE_MS, .gone = board_owner_gone,
+		.region = s->region };
 	f->timer = evtimer_new(s->base, on_timer, f);
 	if (f->timer == NULL)
 		fatal("no timer for a directory");

@@ -28,6 +28,8 @@ struct installs {
 	struct unit *unit;
 	struct event *timer;
 	bool loaded, again;
+	bool all;			/* the next refresh is to read all */
+	bool anew;			/* the one under way reads all */
 	void (*news)(void *arg);
 	void *news_arg;
 };
@@ -181,11 +183,21 @@ add(struct installs *i, struct install *in)
 }
 
 static void
+forget(struct installs *i)
+{
+	for (size_t k = 0; k < i->n; k++)
+		install_drop(i->v[k].in);
+	i->n = 0;
+}
+
+static void
 merge(struct installs *i)
 {
 	bool news = i->nfresh > 0;
 	size_t kept = 0;
 
+	if (i->anew)
+		forget(i);
 	for (size_t k = 0; k < i->n; k++)
 		i->v[k].seq = k;
 	for (size_t k = 0; k < i->nfresh; k++)
@@ -219,7 +231,9 @@ static void
 begin(struct installs *i)
 {
 	i->again = false;
-	i->at = i->changed;
+	i->anew = i->all;
+	i->all = false;
+	i->at = i->anew ? 0 : i->changed;
 	i->unit = installs_since(i->slack->store, i->at, on_rows, i);
 }
 
@@ -227,7 +241,7 @@ static void
 on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd, (void)what;
-	installs_refresh(arg);
+	installs_refresh(arg, false);
 }
 
 static void
@@ -242,6 +256,7 @@ on_rows(void *arg, const struct install_row *rows, size_t n,
 		log_debug("installs", "installs could not be read: %s",
 		    err->text);
 		forget_fresh(i);
+		i->all |= i->anew;
 		evtimer_add(i->timer, &tv);
 		return;
 	}
@@ -285,15 +300,15 @@ installs_free(struct installs *i)
 	event_free(i->timer);
 	forget_fresh(i);
 	free(i->fresh);
-	for (size_t k = 0; k < i->n; k++)
-		install_drop(i->v[k].in);
+	forget(i);
 	free(i->v);
 	free(i);
 }
 
 void
-installs_refresh(struct installs *i)
+installs_refresh(struct installs *i, bool all)
 {
+	i->all |= all;
 	if (i->unit != NULL)
 		i->again = true;
 	else

@@ -32,9 +32,9 @@ struct install {
 
 struct installs *installs_new(struct slack *slack);
 void installs_free(struct installs *i);
-/* `changes` moved: read the rows that changed.  loaded() is true after the first
- * whole reading. */
-void installs_refresh(struct installs *i);
+/* `changes` moved: read the rows that changed, or all of them, and forget the others.
+ * loaded() is true after the first whole reading. */
+void installs_refresh(struct installs *i, bool all);
 bool installs_loaded(const struct installs *i);
 /* fn after each reading that brought something. */
 void installs_on_news(struct installs *i, void (*fn)(void *arg), void *arg);

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/mem.h"
+#include "base/trouble.h"
 #include "shm/board.h"
 #include "slack/api.h"
 #include "slack/app.h"
@@ -20,6 +21,8 @@
 #include <string.h>
 
 #define IDENTIFY_MS	8000	/* for auth.test; without it the install is stored too */
+#define IDENTIFY_MIN_MS	1000	/* with less it is not asked */
+#define STORE_MIN_MS	1000
 #define CODE_MAX	512
 
 struct oauth {
@@ -31,8 +34,10 @@ struct oauth {
 	bool exchanging;		/* from here on it finishes in any case */
 
 	struct event *timer;		/* an answer that needs no waiting */
+	struct spool_place place;	/* for what the store will not take */
 	struct unit *unit;		/* the nonce */
 	int64_t asked;			/* wall ms, before the code was given away */
+	int64_t until;			/* monotonic: a stop waits for it so long */
 	struct grant grant;
 	struct install *probe;		/* what auth.test is asked with */
 	struct install_row row;		/* borrows from grant and the two below */
@@ -90,6 +95,7 @@ static void
 free_oauth(struct oauth *o)
 {
 	event_free(o->timer);
+	spool_release(&o->place);
 	buf_wipe(&o->form);
 	buf_wipe(&o->bot);
 	buf_wipe(&o->refresh);
@@ -147,7 +153,7 @@ spool(struct oauth *o, const struct err *why)
 
 	log_warn("oauth", "the store did not take an install team=%s: %s",
 	    o->row.team_id, why->text);
-	if (spool_install(o->s->conf->state_dir, &o->row, &err) == 0) {
+	if (spool_write(&o->place, &o->row, &err) == 0) {
 		region_set_spooled(o->s->region, true);
 		counter_up(CNT_SPOOLED);
 		finish(o, OAUTH_SPOOLED);
@@ -170,7 +176,7 @@ on_stored(void *arg, const struct err *err)
 		spool(o, err);
 		return;
 	}
-	installs_refresh(o->s->installs);
+	installs_refresh(o->s->installs, false);
 	if (o->s->changes != NULL)
 		changes_wrote(o->s->changes);
 	finish(o, OAUTH_DONE);
@@ -199,6 +205,26 @@ state_of(const struct oauth *o)
 	return INSTALL_PENDING;
 }
 
+/* Whatever became of auth.test, the spool has to have its turn in time. */
+static int64_t
+store_ms(const struct oauth *o)
+{
+	int64_t left = o->until - clock_ms(), ms = store_timeout(o->s->store);
+
+	if (left < ms)
+		ms = left;
+	return ms > STORE_MIN_MS ? ms : STORE_MIN_MS;
+}
+
+static void
+store(struct oauth *o)
+{
+	grant_row(&o->grant, o->s->keys, o->asked, &o->bot, &o->refresh,
+	    &o->row);
+	o->row.state = state_of(o);
+	install_put(o->s->store, &o->row, (int)store_ms(o), on_stored, o);
+}
+
 static void
 on_identified(void *arg, const struct slack_answer *a)
 {
@@ -210,20 +236,25 @@ on_identified(void *arg, const struct slack_answer *a)
 		log_warn("oauth",
 		    "auth.test failed after an install team=%s error=%s",
 		    o->row.team_id, a->code);
-	grant_row(&o->grant, o->s->keys, o->asked, &o->bot, &o->refresh,
-	    &o->row);
-	o->row.state = state_of(o);
-	install_put(o->s->store, &o->row, on_stored, o);
+	store(o);
 }
 
 static void
 identify(struct oauth *o)
 {
+	int64_t ms = o->until - clock_ms() - store_ms(o);
+
+	if (ms > IDENTIFY_MS)
+		ms = IDENTIFY_MS;
+	if (ms < IDENTIFY_MIN_MS) {
+		store(o);
+		return;
+	}
 	grant_row(&o->grant, o->s->keys, o->asked, &o->bot, &o->refresh,
 	    &o->row);
 	o->probe = install_from_row(o->s->keys, &o->row);
 	slack_ask(o->s, o->probe, METHOD_AUTH_TEST, "", 0, NULL,
-	    clock_ms() + IDENTIFY_MS, on_identified, o);
+	    clock_ms() + ms, on_identified, o);
 }
 
 /* Whether Slack took the code is not known: it was not reached, or had a fault. */
@@ -257,6 +288,8 @@ on_exchanged(void *arg, const struct slack_answer *a)
 	}
 }
 
+/* All of it, and what comes after, is to end within UPSTREAM_TIMEOUT: a stop waits no
+ * longer.  Slack may take three quarters of that. */
 static void
 exchange(struct oauth *o)
 {
@@ -265,8 +298,9 @@ exchange(struct oauth *o)
 	add_redirect(conf, &o->form);
 	o->exchanging = true;
 	o->asked = clock_wall_ms();
-	app_post(o->s, "oauth.v2.access", "", &o->form, conf->upstream_timeout,
-	    on_exchanged, o);
+	o->until = clock_ms() + conf->upstream_timeout;
+	app_post(o->s, "oauth.v2.access", "", &o->form,
+	    conf->upstream_timeout / 4 * 3, on_exchanged, o);
 }
 
 static void
@@ -276,7 +310,7 @@ on_nonce(void *arg, bool first, const struct err *err)
 
 	o->unit = NULL;
 	if (err != NULL) {
-		log_warn("oauth", "the store does not take writes: %s",
+		log_debug("oauth", "the store does not take writes: %s",
 		    err->text);
 		finish(o, OAUTH_STORE_AWAY);
 	} else if (!first) {
@@ -292,9 +326,11 @@ oauth_finish(struct slack *s, const char *state, const char *cookie,
 {
 	struct oauth *o = mem_new(sizeof(*o));
 	struct timeval now = { 0, 0 };
+	struct err err;
 	int64_t until;
 
 	o->s = s;
+	o->place.fd = -1;
 	o->done = done;
 	o->arg = arg;
 	o->row.team_id = "";
@@ -302,12 +338,21 @@ oauth_finish(struct slack *s, const char *state, const char *cookie,
 	if (o->timer == NULL)
 		fatal("no timer for an install");
 	if (oauth_state_open(s->keys, cookie, state, clock_wall_ms(), o->nonce,
-	    &until) == 0 && code[0] != '\0' && strlen(code) <= CODE_MAX) {
-		buf_form(&o->form, "code", code, strlen(code));
-		o->unit = nonce_use(s->store, o->nonce, until, on_nonce, o);
-	} else {
+	    &until) == -1 || code[0] == '\0' || strlen(code) > CODE_MAX) {
 		o->end = OAUTH_BAD_STATE;
 		evtimer_add(o->timer, &now);
+	} else if (spool_reserve(&o->place, s->conf->state_dir, SPOOL_INSTALL, &err) == -1) {
+		if (trouble_met(TROUBLE_SPOOL))
+			log_warn("oauth",
+			    "the spool has no room, and installs are refused:"
+			    " %s", err.text);
+		o->end = OAUTH_STORE_AWAY;
+		evtimer_add(o->timer, &now);
+	} else {
+		if (trouble_over(TROUBLE_SPOOL))
+			log_info("oauth", "the spool has room again");
+		buf_form(&o->form, "code", code, strlen(code));
+		o->unit = nonce_use(s->store, o->nonce, until, on_nonce, o);
 	}
 	return o;
 }

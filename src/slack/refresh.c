@@ -49,6 +49,7 @@ struct refresh {
 	struct buf sealed, sealed_refresh;
 	char *scopes;
 	unsigned char next[CHAIN_HASH];
+	struct spool_place place;
 	char file[SPOOL_NAME];		/* of the spool; "": it would not take it */
 };
 
@@ -73,6 +74,7 @@ refresh_free(struct refresh *r)
 	event_free(r->timer);
 	secret_wipe(&r->token);
 	spooled_free(r->found);
+	spool_release(&r->place);
 	buf_wipe(&r->sealed);
 	buf_wipe(&r->sealed_refresh);
 	free(r->scopes);
@@ -107,7 +109,7 @@ on_lost(void *arg, bool hit, const struct err *err)
 		if (r->s->changes != NULL)
 			changes_wrote(r->s->changes);
 	}
-	installs_refresh(r->s->installs);
+	installs_refresh(r->s->installs, false);
 	end(r, err != NULL ? REFRESH_BUSY : REFRESH_LOST, 0);
 }
 
@@ -167,7 +169,7 @@ on_spent(void *arg, bool hit, const struct err *err)
 		log_warn("token", "a new pair is nobody's: the workspace was"
 		    " connected again meanwhile team=%s", install_key(r->in));
 	}
-	installs_refresh(r->s->installs);
+	installs_refresh(r->s->installs, false);
 	if (r->s->changes != NULL)
 		changes_wrote(r->s->changes);
 	end(r, REFRESH_DONE, 0);
@@ -218,12 +220,12 @@ take_pair(struct refresh *r, const struct js *answer)
 		.expires = lives > 0 ? r->asked + lives * 1000 : 0,
 		.scopes = r->scopes[0] != '\0' ? r->scopes : r->in->scopes,
 		.made = clock_wall_ms() };
-	if (spool_pair(r->s->conf->state_dir, &r->pair, r->file, &err) == -1) {
-		r->file[0] = '\0';
+	if (spool_write(&r->place, &r->pair, &err) == 0)
+		memcpy(r->file, r->place.name, sizeof(r->file));
+	else
 		log_error("token", "the spool does not take a new pair, it is"
 		    " kept in memory until the store has it team=%s: %s",
 		    install_key(r->in), err.text);
-	}
 	return true;
 }
 
@@ -317,6 +319,7 @@ static void
 on_asked(void *arg, bool hit, const struct err *err)
 {
 	struct refresh *r = arg;
+	struct err none;
 
 	r->unit = NULL;
 	if (err != NULL || !hit) {
@@ -325,6 +328,13 @@ on_asked(void *arg, bool hit, const struct err *err)
 	}
 	if (lease_left(&r->lease) < ASK_MS + MARGIN_MS) {
 		rest(r, 0);
+		return;
+	}
+	if (r->place.fd == -1 && spool_reserve(&r->place,
+	    r->s->conf->state_dir, SPOOL_PAIR, &none) == -1) {
+		log_warn("token", "the spool has no room, so no new token is"
+		    " asked for team=%s: %s", install_key(r->in), none.text);
+		rest(r, LATER_MS);
 		return;
 	}
 	r->tries++;
@@ -408,13 +418,13 @@ on_row(void *arg, const struct chain_row *row, const struct err *err)
 		end(r, REFRESH_BUSY, 0);
 	} else if (row == NULL || row->install == INSTALL_REVOKED ||
 	    row->refresh_len == 0) {
-		installs_refresh(r->s->installs);
+		installs_refresh(r->s->installs, false);
 		end(r, REFRESH_GONE, 0);
 	} else if (is_overtaken(r, row)) {
-		installs_refresh(r->s->installs);
+		installs_refresh(r->s->installs, false);
 		end(r, REFRESH_DONE, 0);
 	} else if (strcmp(row->state, CHAIN_LOST) == 0) {
-		installs_refresh(r->s->installs);
+		installs_refresh(r->s->installs, false);
 		end(r, REFRESH_LOST, 0);
 	} else if (is_early(r, row)) {
 		end(r, REFRESH_LATER, REST_MS);
@@ -464,7 +474,9 @@ refresh_begin(struct slack *s, struct install *in, bool spent,
 	snprintf(r->name, sizeof(r->name), "token:%.24s:%.24s",
 	    r->id.enterprise_id, r->id.team_id);
 	r->lease = (struct lease){ .st = s->store, .name = r->name,
-		.owner = board_owner(), .ttl_ms = LEASE_MS };
+		.owner = board_owner(), .ttl_ms = LEASE_MS, .gone = board_owner_gone,
+		.region = s->region };
+	r->place.fd = -1;
 	r->timer = evtimer_new(s->base, on_commit_timer, r);
 	if (r->timer == NULL)
 		fatal("no timer for a refresh");

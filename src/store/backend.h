@@ -26,6 +26,8 @@ struct unit {
 	struct event *timer;	/* the deadline, or sooner the next try */
 	int64_t deadline;
 	int pause;		/* ms until the next try */
+	bool busy;		/* was, at least once */
+	bool refused;		/* one too many: ends without a try */
 	enum { QUEUED, RUNNING, PAUSED, ENDING } state;
 	unsigned flags;		/* of all its steps */
 	size_t nsteps;

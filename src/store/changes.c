@@ -35,17 +35,18 @@ on_read(void *arg, const struct answer *a, const struct err *err)
 	if (failed != c->failed || !c->read)
 		board_store_away(failed);	/* also when it answers, with an error */
 	c->read = true;
-	if (failed && !c->failed)
-		log_warn("store", "changes cannot be read: %s",
-		    err != NULL ? err->text : "there is no row");
+	if (failed && !c->failed && err == NULL)	/* an error the store tells */
+		log_warn("store", "table changes has no row");
 	c->failed = failed;
 	if (!failed)
 		c->read_at = clock_ms();
 	if (c->again && !failed)
 		changes_kick(c);
 	if (!failed && (n != c->n || c->own)) {
+		bool back = n < c->n;
+
 		c->n = n;
-		c->moved(c->arg, n);
+		c->moved(c->arg, back);
 		/* The one that is under way again may be the one that shows it. */
 		c->own = c->own && c->unit != NULL;
 	}

@@ -5,10 +5,11 @@
 #include "store/store.h"
 
 /* Once a second (and at once after changes_kick) reads the one row of `changes`;
- * when it moved, moved(n) is called: read what changed since the last one.  No
- * other invalidation exists (DESIGN 7).  store_ok tells whether this read came. */
+ * when it moved, moved(back) is called: read what changed since the last one, or all
+ * anew when it moved back, because a backup was played back.  No other invalidation
+ * exists (DESIGN 7). */
 struct changes;
-typedef void changes_fn(void *arg, int64_t n);
+typedef void changes_fn(void *arg, bool back);
 struct changes *changes_new(struct store *st, struct event_base *base,
     changes_fn *moved, void *arg);
 void changes_kick(struct changes *c);

@@ -15,10 +15,14 @@
 
 #define WAIT_S	5		/* for each step of a connection's making */
 
-/* A lock is waited for shortly: the unit comes back, as on SQLite, until its own
- * deadline.  What the server's configuration says of these three is nobody's. */
+/* A row that is locked is not waited for: the unit comes back, as on SQLite, until its
+ * own deadline, and the connection serves others meanwhile.  A table that is locked is
+ * waited for a little, so that a migration finds its gap.  A connection that is idle is
+ * not to be closed just when it is wanted.  What the server's configuration says of
+ * these is nobody's. */
 #define SESSION	"SET autocommit = 1, sql_mode = 'STRICT_ALL_TABLES', " \
-	"innodb_lock_wait_timeout = 2"
+	"innodb_lock_wait_timeout = 0, lock_wait_timeout = 1, " \
+	"wait_timeout = 28800"
 
 struct dial {
 	atomic_int holders;

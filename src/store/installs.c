@@ -172,7 +172,7 @@ on_put(void *arg, const struct answer *a, const struct err *err)
 }
 
 void
-install_put(struct store *st, const struct install_row *row,
+install_put(struct store *st, const struct install_row *row, int deadline_ms,
     install_done_fn *done, void *arg)
 {
 	struct install_op *op = install_op(row->enterprise_id, row->team_id,
@@ -186,7 +186,7 @@ install_put(struct store *st, const struct install_row *row,
 	    BYTES(row->refresh_token, row->refresh_token_len), INT(row->expires),
 	    TEXT(row->scopes), TEXT(row->bot_user_id), TEXT(row->bot_id),
 	    TEXT(row->installer), INT(row->updated), TEXT(words[row->state]),
-	    TEXT(row->enterprise_id), TEXT(row->team_id))), store_timeout(st), on_put,
+	    TEXT(row->enterprise_id), TEXT(row->team_id))), deadline_ms, on_put,
 	    &op->op);
 }
 

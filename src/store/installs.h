@@ -52,7 +52,7 @@ typedef void install_done_fn(void *arg, const struct err *err);
 /* Update, else insert, else update: a re-install keeps the row and its made; the
  * state it had stays if it was live or disabled, else row->state is taken. */
 void install_put(struct store *st, const struct install_row *row,
-    install_done_fn *done, void *arg);
+    int deadline_ms, install_done_fn *done, void *arg);
 /* pending → live (approve), live → disabled, disabled → live; revoked wipes the
  * tokens.  ERR_NOT_FOUND: no such workspace in a state that allows it. */
 void install_set_state(struct store *st, const char *enterprise_id,

@@ -63,7 +63,7 @@ take(struct lease *l)
 static bool
 is_free(const struct lease *l)
 {
-	return l->rival[0] == '\0' || (l->gone != NULL && l->gone(l->rival)) ||
+	return l->rival[0] == '\0' || (l->gone != NULL && l->gone(l->region, l->rival)) ||
 	    clock_ms() - l->seen >= l->ttl_ms;
 }
 

@@ -2,6 +2,7 @@
 #ifndef STORE_LEASE_H
 #define STORE_LEASE_H
 
+#include "shm/region.h"
 #include "store/store.h"
 
 #include <stdbool.h>
@@ -18,7 +19,9 @@ struct lease {
 	const char *name;
 	const char *owner;	/* never used twice: node, slot, start stamp */
 	int ttl_ms;
-	bool (*gone)(const char *owner);	/* known to be dead; may be NULL */
+	/* Known to be dead; may be NULL.  (board_owner_gone, and whose board) */
+	bool (*gone)(const struct region *region, const char *owner);
+	const struct region *region;
 
 	struct unit *unit;	/* under way */
 	struct dropping *drop;	/* likewise; nothing else is begun before it is over */

@@ -313,34 +313,44 @@ take_rows(struct lane *l)
 
 /* ---- what comes after what ---- */
 
+/* What is an error for us too is told in words of our own: the server's hold what was
+ * written. */
 static const struct {
 	unsigned code;
 	enum verdict verdict;
+	const char *text;
 } verdicts[] = {
-	{ ER_DUP_ENTRY, UNDONE },
-	{ ER_LOCK_DEADLOCK, BUSY },		/* Galera: another node was first */
-	{ ER_LOCK_WAIT_TIMEOUT, BUSY },
-	{ ER_CHECKREAD, BUSY },			/* changed since it was read */
+	{ ER_DUP_ENTRY, UNDONE, NULL },
+	{ ER_LOCK_DEADLOCK, BUSY, NULL },	/* Galera: another node was first */
+	{ ER_LOCK_WAIT_TIMEOUT, BUSY, NULL },
+	{ ER_CHECKREAD, BUSY, NULL },		/* changed since it was read */
+	{ ER_OPTION_PREVENTS_STATEMENT, FAILED, "the server is read-only" },
+	{ ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION, FAILED, "the server is read-only" },
+	{ ER_TABLEACCESS_DENIED_ERROR, FAILED, "our user lacks the right" },
+	{ ER_DBACCESS_DENIED_ERROR, FAILED, "our user lacks the right" },
+	{ ER_RECORD_FILE_FULL, FAILED, "there is no room for it" },
+	{ ER_DISK_FULL, FAILED, "there is no room for it" },
+	{ ER_NO_SUCH_TABLE, FAILED, "the table is not there" },
+	{ ER_UNKNOWN_COM_ERROR, FAILED, "this Galera node is not part of its cluster" },
 };
 
+static bool
+is_drivers(const struct lane *l)
+{
+	return l->code >= CR_MIN_ERROR && l->code <= CR_MAX_ERROR;
+}
+
 static void
-judge(struct lane *l)
+tell(struct lane *l, const char *text)
 {
 	bool by_stmt = ops[l->todo].by_stmt;
-	const char *text;
 
-	l->code = by_stmt ? mysql_stmt_errno(stmt(l)) : mysql_errno(l->my);
-	for (size_t i = 0; i < sizeof(verdicts) / sizeof(verdicts[0]); i++)
-		if (verdicts[i].code == l->code) {
-			l->verdict = verdicts[i].verdict;
-			l->unit->answer.touched = 0;
-			return;
-		}
 	l->verdict = FAILED;
-	/* the server's own words hold what was written */
-	text = l->code >= CR_MIN_ERROR && l->code <= CR_MAX_ERROR ?
-	    by_stmt ? mysql_stmt_error(stmt(l)) : mysql_error(l->my) :
-	    by_stmt ? mysql_stmt_sqlstate(stmt(l)) : mysql_sqlstate(l->my);
+	if (text == NULL && is_drivers(l))
+		text = by_stmt ? mysql_stmt_error(stmt(l)) : mysql_error(l->my);
+	if (text == NULL)
+		text = by_stmt ? mysql_stmt_sqlstate(stmt(l)) :
+				 mysql_sqlstate(l->my);
 	if (l->code == 0)
 		err_set(&l->err, ERR_UPSTREAM,
 		    "MariaDB: %s: an answer does not fit", statement(l)->name);
@@ -349,11 +359,33 @@ judge(struct lane *l)
 		    statement(l)->name, l->code, text);
 }
 
+static void
+judge(struct lane *l)
+{
+	size_t i = 0, n = sizeof(verdicts) / sizeof(verdicts[0]);
+
+	l->code = ops[l->todo].by_stmt ? mysql_stmt_errno(stmt(l)) :
+					 mysql_errno(l->my);
+	while (i < n && verdicts[i].code != l->code)
+		i++;
+	l->verdict = i < n ? verdicts[i].verdict : FAILED;
+	l->unit->answer.touched = 0;
+	if (l->verdict == FAILED)
+		tell(l, i < n ? verdicts[i].text : NULL);
+}
+
 static bool
 is_lost(const struct lane *l)
 {
-	return l->verdict == FAILED && (l->code == 0 ||
-	    (l->code >= CR_MIN_ERROR && l->code <= CR_MAX_ERROR));
+	return l->verdict == FAILED && (l->code == 0 || is_drivers(l));
+}
+
+/* A server that closed the connection (it was idle too long, or restarted) has
+ * answered nothing: what only reads is asked again. */
+static bool
+asks_again(const struct lane *l)
+{
+	return is_lost(l) && l->code != 0 && (l->unit->flags & WRITE) == 0;
 }
 
 static enum todo
@@ -431,6 +463,7 @@ static void
 finish(struct lane *l)
 {
 	struct unit *u = l->unit;
+	bool busy = l->verdict == BUSY || asks_again(l);
 
 	if (is_lost(l)) {
 		hang_up(l);
@@ -439,7 +472,7 @@ finish(struct lane *l)
 		wake_on(l, mysql_get_socket(l->my), EV_READ, on_idle, 0);
 	}
 	l->unit = NULL;
-	if (l->verdict == BUSY)
+	if (busy)
 		unit_busy(u);
 	else
 		unit_end(u, l->verdict == FAILED ? &l->err : NULL);

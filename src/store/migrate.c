@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "shm/board.h"
 #include "store/lease.h"
 
 #include <string.h>
@@ -272,12 +273,13 @@ on_tend(evutil_socket_t fd, short what, void *arg)
 
 static void
 begin(struct tending *t, struct store *st, struct event_base *base,
-    const char *owner)
+    const struct region *board)
 {
 	struct timeval tv = clock_tv(TEND_MS);
 
 	*t = (struct tending){ .base = base, .lease = { .st = st, .name = "migrate",
-	    .owner = owner, .ttl_ms = LEASE_MS } };
+	    .owner = board_owner(), .ttl_ms = LEASE_MS,
+	    .gone = board != NULL ? board_owner_gone : NULL, .region = board } };
 	if ((t->timer = event_new(base, -1, EV_PERSIST, on_tend, t)) == NULL)
 		fatal("store: no timer");
 	event_add(t->timer, &tv);
@@ -317,8 +319,8 @@ wait_alone(struct tending *t, struct err *err)
 }
 
 int
-migrate_up_alone(struct store *st, struct event_base *base, const char *owner,
-    struct err *err)
+migrate_up_alone(struct store *st, struct event_base *base,
+    const struct region *board, struct err *err)
 {
 	struct tending t;
 	int rc;
@@ -326,7 +328,7 @@ migrate_up_alone(struct store *st, struct event_base *base, const char *owner,
 	if (store_wait(st, base, UNIT(DO(DDL, TEXT(leases_table))), LOOK_MS,
 		NULL, NULL, err) == -1)
 		return -1;
-	begin(&t, st, base, owner);
+	begin(&t, st, base, board);
 	rc = wait_alone(&t, err);
 	if (rc == 0)
 		rc = up(&(struct at){ st, base, &t.lease }, err);

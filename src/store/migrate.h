@@ -2,6 +2,7 @@
 #ifndef STORE_MIGRATE_H
 #define STORE_MIGRATE_H
 
+#include "shm/region.h"
 #include "store/store.h"
 
 /* For jobs only: these run the loop until they are done.  The scripts of sql/ are
@@ -18,9 +19,11 @@ int migrate_look(struct store *st, struct event_base *base,
     struct migrate_state *out, struct err *err);
 /* ERR_INPUT when a newer program's tables cannot be read by this one. */
 int migrate_up(struct store *st, struct event_base *base, struct err *err);
-/* The same, by one daemon at a time: waits for the lease of this name and keeps it. */
+/* The same, by one daemon at a time: waits for the lease and keeps it, in the name of
+ * board_owner(); one whose owner that board (or NULL) knows to be dead is not waited
+ * for. */
 int migrate_up_alone(struct store *st, struct event_base *base,
-    const char *owner, struct err *err);
+    const struct region *board, struct err *err);
 int migrate_down(struct store *st, struct event_base *base, struct err *err);
 
 /* What only SQLite needs; nothing to do for a store that a server keeps.

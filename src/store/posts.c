@@ -17,11 +17,14 @@
 #define PRINCIPAL(p)	(p)->insert.params[0]	/* of POST_BEGIN */
 #define KEY(p)		(p)->insert.params[1]
 #define DIGEST(p)	(p)->insert.params[2]
+#define OWNER(p)	(p)->insert.params[3]
 #define MADE(p)		(p)->insert.params[7].n
+#define UNSENT_MS	15000
 #define ASIDE		9	/* random bytes of the key of a row that was put aside */
 
 struct post {
 	struct op op;
+	struct store *st;
 	struct step insert;	/* POST_BEGIN, also for the next try */
 	post_fn *done;
 	void *arg;
@@ -138,11 +141,23 @@ on_seen(void *arg, const struct answer *a, const struct err *err)
 		    .sending = is(&row[1], POST_IS_SENDING) }, NULL);
 }
 
+/* The row may be there all the same, or come yet, when a server that stood still goes
+ * on: an equal call is not to be told that it may have been posted. */
+static void
+withdraw(const struct post *p)
+{
+	store_run(p->st, UNIT(DO(POST_END, TEXT(states[POST_IS_UNSENT]),
+	    p->insert.params[6], TEXT(""), PRINCIPAL(p), KEY(p), OWNER(p),
+	    INT(MADE(p)))), UNSENT_MS, NULL, NULL);
+}
+
 static void
 on_begun(void *arg, const struct answer *a, const struct err *err)
 {
 	struct post *p = arg;
 
+	if (err != NULL && err->kind == ERR_TIMEOUT)
+		withdraw(p);
 	if (err != NULL || a->touched > 0)
 		p->done(p->arg, POST_GO, &nothing, err);
 	else
@@ -159,6 +174,7 @@ post_begin(struct store *st, const struct post_id *id, int deadline_ms,
 	char key[KEY_MAX + 1];
 
 	stored_key(key, id->key);
+	p->st = st;
 	p->done = done;
 	p->arg = arg;
 	p->op.wipe = wipe;

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,9 @@
 /* A file: the line below, then a line "name value" for each field in the table's
  * order (texts and bytes as base64), then "end". */
 #define LAST_LINE	"end\n"
+#define RESERVED	"new-"
+#define RESERVED_S	3600	/* none is needed so long */
+#define ROOM		16384	/* what a file is made of has its own limits */
 #define FILE_SIZE_MAX	65536
 
 enum field_kind { END_FIELD, TEXT_FIELD, BYTES_FIELD, INT_FIELD, STATE_FIELD };
@@ -79,11 +83,9 @@ static const struct kind {
 	int (*store)(struct store *st, struct event_base *base,
 	    const union row *row, struct err *err);
 } kinds[] = {
-	{ "install-", "slackmcpd install 1\n", install_fields, store_install },
-	{ "pair-", "slackmcpd pair 1\n", pair_fields, store_pair },
+	[SPOOL_INSTALL] = { "install-", "slackmcpd install 1\n", install_fields, store_install },
+	[SPOOL_PAIR] = { "pair-", "slackmcpd pair 1\n", pair_fields, store_pair },
 };
-enum { INSTALL_KIND, PAIR_KIND };
-
 struct spooled {
 	union row row;
 	struct buf values[FIELDS_MAX];	/* what the row's pointers point to */
@@ -117,6 +119,57 @@ put_field(struct buf *out, const struct field *f, const void *row)
 	buf_char(out, '\n');
 }
 
+static void
+place_path(const struct spool_place *p, const char *before, char *out)
+{
+	snprintf(out, PATH_MAX, "%s/spool/%s%s", p->state_dir, before, p->name);
+}
+
+static int
+failed(const char *path, int e, struct err *err)
+{
+	return err_set(err, ERR_UPSTREAM, "%s: %s", path, strerror(e));
+}
+
+int
+spool_reserve(struct spool_place *p, const char *state_dir,
+    enum spool_kind kind, struct err *err)
+{
+	char path[PATH_MAX], word[B64URL_SIZE(9)];
+	int rc;
+
+	*p = (struct spool_place){ .state_dir = state_dir, .kind = kind,
+		.fd = -1 };
+	snprintf(path, sizeof(path), "%s/spool", state_dir);
+	if (mkdir(path, 0700) == -1 && errno != EEXIST)
+		return failed(path, errno, err);
+	crypto_token(word, 9);
+	snprintf(p->name, sizeof(p->name), "%s%014" PRId64 "-%s",
+	    kinds[kind].prefix, clock_wall_ms(), word);
+	place_path(p, RESERVED, path);
+	p->fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+	    0600);
+	if (p->fd == -1)
+		return failed(path, errno, err);
+	if ((rc = posix_fallocate(p->fd, 0, ROOM)) == 0)
+		return 0;
+	spool_release(p);
+	return failed(path, rc, err);
+}
+
+void
+spool_release(struct spool_place *p)
+{
+	char path[PATH_MAX];
+
+	if (p->fd == -1)
+		return;
+	place_path(p, RESERVED, path);
+	unlink(path);
+	close(p->fd);
+	p->fd = -1;
+}
+
 static int
 write_all(int fd, const char *p, size_t len)
 {
@@ -133,97 +186,48 @@ write_all(int fd, const char *p, size_t len)
 	return 0;
 }
 
-static int
-write_file(int dir, const char *name, const struct buf *text)
+/* The file's name, too, is to be there after a power cut. */
+static void
+sync_folder(const struct spool_place *p)
 {
-	int fd = openat(dir, name,
-	    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	int rc = -1;
+	char path[PATH_MAX];
+	int fd;
 
-	if (fd == -1)
-		return -1;
-	if (write_all(fd, text->p, text->len) == 0 && fsync(fd) == 0)
-		rc = 0;
-	if (close(fd) == -1)
-		rc = -1;
-	return rc;
-}
-
-static int
-open_spool(const char *state_dir, bool make, struct err *err)
-{
-	char path[4096];
-	int dir;
-
-	snprintf(path, sizeof(path), "%s/spool", state_dir);
-	if (make && mkdir(path, 0700) == -1 && errno != EEXIST)
-		return err_set(err, ERR_UPSTREAM, "%s: %s", path,
+	snprintf(path, sizeof(path), "%s/spool", p->state_dir);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd == -1 || fsync(fd) == -1)
+		log_warn("spool", "%s may not outlive a power cut: %s", p->name,
 		    strerror(errno));
-	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (dir == -1)
-		return err_set(err,
-		    errno == ENOENT ? ERR_NOT_FOUND : ERR_UPSTREAM, "%s: %s",
-		    path, strerror(errno));
-	return dir;
+	if (fd != -1)
+		close(fd);
 }
 
-static int
-spool(const char *state_dir, const struct kind *kind, const void *row,
-    char name[SPOOL_NAME], struct err *err)
+int
+spool_write(struct spool_place *p, const void *row, struct err *err)
 {
+	const struct kind *kind = &kinds[p->kind];
+	char from[PATH_MAX], to[PATH_MAX];
 	struct buf text = { 0 };
-	char tmp[SPOOL_NAME + 8], word[B64URL_SIZE(9)];
-	int dir = open_spool(state_dir, true, err), rc = 0;
+	int rc = 0;
 
-	if (dir == -1)
-		return -1;
 	buf_str(&text, kind->first_line);
 	for (const struct field *f = kind->fields; f->kind != END_FIELD; f++)
 		put_field(&text, f, row);
 	buf_str(&text, LAST_LINE);
-	crypto_token(word, 9);
-	snprintf(name, SPOOL_NAME, "%s%014" PRId64 "-%s", kind->prefix,
-	    clock_wall_ms(), word);
-	snprintf(tmp, sizeof(tmp), "new-%s", name);
-	if (write_file(dir, tmp, &text) == -1 ||
-	    renameat(dir, tmp, dir, name) == -1 || fsync(dir) == -1) {
-		rc = err_set(err, ERR_UPSTREAM, "%s/spool/%s: %s", state_dir,
-		    name, strerror(errno));
-		unlinkat(dir, tmp, 0);
+	place_path(p, RESERVED, from);
+	place_path(p, "", to);
+	if (write_all(p->fd, text.p, text.len) == -1 ||
+	    ftruncate(p->fd, (off_t)text.len) == -1 || fsync(p->fd) == -1 ||
+	    rename(from, to) == -1) {
+		rc = failed(to, errno, err);
+	} else {
+		sync_folder(p);
+		close(p->fd);
+		p->fd = -1;
 	}
-	close(dir);
+	spool_release(p);
 	buf_wipe(&text);
 	return rc;
-}
-
-int
-spool_install(const char *state_dir, const struct install_row *row,
-    struct err *err)
-{
-	char name[SPOOL_NAME];
-
-	return spool(state_dir, &kinds[INSTALL_KIND], row, name, err);
-}
-
-int
-spool_pair(const char *state_dir, const struct chain_pair *pair,
-    char name[SPOOL_NAME], struct err *err)
-{
-	return spool(state_dir, &kinds[PAIR_KIND], pair, name, err);
-}
-
-void
-spool_forget(const char *state_dir, const char *name)
-{
-	struct err err;
-	int dir = open_spool(state_dir, false, &err);
-
-	if (dir == -1)
-		return;
-	if (unlinkat(dir, name, 0) == -1 && errno != ENOENT)
-		log_warn("spool", "%s/spool/%s: %s", state_dir, name,
-		    strerror(errno));
-	close(dir);
 }
 
 /* ---- reading ---- */
@@ -355,7 +359,7 @@ store_install(struct store *st, struct event_base *base,
 		    row->team_id);
 		return 0;
 	}
-	install_put(st, row, on_put, &p);
+	install_put(st, row, store_timeout(st), on_put, &p);
 	while (!p.over)
 		event_base_loop(base, EVLOOP_ONCE);
 	if (p.rc == 0)
@@ -480,6 +484,21 @@ replay_file(int dir, const char *name, struct store *st,
 }
 
 static int
+open_spool(const char *state_dir, struct err *err)
+{
+	char path[PATH_MAX];
+	int dir;
+
+	snprintf(path, sizeof(path), "%s/spool", state_dir);
+	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (dir == -1)
+		return err_set(err,
+		    errno == ENOENT ? ERR_NOT_FOUND : ERR_UPSTREAM, "%s: %s",
+		    path, strerror(errno));
+	return dir;
+}
+
+static int
 is_spooled(const struct dirent *e)
 {
 	return kind_of(e->d_name) != NULL;
@@ -491,37 +510,92 @@ by_time(const struct dirent **a, const struct dirent **b)
 	return strcmp(strchr((*a)->d_name, '-'), strchr((*b)->d_name, '-'));
 }
 
+static int
+is_reserved(const struct dirent *e)
+{
+	return strncmp(e->d_name, RESERVED, strlen(RESERVED)) == 0;
+}
+
+/* Places that were neither used nor given back: their process died. */
+static void
+sweep(int dir)
+{
+	time_t old = (time_t)(clock_wall_ms() / 1000) - RESERVED_S;
+	struct dirent **names;
+	struct stat st;
+	int n = scandirat(dir, ".", &names, is_reserved, NULL);
+
+	for (int i = 0; i < n; i++) {
+		if (fstatat(dir, names[i]->d_name, &st, AT_SYMLINK_NOFOLLOW) ==
+			0 && st.st_mtime < old)
+			unlinkat(dir, names[i]->d_name, 0);
+		free(names[i]);
+	}
+	if (n >= 0)
+		free(names);
+}
+
+/* One file's failure is its own, the store's is everybody's. */
+static int
+replay_all(int dir, struct dirent **names, int n, struct store *st,
+    struct event_base *base, struct err *err)
+{
+	int rc = 0;
+
+	for (int i = 0; i < n; i++)
+		if (replay_file(dir, names[i]->d_name, st, base, err) == -1) {
+			rc = -1;
+			if (err->kind == ERR_UPSTREAM ||
+			    err->kind == ERR_TIMEOUT)
+				break;
+		}
+	return rc;
+}
+
 /* Their names are their times: oldest first. */
 int
 spool_replay(const char *state_dir, struct store *st, struct event_base *base,
     struct err *err)
 {
-	int dir = open_spool(state_dir, false, err), left = 0, n;
+	int dir = open_spool(state_dir, err), n, rc;
 	struct dirent **names;
-	bool away = false;
 
 	if (dir == -1)
 		return err->kind == ERR_NOT_FOUND ? 0 : -1;
+	sweep(dir);
 	n = scandirat(dir, ".", &names, is_spooled, by_time);
-	for (int i = 0; i < n; i++) {
-		if (away) {
-			left++;
-		} else if (replay_file(dir, names[i]->d_name, st, base, err) ==
-		    -1) {
-			log_error("spool", "%s", err->text);
-			away = err->kind == ERR_UPSTREAM ||
-			    err->kind == ERR_TIMEOUT;
-			left++;
-		}
-		free(names[i]);
-	}
-	if (n >= 0)
-		free(names);
-	else
-		err_set(err, ERR_UPSTREAM, "%s/spool: %s", state_dir,
+	if (n == -1) {
+		rc = err_set(err, ERR_UPSTREAM, "%s/spool: %s", state_dir,
 		    strerror(errno));
+	} else {
+		rc = replay_all(dir, names, n, st, base, err);
+		for (int i = 0; i < n; i++)
+			free(names[i]);
+		free(names);
+	}
 	close(dir);
-	return n >= 0 ? left : -1;
+	return rc;
+}
+
+bool
+spool_waits(const char *state_dir)
+{
+	struct err err;
+	int dir = open_spool(state_dir, &err);
+	struct dirent *e;
+	bool found = false;
+	DIR *d;
+
+	if (dir == -1)
+		return false;
+	if ((d = fdopendir(dir)) == NULL) {
+		close(dir);
+		return true;		/* it will be told why */
+	}
+	while (!found && (e = readdir(d)) != NULL)
+		found = is_spooled(e) != 0;
+	closedir(d);
+	return found;
 }
 
 struct spooled *
@@ -530,14 +604,14 @@ spool_find_pair(const char *state_dir, const unsigned char spent[CHAIN_HASH])
 	struct err err;
 	struct dirent **names;
 	struct spooled *found = NULL, *s;
-	int dir = open_spool(state_dir, false, &err), n;
+	int dir = open_spool(state_dir, &err), n;
 
 	if (dir == -1)
 		return NULL;
 	n = scandirat(dir, ".", &names, is_spooled, by_time);
 	for (int i = 0; i < n; i++) {
 		if (found == NULL &&
-		    kind_of(names[i]->d_name) == &kinds[PAIR_KIND] &&
+		    kind_of(names[i]->d_name) == &kinds[SPOOL_PAIR] &&
 		    (s = load(dir, names[i]->d_name)) != NULL) {
 			if (s->row.pair.spent_len == CHAIN_HASH &&
 			    memcmp(s->row.pair.spent, spent, CHAIN_HASH) == 0)
@@ -551,4 +625,18 @@ spool_find_pair(const char *state_dir, const unsigned char spent[CHAIN_HASH])
 		free(names);
 	close(dir);
 	return found;
+}
+
+void
+spool_forget(const char *state_dir, const char *name)
+{
+	struct err err;
+	int dir = open_spool(state_dir, &err);
+
+	if (dir == -1)
+		return;
+	if (unlinkat(dir, name, 0) == -1 && errno != ENOENT)
+		log_warn("spool", "%s/spool/%s: %s", state_dir, name,
+		    strerror(errno));
+	close(dir);
 }

@@ -7,18 +7,36 @@
 /* Answers of Slack that must not be lost (DESIGN 8): a file each in STATE_DIR/spool,
  * written, fsynced and renamed, tokens sealed as in the row.  An install comes here
  * when the store would not take it; the next pair of a token chain always, before
- * anything else.  Writing is one of the two named blocking calls of a worker. */
+ * anything else.  Writing is one of the two named blocking calls of a worker.
+ *
+ *	spool_reserve -> ask Slack -> spool_release, or else spool_write
+ *
+ * The room is there before Slack is asked, so that a disk that fills up meanwhile
+ * loses nothing. */
+enum spool_kind {
+	SPOOL_INSTALL,			/* a struct install_row */
+	SPOOL_PAIR			/* a struct chain_pair */
+};
 #define SPOOL_NAME	96
-int spool_install(const char *state_dir, const struct install_row *row,
-    struct err *err);
-int spool_pair(const char *state_dir, const struct chain_pair *pair,
-    char name[SPOOL_NAME], struct err *err);
-/* The pair is in the store; that there is no such file is fine. */
+struct spool_place {
+	const char *state_dir;		/* borrowed */
+	enum spool_kind kind;
+	char name[SPOOL_NAME];		/* of the file, once it is written */
+	int fd;				/* -1: none */
+};
+int spool_reserve(struct spool_place *p, const char *state_dir,
+    enum spool_kind kind, struct err *err);
+/* row is of the place's kind; releases the place, too. */
+int spool_write(struct spool_place *p, const void *row, struct err *err);
+void spool_release(struct spool_place *p);
+
+/* What a file holds is in the store; that there is no such file is fine. */
 void spool_forget(const char *state_dir, const char *name);
-/* The job: stores each file and deletes it; what fails stays.  Runs the loop.
- * Returns how many are left, or -1. */
+
+/* The job: stores each file and deletes it; -1 and err: some stay.  Runs the loop. */
 int spool_replay(const char *state_dir, struct store *st,
     struct event_base *base, struct err *err);
+bool spool_waits(const char *state_dir);	/* is there any? */
 
 /* A pair that somebody left behind whose chain's refresh token it spent: read by
  * the next owner, which stores it instead of asking Slack again. */

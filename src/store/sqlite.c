@@ -34,8 +34,8 @@ static const char settings[] =
 	"PRAGMA secure_delete = FAST;"
 	"PRAGMA wal_autocheckpoint = 20000;";	/* the job does it long before */
 
-/* What tells of the file, not of the unit: until it can be opened anew the store
- * is away. */
+/* What tells of the file, not of the unit: it is opened anew, and while it cannot be
+ * the store is away. */
 static const int broken[] = { SQLITE_CANTOPEN, SQLITE_CORRUPT, SQLITE_NOTADB,
 	SQLITE_IOERR, SQLITE_PERM, SQLITE_AUTH };
 
@@ -235,10 +235,11 @@ failed(struct sqlite *s, struct unit *u, int rc)
 
 	err_set(&err, ERR_UPSTREAM, "store %s: %s: %s", s->path,
 	    statements[u->steps[0].id].name, detail);
-	if (is_broken(rc)) {
-		close_db(s);
+	if (s->db == NULL && is_broken(rc)) {
 		store_away(s->st, &err);
 		evtimer_add(s->reopen, &tv);
+	} else if (is_broken(rc)) {
+		close_db(s);
 	}
 	unit_end(u, &err);
 }

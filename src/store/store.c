@@ -6,6 +6,7 @@
 #include "base/counter.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/trouble.h"
 #include "shm/board.h"
 
 #include <stdlib.h>
@@ -14,6 +15,8 @@
 #define PAUSE_FIRST	5	/* ms; doubles while the store stays busy */
 #define PAUSE_MAX	80
 #define PAUSE_AWAY	250	/* INSIST: until it is looked at again */
+#define STILL_FAILS	3000	/* ms after a failure that others' success does not end */
+#define UNITS_MAX	2048	/* of one process, waiting and under way */
 
 struct store {
 	struct event_base *base;
@@ -21,9 +24,14 @@ struct store {
 	void *back;
 	struct event *pump;
 	struct err away;	/* kind is ERR_NONE while somebody may answer */
-	bool on_board;		/* the board says away because of us */
+	bool told;		/* that it is away; nobody has answered since */
+	int64_t failed[ST_COUNT];	/* when it last failed, which was told; 0: it works */
+	int64_t last;		/* of those */
+	bool quiet;
+	bool turn;		/* of writes, if any wait */
 	int timeout;
-	TAILQ_HEAD(units, unit) queue, out;	/* out: RUNNING and PAUSED ones */
+	size_t units;
+	TAILQ_HEAD(units, unit) queue[2], out;	/* reads, writes; out: RUNNING and PAUSED */
 };
 
 const struct statement statements[ST_COUNT] = {
@@ -80,6 +88,12 @@ answer_wipe(struct answer *a)
 
 /* ---- units ---- */
 
+static bool
+writes(const struct unit *u)
+{
+	return (u->flags & WRITE) != 0;
+}
+
 void
 step_drop(struct step *s)
 {
@@ -135,15 +149,24 @@ unit_free(struct unit *u)
 		step_drop(&u->steps[i]);
 	answer_wipe(&u->answer);
 	event_free(u->timer);
+	u->st->units--;
 	board_gauge(GAUGE_STORE, -1);
 	free(u);
+}
+
+/* Reads and writes take turns: a write may keep a connection while it waits for what
+ * another process has locked, and many of them must not keep the reads waiting. */
+static struct units *
+queue_of(struct unit *u)
+{
+	return &u->st->queue[writes(u)];
 }
 
 static void
 unit_leave(struct unit *u)
 {
 	if (u->state == QUEUED)
-		TAILQ_REMOVE(&u->st->queue, u, next);
+		TAILQ_REMOVE(queue_of(u), u, next);
 	else
 		TAILQ_REMOVE(&u->st->out, u, next);
 }
@@ -168,7 +191,7 @@ static void
 enqueue(struct unit *u)
 {
 	u->state = QUEUED;
-	TAILQ_INSERT_TAIL(&u->st->queue, u, next);
+	TAILQ_INSERT_TAIL(queue_of(u), u, next);
 	arm(u, INT64_MAX);
 	kick(u->st);
 }
@@ -182,14 +205,92 @@ pause_unit(struct unit *u, int ms)
 	kick(u->st);
 }
 
+/* One too many: its time is over before it begins. */
+static void
+refuse(struct unit *u)
+{
+	counter_up(CNT_STORE_FULL);
+	u->refused = true;
+	u->deadline = clock_ms();
+	TAILQ_INSERT_TAIL(&u->st->out, u, next);
+	pause_unit(u, 0);
+}
+
+static enum log_level
+level(const struct store *st, enum log_level usual)
+{
+	return st->quiet ? LOG_LEVEL_DEBUG : usual;
+}
+
+static enum trouble_id
+trouble_of(const struct unit *u)
+{
+	return writes(u) ? TROUBLE_STORE_WRITES : TROUBLE_STORE_READS;
+}
+
 /* Only an answer shows that it is of use: a server that can be reached may have no
  * tables yet. */
 static void
 came_back(struct store *st)
 {
-	if (st->on_board)
-		board_store_away(false);
-	st->on_board = false;
+	if (!st->told)
+		return;
+	log_at(level(st, LOG_LEVEL_INFO), "store", "is reached again");
+	board_store_away(false);
+	st->told = false;
+	/* what failed, failed for that reason */
+	memset(st->failed, 0, sizeof(st->failed));
+	trouble_over(TROUBLE_STORE_READS);
+	trouble_over(TROUBLE_STORE_WRITES);
+}
+
+/* By the unit's last statement, which is what the others are for.  Each is told
+ * once, however many ask for it. */
+static void
+note_failure(struct unit *u, const struct err *err)
+{
+	enum statement_id id = u->steps[u->nsteps - 1].id;
+	struct store *st = u->st;
+
+	counter_up(CNT_STORE_ERRORS);
+	if (st->away.kind != ERR_NONE || u->refused)
+		return;
+	trouble_met(trouble_of(u));
+	if (st->failed[id] == 0)
+		log_at(level(st, LOG_LEVEL_WARN), "store",
+		    "%s fails, and who needs it is refused: %s",
+		    statements[id].name, err->text);
+	st->failed[id] = st->last = clock_ms();
+}
+
+/* A part of the store may be damaged or full, and the rest of it work. */
+static bool
+others_fail(const struct store *st, bool write)
+{
+	int64_t since = clock_ms() - STILL_FAILS;
+
+	if (st->last <= since)
+		return false;
+	for (int i = 0; i < ST_COUNT; i++)
+		if (st->failed[i] > since &&
+		    ((statements[i].flags & WRITE) != 0) == write)
+			return true;
+	return false;
+}
+
+static void
+note_success(struct unit *u)
+{
+	enum statement_id id = u->steps[u->nsteps - 1].id;
+	struct store *st = u->st;
+
+	came_back(st);
+	if (st->failed[id] != 0)
+		log_at(level(st, LOG_LEVEL_INFO), "store", "%s works again",
+		    statements[id].name);
+	st->failed[id] = 0;
+	if (!others_fail(st, writes(u)))
+		trouble_over(trouble_of(u));
 }
 
 void
@@ -203,9 +304,9 @@ unit_end(struct unit *u, const struct err *err)
 	unit_leave(u);
 	kick(u->st);
 	if (err != NULL)
-		counter_up(CNT_STORE_ERRORS);
+		note_failure(u, err);
 	else
-		came_back(u->st);
+		note_success(u);
 	u->state = ENDING;
 	if (u->done != NULL)
 		u->done(u->arg, err == NULL ? &u->answer : NULL, err);
@@ -217,6 +318,7 @@ void
 unit_busy(struct unit *u)
 {
 	counter_up(CNT_STORE_BUSY);
+	u->busy = true;
 	pause_unit(u, u->pause);
 	if (u->pause < PAUSE_MAX)
 		u->pause *= 2;
@@ -241,8 +343,14 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	}
 	if (u->state == RUNNING)
 		st->backend->drop(st->back, u);
-	err_set(&err, ERR_TIMEOUT, "the store took too long for %s",
-	    statements[u->steps[0].id].name);
+	if (u->refused)
+		err_set(&err, ERR_LIMIT, "the store has %d things to do",
+		    UNITS_MAX);
+	else
+		err_set(&err, ERR_TIMEOUT, "the store %s %s",
+		    u->busy ? "was locked by others all the time of" :
+			      "took too long for",
+		    statements[u->steps[u->nsteps - 1].id].name);
 	unit_end(u, &err);
 }
 
@@ -251,13 +359,13 @@ static void
 on_pump(evutil_socket_t fd, short what, void *arg)
 {
 	struct store *st = arg;
-	struct unit *u = TAILQ_FIRST(&st->queue);
+	struct unit *u = TAILQ_FIRST(&st->queue[st->turn]);
 	struct err err = st->away;
 
 	(void)fd, (void)what;
-	if (u == NULL)
+	if (u == NULL && (u = TAILQ_FIRST(&st->queue[!st->turn])) == NULL)
 		return;
-	TAILQ_REMOVE(&st->queue, u, next);
+	TAILQ_REMOVE(queue_of(u), u, next);
 	TAILQ_INSERT_TAIL(&st->out, u, next);
 	u->state = RUNNING;
 	if (err.kind != ERR_NONE) {
@@ -265,11 +373,12 @@ on_pump(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	if (st->backend->start(st->back, u)) {
+		st->turn = !st->turn;
 		kick(st);
 		return;
 	}
 	TAILQ_REMOVE(&st->out, u, next);
-	TAILQ_INSERT_HEAD(&st->queue, u, next);
+	TAILQ_INSERT_HEAD(queue_of(u), u, next);
 	u->state = QUEUED;
 }
 
@@ -286,7 +395,10 @@ unit_new(struct store *st, const struct step *steps, int deadline_ms)
 	unit_fill(u, steps);
 	counter_up(CNT_STORE_UNITS);
 	board_gauge(GAUGE_STORE, 1);
-	enqueue(u);
+	if (++st->units > UNITS_MAX && (u->flags & INSIST) == 0)
+		refuse(u);
+	else
+		enqueue(u);
 	return u;
 }
 
@@ -346,8 +458,6 @@ op_step(const struct op *op, size_t i)
 void
 store_ready(struct store *st)
 {
-	if (st->away.kind != ERR_NONE)
-		log_info("store", "is reached again");
 	st->away.kind = ERR_NONE;
 	kick(st);
 }
@@ -355,10 +465,13 @@ store_ready(struct store *st)
 void
 store_away(struct store *st, const struct err *why)
 {
-	if (st->away.kind == ERR_NONE)
-		log_error("store", "is away: %s", why->text);
+	if (!st->told) {
+		counter_up(CNT_STORE_AWAY);
+		log_at(level(st, LOG_LEVEL_ERROR), "store",
+		    "is away, and who needs it is refused: %s", why->text);
+	}
 	st->away = *why;
-	st->on_board = true;
+	st->told = true;
 	board_store_away(true);
 	kick(st);
 }
@@ -401,8 +514,10 @@ store_new(struct event_base *base, const struct store_conf *conf)
 	if ((st->pump = evtimer_new(base, on_pump, st)) == NULL)
 		fatal("store: no timer");
 	st->base = base;
+	st->quiet = conf->quiet;
 	st->timeout = TIMEOUT;
-	TAILQ_INIT(&st->queue);
+	TAILQ_INIT(&st->queue[0]);
+	TAILQ_INIT(&st->queue[1]);
 	TAILQ_INIT(&st->out);
 	st->backend = choose(conf);
 	st->back = st->backend->open(st, base, conf);
@@ -418,7 +533,8 @@ store_free(struct store *st)
 		return;
 	st->backend->close(st->back);
 	while ((u = TAILQ_FIRST(&st->out)) != NULL ||
-	    (u = TAILQ_FIRST(&st->queue)) != NULL) {
+	    (u = TAILQ_FIRST(&st->queue[0])) != NULL ||
+	    (u = TAILQ_FIRST(&st->queue[1])) != NULL) {
 		unit_leave(u);
 		unit_free(u);
 	}

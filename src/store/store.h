@@ -26,6 +26,7 @@ struct unit;
 struct store_conf {
 	char *path;		/* SQLite's file; NULL: MariaDB as told below */
 	bool create;		/* make that file if it is missing (jobs) */
+	bool quiet;		/* what fails is told by whoever asks, not in the log (jobs) */
 	/* Several daemons may use it: tables change when the operator says so, by one
 	 * of them at a time, and the keys that seal are not made up by any. */
 	bool shared;
@@ -103,7 +104,7 @@ void store_set_timeout(struct store *st, int ms);
 int store_timeout(const struct store *st);
 void store_free(struct store *st);	/* cancels what is under way */
 
-/* Copies the steps; done may be NULL. */
+/* Copies the steps; done may be NULL.  ERR_LIMIT, at once: too many wait. */
 struct unit *store_run(struct store *st, const struct step *steps,
     int deadline_ms, store_done_fn *done, void *arg);
 

@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define BEGIN_MS	5000
 #define END_MS		15000
 
 /* Equal are: the same idempotency key; in a legacy session the same request id with
@@ -81,12 +80,13 @@ struct post *
 ledger_begin(struct call *call, size_t part, post_fn *done)
 {
 	int64_t left = call->deadline - clock_ms();
+	int most = store_timeout(call->box->slack->store);
 
 	call->id.channel = call_of(call, ARG_CHANNEL);	/* no name any more */
 	name_part(call, part);
 	call->id.made = clock_wall_ms();
-	if (left > BEGIN_MS)
-		left = BEGIN_MS;
+	if (left > most)
+		left = most;
 	return post_begin(call->box->slack->store, &call->id,
 	    left > 1 ? (int)left : 1, done, call);
 }

@@ -51,7 +51,9 @@ struct principals {
 	int64_t at;			/* read up to here */
 	struct unit *unit;
 	struct event *timer;
-	bool loaded, again;
+	bool loaded, current, again;
+	bool all;			/* the next refresh is to read all */
+	bool anew;			/* the one under way reads all */
 	int64_t read_at, asked_at;	/* monotonic ms */
 
 	uint64_t pass;			/* refreshes that have ended */
@@ -65,7 +67,9 @@ static void on_rows(void *arg, const struct key_row *rows, size_t n,
 static void
 begin(struct principals *p)
 {
-	p->at = p->changed;
+	p->anew = p->all;
+	p->all = false;
+	p->at = p->anew ? 0 : p->changed;
 	p->unit = keys_since(p->st, p->at, on_rows, p);
 }
 
@@ -146,13 +150,24 @@ by_hash(const void *a, const void *b)
 	    ((const struct entry *)b)->hash, SHA256_SIZE);
 }
 
+static void
+forget(struct principals *p)
+{
+	for (size_t i = 0; i < p->n; i++)
+		policy_drop(p->entries[i].policy);
+	p->n = 0;
+}
+
 /* Old entries and fresh rows together: the latest of each id, if it lives. */
 static void
 merge(struct principals *p)
 {
 	struct entry *all;
-	size_t n = p->n + p->nfresh, kept = 0;
+	size_t n, kept = 0;
 
+	if (p->anew)
+		forget(p);
+	n = p->n + p->nfresh;
 	if (p->nfresh == 0)
 		return;
 	for (size_t i = 0; i < p->n; i++)
@@ -196,6 +211,7 @@ end(struct principals *p, bool good)
 {
 	struct timeval tv = clock_tv(RETRY_MS);
 
+	p->current = good;
 	if (good) {
 		merge(p);
 		p->changed = p->at;
@@ -204,6 +220,7 @@ end(struct principals *p, bool good)
 		p->pass++;
 	} else {
 		drop_fresh(p);
+		p->all |= p->anew;
 		p->pass += 2;		/* nobody waits for a store that is away */
 		evtimer_add(p->timer, &tv);
 	}
@@ -272,16 +289,16 @@ principals_free(struct principals *p)
 	while ((w = TAILQ_FIRST(&p->waits)) != NULL)
 		principals_cancel(w);
 	drop_fresh(p);
-	for (size_t i = 0; i < p->n; i++)
-		policy_drop(p->entries[i].policy);
+	forget(p);
 	free(p->entries);
 	policy_drop(p->seed);
 	free(p);
 }
 
 void
-principals_refresh(struct principals *p)
+principals_refresh(struct principals *p, bool all)
 {
+	p->all |= all;
 	if (p->unit != NULL)
 		p->again = true;
 	else
@@ -299,6 +316,12 @@ bool
 principals_loaded(const struct principals *p)
 {
 	return p->loaded;
+}
+
+bool
+principals_current(const struct principals *p)
+{
+	return p->current;
 }
 
 static bool

@@ -6,15 +6,18 @@
 
 #include <event2/event.h>
 
-/* All keys, in every worker, by hash; read anew when `changes` moves.  While the
+/* All keys, in every worker, by hash; what changed is read when `changes` moves, or
+ * all of them, and the others are forgotten.  While the
  * store is away known keys serve on for KEY_GRACE. */
 struct principals;
 struct principals *principals_new(struct store *st, struct event_base *base,
     const struct conf *conf);
 void principals_free(struct principals *p);
-void principals_refresh(struct principals *p);
+void principals_refresh(struct principals *p, bool all);
 void principals_store_read_at(struct principals *p, int64_t when);	/* changes_read_at() */
 bool principals_loaded(const struct principals *p);
+/* Did the last reading come?  If not, nobody can say that a key is unknown. */
+bool principals_current(const struct principals *p);
 
 /* The key's policy, borrowed (hold it over a wait); NULL: unknown, revoked or
  * expired.  *maybe is set when it is unknown and the store may know it: then the

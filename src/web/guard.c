@@ -102,10 +102,10 @@ guard_key(struct visit *v, principals_fn *again, bool last)
 			log_warn("web", "too many requests wait for the keys to"
 			    " be read, more are refused");
 	}
-	if (!maybe || (last && principals_loaded(all)))
+	if (!maybe || (last && principals_current(all)))
 		return refuse(v, true);
-	/* Nobody can say that it is wrong: the keys could not be read yet, or too
-	 * many wait for that. */
+	/* Nobody can say that it is wrong: the keys could not be read, or too many wait
+	 * for that. */
 	if (guard_address_rate(v))
 		visit_later(v, HTTP_ERROR_UNAVAILABLE, 1000);
 	return KEY_REFUSED;

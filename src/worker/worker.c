@@ -213,15 +213,17 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 /* A move of our own making is told to the others: they need not wait for their own
  * look.  Only a hint, nothing depends on its coming. */
 static void
-on_moved(void *arg, int64_t n)
+on_moved(void *arg, bool back)
 {
 	struct worker *w = arg;
 
-	(void)n;
+	if (back)
+		log_warn("store", "is an older one, as of a backup: all is read"
+		    " anew");
 	if (changes_own(w->changes))
 		channel_send(w->channel, MSG_CHANGED, 0, "", 0, -1);
-	principals_refresh(w->principals);
-	installs_refresh(w->slack.installs);
+	principals_refresh(w->principals, back);
+	installs_refresh(w->slack.installs, back);
 }
 
 static void

@@ -13,6 +13,7 @@ import time
 
 VERSION = "2025-11-25"
 HEAD_MAX = 65536
+UNKNOWN = "may have been posted"
 
 
 class Failure:
@@ -190,10 +191,14 @@ class Client:
                 raise Wrong(answer[2])
         return await self.judged("list", self.post("list", "tools/list"), judge)
 
-    async def tool(self, what, name, word, **args):
+    async def tool(self, what, name, *words, **args):
+        """Any of the words has to be in the answer; an error of which it is one is
+        what was to be expected."""
         def judge(answer):
             r = result(answer)
-            if r.get("isError") or word not in r["content"][0]["text"]:
+            text = r["content"][0]["text"]
+            if not any(w in text for w in words) or (
+                    r.get("isError") and UNKNOWN not in text):
                 raise Wrong(answer[2])
         return await self.judged(what, self.post(what, "tools/call", {
             "name": name, "arguments": {"team_id": self.crowd.team, **args}}), judge)
@@ -253,10 +258,14 @@ class Client:
         while not self.crowd.stopping.is_set():
             if self.id is None:
                 await self.begin()
-            text = f"posted {self.id[-8:]} {next(self.ids)}"
-            self.crowd.posts.append(text)
-            await self.tool("post", "slack_post_message", "", text=text,
-                            channel_id="CARANDOM01", idempotency_key=text.replace(" ", "-"))
+            text = f"posted-{self.id[-8:]}-{next(self.ids)}"
+            self.crowd.posts[text] = False
+            args = {"text": text, "channel_id": "CARANDOM01", "idempotency_key": text}
+            if await self.tool("post", "slack_post_message", "CARANDOM01", **args):
+                self.crowd.posts[text] = True
+            else:                       # an equal one, which must not post again
+                await self.tool("post again", "slack_post_message", "CARANDOM01",
+                                UNKNOWN, **args)
             await self.crowd.pause()
         self.conn.close()
 
@@ -286,7 +295,8 @@ class Crowd:
                  **roles):
         self.port, self.team, self.patience = port, team, patience
         self.rest, self.lock = pause, threading.Lock()
-        self.failures, self.answered, self.posts = [], {}, []
+        self.failures, self.answered = [], {}
+        self.posts = {}         # text -> whether that was said to be posted
         self.stopping = None
         self.clients, self.lives = [], []
         for role, n in roles.items():

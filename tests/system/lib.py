@@ -122,6 +122,12 @@ def children(pid):
                   if (st := proc_stat(p)) and st[1] == pid and st[0] not in "ZX")
 
 
+def offspring(pid):
+    """The same by the kernel's own list: quick, the dead that are not reaped too."""
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
+        return [int(p) for p in f.read().split()]
+
+
 def of_session(sid):
     return sorted(p for p in pids()
                   if (st := proc_stat(p)) and st[2] == sid and st[0] not in "ZX")
@@ -204,6 +210,13 @@ class Daemon:
                 "UBSAN_OPTIONS": f"print_stacktrace=1:log_path={log}",
                 **self.preload, **self.env}
 
+    def command(self, *args):
+        """What it finds, valgrind reports where sanitizers do."""
+        tool = ["valgrind", "-q", "--trace-children=yes", "--leak-check=full",
+                "--errors-for-leak-kinds=definite", "--num-callers=30", "--vgdb=no",
+                f"--log-file={self.asan}/report.%p"] if VALGRIND else []
+        return [*tool, program("slackmcpd"), *args]
+
     def spawn(self, *args):
         """Starts it, and does not wait."""
         with open(self.log, "ab") as err:
@@ -211,7 +224,7 @@ class Daemon:
 
     def spawn_to(self, err, *args):
         self.proc = subprocess.Popen(
-            [program("slackmcpd"), *args], env=self.environ(), cwd=self.dir,
+            self.command(*args), env=self.environ(), cwd=self.dir,
             stdin=subprocess.DEVNULL, stdout=err, stderr=err,
             start_new_session=True)
         return self
@@ -226,7 +239,7 @@ class Daemon:
     def run(self, *args, seconds=60):
         """Runs it to its end: the completed process, output as text."""
         done = subprocess.run(
-            [program("slackmcpd"), *args], env=self.environ(), cwd=self.dir,
+            self.command(*args), env=self.environ(), cwd=self.dir,
             stdin=subprocess.DEVNULL, capture_output=True, text=True,
             timeout=seconds * SLOW, check=False)
         with open(os.path.join(self.dir, "runs.log"), "a",

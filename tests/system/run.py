@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: ISC
 """Runs the system tests against an installed program.
 
-    run.py [--build DIR | --root DIR] [--jobs N] [--list] [pattern …]
+    run.py [--build DIR | --root DIR] [--jobs N] [--list] [--valgrind] [pattern …]
 
 A pattern is a suite (start, test_start) or suite.Class.test.  Each suite is a
 process of its own; the last line is "N passed, N failed".  Ended by a signal, it
@@ -160,6 +160,8 @@ def main():
     p.add_argument("--root", help="where it is installed already")
     p.add_argument("--jobs", type=int, default=2)
     p.add_argument("--limit", type=int, default=600, help="seconds for a suite")
+    p.add_argument("--valgrind", action="store_true",
+                   help="the daemon runs under it; all takes ten times as long")
     p.add_argument("--verbose", action="store_true")
     p.add_argument("--list", action="store_true")
     p.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
@@ -172,6 +174,10 @@ def main():
         print("\n".join(suites))
         return 0
     on_endings(interrupt)
+    if a.valgrind:
+        os.environ["SLACKMCP_VALGRIND"] = "1"
+        os.environ.setdefault("SLACKMCP_SLOW", "10")
+        a.limit *= 10
     children = Children()
     with tempfile.TemporaryDirectory(prefix="smd-root-", dir="/tmp") as tmp:
         os.chmod(tmp, 0o755)

@@ -9,6 +9,7 @@ import re
 import urllib.parse
 
 SHORTEST = 8            # of a spelling that is looked for
+LONG = 32
 CHUNK = 1 << 20
 ZEROS = bytes(CHUNK)
 
@@ -49,6 +50,9 @@ def spellings(value):
     """value: text, or bytes that are no text."""
     raw = value if isinstance(value, bytes) else value.encode()
     yield raw
+    if len(raw) >= LONG:        # most of it is too much as well
+        yield raw[:len(raw) * 5 // 8]
+        yield raw[len(raw) * 3 // 8:]
     yield raw.hex().encode()
     yield raw.hex().upper().encode()
     for part in aligned(raw):

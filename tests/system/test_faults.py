@@ -326,14 +326,14 @@ class Store(Base):
         aside = os.path.join(d.state_dir, "aside")
         os.mkdir(aside)
         with Legacy(d).begin() as m:
-            with self.fault(d, "is away:", "store_errors", "the store is away"):
+            with self.fault(d, "is away, and who needs it is refused:", "store_errors", "the store is away"):
                 for end in ("", "-wal", "-shm"):
                     if os.path.exists(db + end):
                         os.rename(db + end, os.path.join(
                             aside, os.path.basename(db + end)))
             for _ in range(3):
                 self.assertTrue(m.tool(CHANNELS).ok)
-            self.assertEqual(told(d, "is away:"), 1)
+            self.assertEqual(told(d, "is away, and who needs it is refused:"), 1)
             for name in os.listdir(aside):
                 os.rename(os.path.join(aside, name), os.path.join(d.state_dir, name))
             self.once(d, "is reached again")

@@ -197,7 +197,8 @@ class Away(Shared):
     def recovered(self, daemons):
         for d in daemons:
             d.wait_ready(40)
-            self.within("it posts again", 10, lambda d=d: self.writes(d, "again").ok)
+            self.within("it posts again", 10, lambda d=d: self.by_all(
+                d, lambda: self.writes(d, "again").ok))
             self.assertEqual(get(d, "/health").json["status"], "ok")
 
     def test_stopped_and_killed(self):

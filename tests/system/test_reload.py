@@ -159,7 +159,7 @@ class Load(Base):
                 self.assertGreater(c.answered.get(role, 0), 0, role)
         texts = [m["text"] for m in
                  d.fake.world.teams[TEAM].channels["CARANDOM01"].messages]
-        wanted = direct.posts + proxied.posts
+        wanted = [*direct.posts, *proxied.posts]
         self.assertEqual(sorted(t for t in texts if t in set(wanted)), sorted(wanted))
         for what in ("workers_died", "workers_killed", "channel_dropped"):
             self.assertEqual([r["value"] for r in d.ctl_json("show", "info")
@@ -187,9 +187,7 @@ class Deaths(Base):
             end = time.monotonic() + 20 * lib.SLOW
             new = []
             while not new and time.monotonic() < end:
-                with open(f"/proc/{d.pid}/task/{d.pid}/children",
-                          encoding="ascii") as f:
-                    new = [p for p in map(int, f.read().split()) if p != old]
+                new = [p for p in lib.offspring(d.pid) if p != old]
             os.kill(new[0], signal.SIGSTOP)
             lib.wait_until("it stands", lambda: lib.proc_stat(new[0])[0] == "T")
             if ("worker 1", "STARTING", new[0]) in [

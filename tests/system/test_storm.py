@@ -67,9 +67,10 @@ class Base(lib.Suite):
                         env={**self.OPTIONS, **options}).start()
         for team in TEAMS:
             mcpclient.install(d, team)
-        keys = [d.key_add(f"crowd{i}", "--workspaces", TEAMS[0]) for i in range(4)]
+        keys = [d.key_add(f"crowd{i}", "--workspaces", TEAMS[0],
+                          "--role", "write") for i in range(4)]
         c = crowd.Crowd(d.port, keys, pause=1.2 * lib.SLOW, patience=60 * lib.SLOW,
-                        live=live, once=8).start()
+                        live=live, once=8, write=4).start()
         self.addCleanup(c.stop)
         lib.wait_until("all sessions began", c.all_begun, 60)
         return d, c
@@ -80,8 +81,10 @@ class Base(lib.Suite):
             os.kill(pid, signal.SIGSTOP)
         except ProcessLookupError:
             return False
-        lib.wait_until("it stands", lambda: (st := lib.proc_stat(pid)) is None
-                       or st[0] in "TZX", 10)
+        end = time.monotonic() + 10 * lib.SLOW
+        while (st := lib.proc_stat(pid)) and st[0] not in "TZX":
+            self.assertLess(time.monotonic(), end, "it does not stop")
+            time.sleep(0.001)
         return lib.alive(pid)
 
     def kill(self, pid, victims):
@@ -112,6 +115,10 @@ class Base(lib.Suite):
         print(f"\nnote: {c.total()} requests answered, {len(c.failures)} failed")
         if victims is not None:
             self.assertEqual([f for f in c.failures if f.port not in victims], [])
+        texts = [m["text"] for m in
+                 d.fake.world.teams[TEAMS[0]].channels["CARANDOM01"].messages]
+        self.assertEqual([t for t, was in c.posts.items()
+                          if texts.count(t) not in ((1,) if was else (0, 1))], [])
         sessions = c.sessions()
         self.assertGreaterEqual(len(sessions), len(c.staying))
         self.assertEqual(c.pings(d.port, sessions), [])
@@ -163,7 +170,7 @@ class Storm(Base):
         victims, kills = set(), 0
         began = time.monotonic()
         while kills < self.KILLS:
-            pids = [p for p in lib.children(d.pid) if self.is_worker(p)]
+            pids = [p for p in lib.offspring(d.pid) if self.is_worker(p)]
             if pids:
                 kills += self.kill(random.choice(pids), victims)
             ahead = began + kills * self.SECONDS / self.KILLS - time.monotonic()
@@ -275,6 +282,23 @@ class Storm(Base):
         self.assertEqual(len(told), 1, told)
         self.assertEqual(int(self.info(d)["workers_killed"]), 1)
         self.settled(d, c, victims)
+        d.stop()
+
+    def test_all_are_paused(self):
+        """As with a machine that is: nobody is killed for it."""
+        d, c = self.storm(STALE_TIMEOUT="2")
+        workers, all_of = d.workers(), lib.of_session(d.pid)
+        for pid in all_of:
+            self.stopped(pid)
+        time.sleep(3)               # what they are stopped for, not waited for
+        os.kill(d.pid, signal.SIGCONT)
+        lib.wait_until("the master has noticed", lambda: "stood still" in d.logs())
+        for pid in all_of:
+            os.kill(pid, signal.SIGCONT)
+        self.goes_on(c)
+        self.assertEqual(sorted(d.workers()), sorted(workers))
+        self.settled(d, c, set())
+        self.assertEqual(int(self.info(d)["workers_killed"]), 0)
         d.stop()
 
     def test_stopped_with_a_lock(self):

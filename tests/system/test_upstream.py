@@ -24,7 +24,7 @@ import mcpclient
 import test_tls
 from mcpclient import Legacy, get, install
 
-CONNECT, ANSWER = 0.4, 0.8      # seconds: CONNECT_TIMEOUT, UPSTREAM_TIMEOUT
+CONNECT, ANSWER = 0.3, 1.2      # seconds: CONNECT_TIMEOUT, UPSTREAM_TIMEOUT
 TRIES = 3                       # of what reads, and of what was never sent
 LARGEST = 4 << 20               # of an answer
 MOST_MEMORY = 300 << 20         # that all the faults together may leave
@@ -49,6 +49,7 @@ class Between:
     def __init__(self, fake, ctx=None):
         self.fake, self.ctx = fake, ctx
         self.play, self.open, self.fillers = None, set(), []
+        self.rests = threading.Event()      # nobody accepts
         self.lock = threading.Lock()
         self.port = lib.free_port()
         self.listener = self.listen(64)
@@ -67,6 +68,7 @@ class Between:
         while not self.ends:
             listener = self.listener
             if listener is None or self.play is full:
+                self.rests.set()
                 time.sleep(0.02)
                 continue
             try:
@@ -103,6 +105,7 @@ class Between:
             self.listener = self.listen(64)
         if self.play is full:
             self.unfill()
+        self.rests.clear()
         self.play = play
         with self.lock:
             for conn in self.open:
@@ -117,6 +120,7 @@ class Between:
 
     def fill(self):
         """A line of none, and somebody in it: who comes now hears nothing."""
+        self.rests.wait(10)
         self.listener.listen(0)
         for _ in range(8):
             s = socket.socket()
@@ -259,6 +263,8 @@ def bomb():
                    body)
 
 
+# by that deadline, not by the other
+AFTER_CONNECT = r"after ([3-9]\d\d|1[01]\d\d) m"
 AWAY, FAULTS = "Slack cannot be reached", "Slack answers with faults"
 UNSENT = "could not be reached.*Nothing was sent"
 UNCLEAR = "could not be reached, or its answer was not whole"
@@ -269,7 +275,8 @@ LARGE = "larger than this server takes.*smaller limit"
 # repeated, else it is unknown | /health | the log's line | seconds for the read
 ROWS = (
     ("connect refused", closed, UNSENT, TRIES, "", AWAY, "Failed to connect|refused", 0),
-    ("connect hangs", full, UNSENT, TRIES, "", AWAY, "Connection time", CONNECT),
+    ("connect hangs", full, UNSENT, TRIES, "", AWAY, AFTER_CONNECT,
+     CONNECT),
     ("ends at once", hangs_up, UNCLEAR, TRIES, "?", AWAY, "(?i)empty|reset", 0),
     ("no answer", silent, UNCLEAR, TRIES, "?", AWAY, "(?i)time", ANSWER),
     ("ends after the request", gone, UNCLEAR, TRIES, "?", AWAY, "(?i)empty|reset", 0),

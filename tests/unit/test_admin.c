@@ -156,6 +156,9 @@ START_TEST(test_health)
 	board_use(r, board_claim(r, 0, 1));
 	board_state(BOARD_READY);
 	board_stamp();
+	expect(r, 200, 503, "not prepared");
+	facts.prepared = true;
+	board_set_facts(r, &facts);
 	expect(r, 200, 200, "\"ok\"");
 	for (int t = 0; t < TROUBLE_COUNT; t++) {
 		const char *text = trouble_text((enum trouble_id)t);
@@ -173,6 +176,17 @@ START_TEST(test_health)
 	board_store_away(true);
 	expect(r, 200, 503, "the store is away");
 	board_store_away(false);
+	trouble_met(TROUBLE_STORE_WRITES);
+	expect(r, 200, 200, "degraded");
+	expect(r, 200, 200, "does not take all writes");
+	trouble_over(TROUBLE_STORE_WRITES);
+	trouble_met(TROUBLE_STORE_READS);
+	expect(r, 200, 200, "not all of the store can be read");
+	trouble_over(TROUBLE_STORE_READS);
+	region_set_spooled(r, true);
+	expect(r, 200, 200, "spool");
+	region_set_spooled(r, false);
+	expect(r, 200, 200, "\"ok\"");
 	facts.workers = 2;
 	board_set_facts(r, &facts);
 	expect(r, 200, 200, "some workers");

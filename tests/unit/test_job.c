@@ -148,7 +148,7 @@ install(const char *team, const char *key_id, enum install_state state, int64_t 
 	struct told t = { 0 };
 
 	open_store();
-	install_put(st, &row, on_told, &t);
+	install_put(st, &row, 5000, on_told, &t);
 	wait_for(&t.calls);
 	ck_assert_int_eq(t.kind, ERR_NONE);
 	close_store();
@@ -290,7 +290,7 @@ START_TEST(locked_store)
 	ck_assert_int_eq(read(ready[0], &c, 1), 1);
 	secret_set(&job_conf.api_key, "another key of the environment");
 	ck_assert_int_eq(prepare(), JOB_LATER);
-	SAYS("too long");
+	SAYS("locked by others");
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 	close(ready[0]);
@@ -403,6 +403,16 @@ START_TEST(migrate_and_roll_back)
 }
 END_TEST
 
+static void
+put_into_spool(const struct install_row *row)
+{
+	struct spool_place place;
+	struct err err;
+
+	ck_assert_int_eq(spool_reserve(&place, folder, SPOOL_INSTALL, &err), 0);
+	ck_assert_int_eq(spool_write(&place, row, &err), 0);
+}
+
 START_TEST(spool_is_emptied)
 {
 	struct install_row row = { .enterprise_id = "", .team_id = "T1", .app_id = "A1",
@@ -410,11 +420,10 @@ START_TEST(spool_is_emptied)
 		.bot_token_len = 1, .scopes = "s", .bot_user_id = "U", .bot_id = "B",
 		.installer = "U", .made = 1, .updated = 1, .state = INSTALL_LIVE };
 	char path[96];
-	struct err err;
 	FILE *f;
 
 	ck_assert_int_eq(prepare(), JOB_OK);
-	ck_assert_int_eq(spool_install(folder, &row, &err), 0);
+	put_into_spool(&row);
 	region_set_spooled(h.region, true);
 	ck_assert_int_eq(run_job(JOB_SPOOL), JOB_OK);
 	ck_assert(!region_spooled(h.region));
@@ -424,10 +433,20 @@ START_TEST(spool_is_emptied)
 	fputs("nothing", f);
 	fclose(f);
 	row.team_id = "T2";
-	ck_assert_int_eq(spool_install(folder, &row, &err), 0);
+	put_into_spool(&row);
 	ck_assert_int_eq(prepare(), JOB_OK);	/* the daemon starts all the same */
 	ck_assert(!region_spooled(h.region));
 	ck_assert_int_eq(count("installs"), 2);
+	/* what is left is known to be, whoever looks first */
+	put_into_spool(&row);
+	snprintf(path, sizeof(path), "%s.aside", conf.path);
+	ck_assert_int_eq(rename(conf.path, path), 0);
+	ck_assert_int_eq(run_job(JOB_SPOOL), JOB_LATER);
+	ck_assert(region_spooled(h.region));
+	SAYS(conf.path);
+	ck_assert_int_eq(rename(path, conf.path), 0);
+	ck_assert_int_eq(run_job(JOB_SPOOL), JOB_OK);
+	ck_assert(!region_spooled(h.region));
 }
 END_TEST
 

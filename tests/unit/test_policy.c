@@ -299,7 +299,7 @@ START_TEST(finds_keys)
 	s.n = 2;
 	ck_assert_ptr_null(find(key[0], &maybe));
 	ck_assert(maybe);
-	principals_refresh(s.p);
+	principals_refresh(s.p, false);
 	ck_assert(!principals_loaded(s.p));
 	answer();
 	ck_assert(principals_loaded(s.p));
@@ -311,7 +311,7 @@ START_TEST(finds_keys)
 	s.rows[0].changed = 3;
 	s.rows[1].expires = 1;
 	s.rows[1].changed = 4;
-	principals_refresh(s.p);
+	principals_refresh(s.p, false);
 	ck_assert_int_eq(s.since, 2);
 	answer();
 	ck_assert_ptr_null(find(key[0], &maybe));
@@ -332,16 +332,53 @@ START_TEST(holds_policy)
 	principals_new_key(key, &s.rows[0], id);
 	s.rows[0].changed = 1;
 	s.n = 1;
-	principals_refresh(s.p);
+	principals_refresh(s.p, false);
 	answer();
 	p = policy_hold(find(key, &maybe));
 	s.rows[0].state = "revoked";
 	s.rows[0].changed = 2;
-	principals_refresh(s.p);
+	principals_refresh(s.p, false);
 	answer();
 	ck_assert_ptr_null(find(key, &maybe));
 	ck_assert(policy_team(p, "T1"));
 	policy_drop(p);
+}
+END_TEST
+
+/* A backup was played back: what it does not hold is no key any more, and what it
+ * holds is read although its numbers are old. */
+START_TEST(begins_anew)
+{
+	char keys[2][KEY_TEXT_SIZE], ids[2][PRINCIPAL_SIZE];
+	bool maybe;
+
+	for (int i = 0; i < 2; i++) {
+		s.rows[i] = row_of("", "T1", "read");
+		principals_new_key(keys[i], &s.rows[i], ids[i]);
+		s.rows[i].changed = 8 + i;
+	}
+	s.n = 1;
+	principals_refresh(s.p, false);
+	answer();
+	ck_assert_ptr_nonnull(find(keys[0], &maybe));
+	s.rows[0] = s.rows[1];
+	s.rows[0].changed = 3;
+	principals_refresh(s.p, false);
+	s.away = true;
+	principals_refresh(s.p, true);
+	answer();
+	ck_assert(!principals_current(s.p));
+	ck_assert_ptr_nonnull(find(keys[0], &maybe));
+	s.away = false;
+	principals_refresh(s.p, false);		/* the one that failed is owed */
+	answer();
+	ck_assert(principals_current(s.p));
+	ck_assert_ptr_null(find(keys[0], &maybe));
+	ck_assert_ptr_nonnull(find(keys[1], &maybe));
+	s.n = 0;
+	principals_refresh(s.p, true);
+	answer();
+	ck_assert_ptr_null(find(keys[1], &maybe));
 }
 END_TEST
 
@@ -350,7 +387,7 @@ START_TEST(waits_for_unknown)
 	struct principals_wait *w;
 
 	/* one that joins a reading under way is served by the next one */
-	principals_refresh(s.p);
+	principals_refresh(s.p, false);
 	w = principals_ask(s.p, on_woken, NULL);
 	ck_assert_ptr_nonnull(w);
 	ck_assert_int_eq(s.woken, 0);
@@ -401,7 +438,7 @@ START_TEST(ends_after_grace)
 	principals_new_key(key, &s.rows[0], id);
 	s.rows[0].changed = 1;
 	s.n = 1;
-	principals_refresh(s.p);
+	principals_refresh(s.p, false);
 	answer();
 	s.conf.key_grace = -1;		/* the floor of 3 s holds */
 	ck_assert_ptr_nonnull(find(key, &maybe));
@@ -428,6 +465,7 @@ main(void)
 	tcase_add_checked_fixture(keys, setup, teardown);
 	tcase_add_test(keys, finds_keys);
 	tcase_add_test(keys, holds_policy);
+	tcase_add_test(keys, begins_anew);
 	tcase_add_test(keys, waits_for_unknown);
 	tcase_add_test(keys, waits_full);
 	tcase_add_test(keys, ends_after_grace);

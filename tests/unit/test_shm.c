@@ -457,13 +457,18 @@ START_TEST(test_board)
 	ck_assert(board_slot_serves(r, 0, 1000));
 	ck_assert(!board_slot_serves(r, 1, 1000));
 	snprintf(owner, sizeof(owner), "%s", board_owner());
-	ck_assert(board_owner_lives(r, owner));
+	ck_assert(!board_owner_gone(r, owner));
 	/* what is reaped leaves its counters, not its gauges */
 	ck_assert(board_get(r, other, &row));
 	board_release(r, mine);
 	ck_assert_int_eq(board_gauge_sum(r, GAUGE_CALLS), 0);
 	ck_assert_uint_eq(board_counter_sum(r, CNT_REQUESTS), 7);
-	ck_assert(!board_owner_lives(r, owner));
+	ck_assert(board_owner_gone(r, owner));
+	/* of another host nothing is known, even if it calls itself the same */
+	ck_assert(!board_owner_gone(r, "n2.00000000:0:1:0"));
+	owner[strcspn(owner, ".") + 1] ^= 1;
+	ck_assert(!board_owner_gone(r, owner));
+	ck_assert(!board_owner_gone(r, ""));
 	region_close(r);
 }
 END_TEST

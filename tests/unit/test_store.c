@@ -188,6 +188,82 @@ START_TEST(callbacks_keep_the_rules)
 }
 END_TEST
 
+/* Told on the board, by kind, until the same thing works again. */
+START_TEST(failures_are_marked)
+{
+	struct board_row row = board();
+	struct step use[] = { DO(NONCE_USE, TEXT("n"), INT(1)), { .id = ST_END } };
+
+	ck_assert(row.troubles[TROUBLE_STORE_READS] == 0 && row.troubles[TROUBLE_STORE_WRITES] == 0);
+	ask(UNIT(DO(DDL, TEXT("ALTER TABLE nonces RENAME TO aside"))));
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(ask(use).kind, ERR_UPSTREAM);
+	ck_assert_int_eq(ask(UNIT(DO(CHANGES_BUMP))).kind, ERR_NONE);
+	row = board();
+	ck_assert(row.troubles[TROUBLE_STORE_READS] == 0 && row.troubles[TROUBLE_STORE_WRITES] != 0 && !row.store_away);
+	ask(UNIT(DO(DDL, TEXT("ALTER TABLE installs RENAME TO aside2"))));
+	ck_assert_int_eq(ask(UNIT(DO(INSTALLS_WAITING))).kind, ERR_UPSTREAM);
+	ck_assert_int_eq(ask(UNIT(DO(INSTALLS_SINCE, INT(0)))).kind, ERR_UPSTREAM);
+	ask(UNIT(DO(DDL, TEXT("ALTER TABLE aside RENAME TO nonces"))));
+	ck_assert_int_eq(ask(use).kind, ERR_NONE);
+	row = board();
+	ck_assert(row.troubles[TROUBLE_STORE_READS] != 0 && row.troubles[TROUBLE_STORE_WRITES] == 0);
+	ask(UNIT(DO(DDL, TEXT("ALTER TABLE aside2 RENAME TO installs"))));
+	ck_assert_int_eq(ask(UNIT(DO(INSTALLS_WAITING))).kind, ERR_NONE);
+	ck_assert_int_ne(board().troubles[TROUBLE_STORE_READS], 0);		/* there is another */
+	ck_assert_int_eq(ask(UNIT(DO(INSTALLS_SINCE, INT(0)))).kind, ERR_NONE);
+	ck_assert_int_eq(board().troubles[TROUBLE_STORE_READS], 0);
+}
+END_TEST
+
+/* More than can wait are refused at once; what must be told is not. */
+START_TEST(there_is_a_cap)
+{
+	enum { MOST = 2048, MORE = 5 };
+	uint64_t full = counter_get(CNT_STORE_FULL);
+	static struct got got[MOST + MORE];
+	struct got told = { 0 };
+	int refused = 0;
+
+	board();
+	memset(got, 0, sizeof(got));
+	for (int i = 0; i < MOST + MORE; i++)
+		store_run(st, UNIT(DO(CHANGES_READ)), 60000, on_answer, &got[i]);
+	store_run(st, UNIT(DO(POST_END, TEXT("posted"), TEXT("C"), TEXT("1"), TEXT("p"),
+	    TEXT("k"), TEXT("o"), INT(1))), 60000, on_answer, &told);
+	settle();
+	for (int i = 0; i < MOST + MORE; i++) {
+		ck_assert_int_eq(got[i].calls, 1);
+		ck_assert_int_eq(got[i].kind, i < MOST ? ERR_NONE : ERR_LIMIT);
+		refused += got[i].kind == ERR_LIMIT;
+	}
+	ck_assert_int_eq(told.kind, ERR_NONE);
+	ck_assert_uint_eq(counter_get(CNT_STORE_FULL), full + MORE);
+	ck_assert_int_eq(refused, MORE);
+	ck_assert_int_eq(ask(UNIT(DO(CHANGES_READ))).kind, ERR_NONE);
+	ck_assert_int_eq(board().troubles[TROUBLE_STORE_READS], 0);		/* not the store's fault */
+}
+END_TEST
+
+/* Whoever has many to do does not keep the others waiting. */
+START_TEST(reads_and_writes_take_turns)
+{
+	struct got writes[50] = { { 0 } }, read = { 0 };
+	int done = 0;
+
+	for (int i = 0; i < N(writes); i++)
+		store_run(st, UNIT(DO(CHANGES_BUMP)), 60000, on_answer, &writes[i]);
+	store_run(st, UNIT(DO(CHANGES_READ)), 60000, on_answer, &read);
+	wait_for(&read.calls);
+	for (int i = 0; i < N(writes); i++)
+		done += writes[i].calls;
+	ck_assert_int_le(done, 4);
+	/* and the other way round, though another read always waits */
+	while (writes[N(writes) - 1].calls == 0)
+		ask(UNIT(DO(CHANGES_READ)));
+}
+END_TEST
+
 /* ---- a file that another process holds ---- */
 
 static pid_t
@@ -365,25 +441,24 @@ END_TEST
 /* ---- changes ---- */
 
 struct seen {
-	int calls;
-	int64_t n;
+	int calls, back;
 };
 
 static void
-on_moved(void *arg, int64_t n)
+on_moved(void *arg, bool back)
 {
 	struct seen *s = arg;
 
 	s->calls++;
-	s->n = n;
+	s->back += back;
 }
 
 static void
-wait_moved(const struct seen *s, int64_t n)
+wait_moved(const struct seen *s, int calls)
 {
 	int64_t end = clock_ms() + 20000;
 
-	while (s->n != n) {
+	while (s->calls < calls) {
 		ck_assert(clock_ms() < end);
 		event_base_loop(base, EVLOOP_ONCE);
 	}
@@ -393,12 +468,11 @@ START_TEST(changes_of_another_process)
 {
 	struct seen s = { 0 };
 	struct changes *c;
-	int64_t n, read_at;
+	int64_t read_at;
 	int status, go[2];
 	pid_t pid;
 	char byte;
 
-	n = changes_now();
 	close_store();
 	ck_assert_int_eq(pipe(go), 0);
 	if ((pid = fork()) == 0) {
@@ -410,11 +484,11 @@ START_TEST(changes_of_another_process)
 	open_store();
 	c = changes_new(st, base, on_moved, &s);
 	ck_assert_int_eq(changes_read_at(c), 0);
-	wait_moved(&s, n);		/* the first reading tells too */
+	wait_moved(&s, 1);		/* the first reading tells too */
 	read_at = changes_read_at(c);
 	ck_assert_int_gt(read_at, 0);
 	ck_assert_int_eq(write(go[1], "", 1), 1);
-	wait_moved(&s, n + 1);
+	wait_moved(&s, 2);
 	ck_assert_int_eq(s.calls, 2);
 	ck_assert_int_gt(changes_read_at(c), read_at);
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
@@ -424,8 +498,13 @@ START_TEST(changes_of_another_process)
 	ask(UNIT(DO(CHANGES_BUMP)));
 	changes_kick(c);
 	changes_kick(c);
-	wait_moved(&s, n + 2);
+	wait_moved(&s, 3);
 	ck_assert_int_eq(s.calls, 3);
+	ck_assert_int_eq(s.back, 0);
+	/* and it is told when it is an older one's */
+	ask(UNIT(DO(DDL, TEXT("UPDATE changes SET n = 0 + 1"))));
+	wait_moved(&s, 4);
+	ck_assert_int_eq(s.back, 1);
 	changes_kick(c);
 	changes_free(c);
 	close(go[0]);
@@ -445,7 +524,7 @@ START_TEST(changes_that_cannot_be_read)
 		event_base_loop(base, EVLOOP_ONCE);
 	ck_assert_int_eq(changes_read_at(c), 0);
 	ask(UNIT(DO(DDL, TEXT("INSERT INTO changes (id, n) VALUES (1, 9)"))));
-	wait_moved(&s, 9);
+	wait_moved(&s, 1);
 	ck_assert(!board().store_away);
 	ck_assert_int_eq(s.calls, 1);
 	changes_free(c);
@@ -463,6 +542,9 @@ main(void)
 	tcase_add_test(tc, replaced_file_is_noticed);
 	tcase_add_test(tc, insisting_ends_too);
 	tcase_add_test(tc, errors_harm_nobody);
+	tcase_add_test(tc, failures_are_marked);
+	tcase_add_test(tc, there_is_a_cap);
+	tcase_add_test(tc, reads_and_writes_take_turns);
 	tcase_add_test(tc, units_are_whole);
 	tcase_add_test(tc, callbacks_keep_the_rules);
 	tcase_add_test(tc, values_come_back);

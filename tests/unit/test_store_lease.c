@@ -10,8 +10,9 @@
 #define TTL	600
 
 static bool
-is_gone(const char *owner)
+is_gone(const struct region *region, const char *owner)
 {
+	(void)region;
 	return strcmp(owner, "dead") == 0;
 }
 

@@ -250,13 +250,12 @@ START_TEST(two_at_once)
 	undo_all();
 	close_store();
 	for (int i = 0; i < N(pids); i++) {
-		char owner[] = { 'a' + (char)i, '\0' };
-
 		if ((pids[i] = fork()) != 0)
 			continue;
+		board();		/* each has its own */
 		open_store();
-		if (migrate_up_alone(st, base, owner, &err) == -1) {
-			fprintf(stderr, "%s: %s\n", owner, err.text);
+		if (migrate_up_alone(st, base, NULL, &err) == -1) {
+			fprintf(stderr, "%s: %s\n", board_owner(), err.text);
 			leave(1);
 		}
 		leave(0);
@@ -270,6 +269,33 @@ START_TEST(two_at_once)
 	ck_assert_int_eq(s.at, s.newest);
 	ck_assert_int_eq(s.half, 0);
 	ck_assert_int_eq(changes_now(), 1);
+}
+END_TEST
+
+/* One that died while it held the lease is not waited for. */
+START_TEST(after_one_that_died)
+{
+	char dead[64];
+	struct region_conf rc = { .node = "n1", .max_sessions = 256,
+		.max_sessions_per_key = 10, .session_ttl_ms = 1000, .session_max_ms = 1000,
+		.rows = 2 };
+	struct region *region = region_private(&rc);
+	int64_t began = clock_ms();
+	struct err err;
+	int row;
+
+	board_use(region, board_claim(region, 0, 1));
+	row = board_claim(region, BOARD_JOB, 1);
+	board_use(region, row);
+	snprintf(dead, sizeof(dead), "%s", board_owner());
+	board_use(region, 0);
+	board_release(region, row);
+	ck_assert_int_eq(ask(UNIT(DO(LEASE_MAKE, TEXT("migrate"), TEXT(dead)))).touched, 1);
+	ck_assert_msg(migrate_up_alone(st, base, region, &err) == 0, "%s", err.text);
+	ck_assert_int_lt((int)(clock_ms() - began), 20000);	/* else 30 s */
+	close_store();
+	open_store();
+	region_close(region);
 }
 END_TEST
 
@@ -436,6 +462,7 @@ main(void)
 		tcase_add_test(tc, locked_row);
 		tcase_add_test(tc, answers_must_fit);
 		tcase_add_test(tc, two_at_once);
+		tcase_add_test(tc, after_one_that_died);
 		tcase_add_test(tc, no_statement_is_slow);
 	}
 	return run_suite(tc, "store mariadb");

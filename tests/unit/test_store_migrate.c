@@ -37,7 +37,7 @@ put_named(const char *word)
 		.installer = "U", .state = INSTALL_LIVE };
 	struct told t = { 0 };
 
-	install_put(st, &row, on_told, &t);
+	install_put(st, &row, 5000, on_told, &t);
 	wait_for(&t.calls);
 	ck_assert_int_eq(t.kind, ERR_NONE);
 	ck_assert_int_eq(ask(UNIT(DO(NONCE_USE, TEXT(word), INT(1)))).touched, 1);

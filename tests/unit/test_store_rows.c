@@ -231,7 +231,7 @@ put(const struct install_row *row)
 {
 	struct told t = { 0 };
 
-	install_put(st, row, on_told, &t);
+	install_put(st, row, 5000, on_told, &t);
 	ck_assert_int_eq(t.calls, 0);
 	wait_for(&t.calls);
 	return t;
@@ -412,7 +412,7 @@ START_TEST(what_is_cancelled_is_freed)
 
 	store_cancel(installs_since(st, 0, on_installs, &s));
 	store_cancel(keys_since(st, 0, on_keys, &k));
-	install_put(st, &install_model, NULL, NULL);
+	install_put(st, &install_model, 5000, NULL, NULL);
 	key_add(st, &key_model, NULL, NULL);
 	ck_assert_int_eq(changes_now() > 0, 1);
 	key_revoke(st, "claude", NULL, NULL);		/* under way when the store goes */

@@ -45,9 +45,13 @@ static void
 spool(const char *team, int64_t updated)
 {
 	struct install_row row = row_of(team, updated);
+	struct spool_place place;
 	struct err err;
 
-	ck_assert_msg(spool_install(folder, &row, &err) == 0, "%s", err.text);
+	ck_assert_msg(spool_reserve(&place, folder, SPOOL_INSTALL, &err) == 0, "%s", err.text);
+	ck_assert_msg(spool_write(&place, &row, &err) == 0, "%s", err.text);
+	ck_assert_int_eq(place.fd, -1);
+	ck_assert(spool_waits(folder));
 }
 
 static int
@@ -229,7 +233,7 @@ START_TEST(newer_row_is_kept)
 	spool("T1", 100);
 	row = row_of("T1", 200);
 	row.team_name = "newer";
-	install_put(st, &row, on_told, &t);
+	install_put(st, &row, 5000, on_told, &t);
 	wait_for(&t.calls);
 	ck_assert_int_eq(replay(), 0);
 	ck_assert_str_eq(stored().name, "newer");
@@ -260,7 +264,8 @@ START_TEST(stays_while_the_store_is_away)
 		unlink(conf.path);
 		conf.create = false;
 		open_store();
-		ck_assert_int_eq(replay(), 3);
+		ck_assert_int_eq(replay(), -1);
+		ck_assert(spool_waits(folder));
 	}
 	unseal();
 }
@@ -268,13 +273,65 @@ END_TEST
 
 START_TEST(folder_that_cannot_be_made)
 {
+	struct spool_place place;
+	struct err err;
+
+	ck_assert_int_eq(spool_reserve(&place, "/nonexistent/folder", SPOOL_INSTALL, &err), -1);
+	ck_assert_int_eq(err.kind, ERR_UPSTREAM);
+	ck_assert_int_eq(place.fd, -1);
+	spool_release(&place);
+	ck_assert(!spool_waits("/nonexistent/folder"));
+}
+END_TEST
+
+static int
+files(void)
+{
+	char path[300];
+	struct dirent *e;
+	int n = 0;
+	DIR *d;
+
+	snprintf(path, sizeof(path), "%s/spool", folder);
+	ck_assert_ptr_nonnull(d = opendir(path));
+	while ((e = readdir(d)) != NULL)
+		n += e->d_name[0] != '.';
+	closedir(d);
+	return n;
+}
+
+/* The room is taken before it is needed; nothing stays of what was not. */
+START_TEST(place_is_reserved)
+{
+	struct timespec old[2] = { { .tv_sec = 1 }, { .tv_sec = 1 } };
+	struct spool_place a, b, lost;
 	struct install_row row;
+	char path[300];
+	struct stat s;
 	struct err err;
 
 	seal("T1");
-	row = row_of("T1", 1);
-	ck_assert_int_eq(spool_install("/nonexistent/folder", &row, &err), -1);
-	ck_assert_int_eq(err.kind, ERR_UPSTREAM);
+	ck_assert_int_eq(spool_reserve(&a, folder, SPOOL_INSTALL, &err), 0);
+	ck_assert_int_eq(fstat(a.fd, &s), 0);
+	ck_assert_int_ge((int)s.st_blocks * 512, 16384);
+	ck_assert_int_eq(spool_reserve(&b, folder, SPOOL_INSTALL, &err), 0);
+	ck_assert_int_eq(spool_reserve(&lost, folder, SPOOL_INSTALL, &err), 0);
+	ck_assert_int_eq(files(), 3);
+	ck_assert(!spool_waits(folder));
+	spool_release(&b);
+	spool_release(&b);
+	row = row_of("T1", 100);
+	ck_assert_int_eq(spool_write(&a, &row, &err), 0);
+	ck_assert_int_eq(files(), 2);
+	ck_assert_int_eq(replay(), 0);
+	ck_assert_uint_eq(stored().n, 1);
+	ck_assert_int_eq(files(), 1);		/* young: somebody may be about to use it */
+	snprintf(path, sizeof(path), "%s/spool/new-%s", folder, lost.name);
+	ck_assert_int_eq(utimensat(AT_FDCWD, path, old, 0), 0);
+	ck_assert_int_eq(replay(), 0);
+	ck_assert_int_eq(files(), 0);
+	ck_assert_int_eq(spool_write(&lost, &row, &err), -1);
+	ck_assert_int_eq(lost.fd, -1);
 	unseal();
 }
 END_TEST
@@ -285,6 +342,7 @@ main(void)
 	TCase *tc = tcase_create("spool");
 
 	tcase_add_test(tc, folder_that_cannot_be_made);
+	tcase_add_test(tc, place_is_reserved);
 	tcase_add_test(tc, bad_file_is_put_aside);
 	tcase_add_test(tc, damaged_file_is_put_aside);
 	tcase_add_test(tc, stays_while_the_store_is_away);

@@ -77,7 +77,7 @@ principals_cancel(struct principals_wait *w)
 }
 
 bool
-principals_loaded(const struct principals *p)
+principals_current(const struct principals *p)
 {
 	(void)p;
 	return h.loaded;
