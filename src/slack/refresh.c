@@ -382,7 +382,7 @@ is_overtaken(const struct refresh *r, const struct chain_row *row)
 static bool
 is_early(const struct refresh *r, const struct chain_row *row)
 {
-	return !r->spent && row->there &&
+	return !r->spent && row->there && row->state[0] == '\0' &&
 	    clock_wall_ms() - row->since < REST_MS;
 }
 

@@ -75,7 +75,7 @@ class Rotating(lib.Suite):
         be refreshed."""
         self.assertEqual(self.refreshes(), n)
         self.assertTrue(self.read(d).ok)
-        self.assertEqual(glob.glob(d.state_dir + "/spool/*"), [])
+        self.assertEqual(glob.glob(d.state_dir + "/spool/pair-*"), [])
         before = self.refreshes()
         self.chain(TEAM).expire()
         self.assertTrue(self.read(d).ok)
@@ -131,7 +131,7 @@ class Life(Rotating):
         self.slack.release()
         asked.join(60)
         lib.wait_until("it serves", lambda: self.read(d).ok)
-        self.assertEqual(glob.glob(d.state_dir + "/spool/*"), [])
+        self.assertEqual(glob.glob(d.state_dir + "/spool/pair-*"), [])
 
     def test_the_client_hangs_up(self):
         d = self.installed()
@@ -234,15 +234,15 @@ class Killed(Rotating):
         threading.Thread(target=lambda: Life.quietly(Modern(d)), daemon=True).start()
         self.slack.wait_held(ACCESS)
         d.kill(self.refresher(d))
-        self.slack.release()
+        if effect:
+            self.slack.release()
 
     def test_before_sending(self):
-        """The intent stands, Slack was never asked to its end."""
+        """The intent stands; what it meant to ask never came to be carried out."""
         d = self.installed()
         self.killed(d, False, 0)
         lib.wait_until("another one refreshes", lambda: self.read(d).ok, 40)
-        self.check(d, self.refreshes())
-        self.assertLessEqual(self.refreshes(), 3)
+        self.check(d, 1)
 
     def test_between_sending_and_spool_with_grace(self):
         d = self.installed()
