@@ -21,6 +21,7 @@ struct tree {
 	struct js root;			/* first: what the caller has */
 	struct block *blocks;
 	size_t size;
+	unsigned holders;
 	char text[];
 };
 
@@ -285,6 +286,7 @@ js_parse(const char *text, size_t len)
 	t->root = (struct js){ .kind = JS_NULL };
 	t->blocks = NULL;
 	t->size = len;
+	t->holders = 1;
 	if (len > 0)
 		memcpy(t->text, text, len);
 	t->text[len] = '\0';
@@ -297,13 +299,23 @@ js_parse(const char *text, size_t len)
 	return NULL;
 }
 
+const struct js *
+js_hold(const struct js *root)
+{
+	struct tree *t = (struct tree *)root;
+
+	if (t != NULL)
+		t->holders++;
+	return root;
+}
+
 void
-js_free(struct js *root)
+js_free(const struct js *root)
 {
 	struct tree *t = (struct tree *)root;
 	struct block *b;
 
-	if (t == NULL)
+	if (t == NULL || --t->holders > 0)
 		return;
 	while ((b = t->blocks) != NULL) {
 		t->blocks = b->before;

@@ -27,9 +27,12 @@ struct js {
 	const struct js *first, *next;	/* child; what follows in the same parent */
 };
 
-/* NULL when it is no JSON, or too much.  js_free wipes it: there may be tokens in it. */
+/* NULL when it is no JSON, or too much.  The last js_free of those who hold it wipes
+ * it: there may be tokens in it. */
 struct js *js_parse(const char *text, size_t len);
-void js_free(struct js *root);
+/* The same root, which is there until it was freed once more. */
+const struct js *js_hold(const struct js *root);
+void js_free(const struct js *root);
 
 /* The member of that key and kind; one of the wrong kind is as good as none, and
  * nothing has no members: all these take NULL. */

@@ -43,7 +43,7 @@ struct httpc {
 	char *user_agent;
 	LIST_HEAD(httpc_jobs, httpc_job) jobs;
 	SLIST_HEAD(easies, easy) idle;
-	int nidle;
+	int nidle, njobs;
 };
 
 /* ---- jobs ---- */
@@ -77,6 +77,7 @@ static void
 job_free(struct httpc_job *job)
 {
 	LIST_REMOVE(job, next);
+	job->h->njobs--;
 	curl_multi_remove_handle(job->h->multi, job->easy->curl);
 	easy_give_back(job->h, job->easy);
 	event_free(job->deadline);
@@ -376,6 +377,7 @@ job_new(struct httpc *h, const char *url, long timeout_ms)
 	curl_easy_setopt(c, CURLOPT_WRITEDATA, job);
 	curl_easy_setopt(c, CURLOPT_PREREQDATA, job);
 	LIST_INSERT_HEAD(&h->jobs, job, next);
+	h->njobs++;
 	return job;
 }
 
@@ -478,6 +480,12 @@ httpc_new(struct event_base *base, const struct httpc_conf *conf,
 	    (long)conf->pool);
 	curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, 2L * conf->pool);
 	return h;
+}
+
+bool
+httpc_full(const struct httpc *h)
+{
+	return h->njobs >= h->conf.pool;
 }
 
 void

@@ -58,6 +58,8 @@ void httpc_free(struct httpc *h);	/* cancels what is under way */
 struct httpc_job *httpc_post(struct httpc *h, const struct httpc_ask *ask,
     httpc_done_fn *done, void *arg);
 void httpc_cancel(struct httpc_job *job);
+/* All connections are at work: another job would wait for one of them. */
+bool httpc_full(const struct httpc *h);
 
 /* Resolves the host of url so that the first call finds it cached; no callback. */
 void httpc_warm(struct httpc *h, const char *url);

@@ -46,12 +46,20 @@ find(struct region *r, const char *name, int64_t now)
 	return stale;
 }
 
+/* How much earlier than evenly one may go: as many as burst at once. */
+static int64_t
+credit(struct rate rate)
+{
+	return MINUTE_US / rate.per_minute *
+	    (rate.burst > 1 ? rate.burst - 1 : 0);
+}
+
 static int64_t
 earliest(const struct bucket *b, struct rate rate, int64_t now_us,
     int64_t *next)
 {
 	int64_t step = MINUTE_US / rate.per_minute;
-	int64_t slack = step * (rate.burst > 1 ? rate.burst - 1 : 0);
+	int64_t slack = credit(rate);
 	int64_t was = atomic_load(&b->next_us);
 	int64_t base = was > now_us ? was : now_us;
 
@@ -88,6 +96,23 @@ bucket_block(struct region *r, const char *name, int64_t until_ms)
 
 	while (was < until_ms &&
 	    !atomic_compare_exchange_weak(&b->blocked_ms, &was, until_ms))
+		;
+}
+
+void
+bucket_drain(struct region *r, const char *name, struct rate rate,
+    int64_t until_ms)
+{
+	struct bucket *b;
+	int64_t was, to;
+
+	if (rate.per_minute <= 0)
+		return;
+	b = find(r, name, clock_ms());
+	was = atomic_load(&b->next_us);
+	to = until_ms * 1000 + credit(rate);
+	while (was < to &&
+	    !atomic_compare_exchange_weak(&b->next_us, &was, to))
 		;
 }
 

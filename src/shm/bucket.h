@@ -19,6 +19,9 @@ bool bucket_take(struct region *r, const char *name, struct rate rate,
 /* A 429: nobody before until_ms (monotonic), also those who already wait: whoever
  * wakes asks bucket_blocked first. */
 void bucket_block(struct region *r, const char *name, int64_t until_ms);
+/* And then one by one, none saved up. */
+void bucket_drain(struct region *r, const char *name, struct rate rate,
+    int64_t until_ms);
 int64_t bucket_blocked(struct region *r, const char *name);	/* 0: not */
 
 #endif

@@ -10,22 +10,28 @@
 #include "slack/token.h"
 #include "slack/wire.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define ANSWER_MS	1000	/* the least that must be left for Slack's answer */
+#define FULL_MS		1000	/* all connections are at work: until one tells */
 #define PAUSE_MS	200	/* before another try; doubles */
 
 enum safe { SAFE_READ, SAFE_SAFE, SAFE_WRITE };
 
-/* How often once more: when nothing was sent, and when it may have been. */
-static const struct {
-	unsigned unsent, unclear;
-} repeats[] = {
-	[SAFE_READ] = { 2, 2 },
-	[SAFE_SAFE] = { 2, 1 },
-	[SAFE_WRITE] = { 2, 0 },
+/* Why something may be asked once more, and how often (SLACK.md 10): nothing was
+ * sent; Slack said 429, which is before the work; its token is spent, likewise;
+ * nobody knows what became of it.  The first and the last have one budget. */
+enum cause { UNSENT, LIMITED, EXPIRED, UNCLEAR, CAUSES };
+#define IN_TIME	UINT_MAX		/* as often as there is time */
+
+static const unsigned repeats[][CAUSES] = {
+	/*               UNSENT  LIMITED  EXPIRED  UNCLEAR */
+	[SAFE_READ] =  { 2,      IN_TIME, 1,       2 },
+	[SAFE_SAFE] =  { 2,      IN_TIME, 1,       1 },
+	[SAFE_WRITE] = { 2,      IN_TIME, 1,       0 },
 };
 
 static const struct {
@@ -51,12 +57,20 @@ struct slack_call {
 	struct event *timer;		/* first step, budget, pause */
 	struct token_wait *renewal;
 	struct wire *wire;		/* given to curl */
-	bool reserved;			/* has a slot of the budget */
-	bool waits;			/* counted in GAUGE_WAITS */
+	bool reserved;			/* has a slot of the budget: */
+	int64_t slot;			/* then */
+	bool queued;			/* for that, or a connection */
+	bool waits;			/* for longer: counted in GAUGE_WAITS */
 	bool detached;			/* nobody listens: finish what was sent, no more */
-	bool renewed;			/* once is enough */
-	unsigned tries;
+	unsigned tries, causes[CAUSES];
+	TAILQ_ENTRY(slack_call) next;	/* in slack->line, as they came */
 };
+
+bool
+slack_method_repeatable(enum slack_method m)
+{
+	return methods[m].safe != SAFE_WRITE;
+}
 
 const char *
 slack_method_name(enum slack_method m)
@@ -78,6 +92,7 @@ free_call(struct slack_call *c)
 	waiting(c, false);
 	if (c->detached)
 		board_gauge(GAUGE_DETACHED, -1);
+	TAILQ_REMOVE(&c->s->line, c, next);
 	event_free(c->timer);
 	buf_wipe(&c->form);
 	install_drop(c->in);
@@ -131,18 +146,35 @@ sleep_until(struct slack_call *c, int64_t at)
 	evtimer_add(c->timer, &tv);
 }
 
+/* May it be asked once more for this cause?  Counts it. */
+static bool
+once_more(struct slack_call *c, enum cause cause)
+{
+	unsigned had = cause == UNSENT || cause == UNCLEAR ?
+	    c->causes[UNSENT] + c->causes[UNCLEAR] : c->causes[cause];
+
+	c->causes[cause]++;
+	return !c->detached && had < repeats[methods[c->m].safe][cause];
+}
+
+static void
+in_line(struct slack_call *c, int64_t at)
+{
+	if (!c->waits)
+		counter_up(CNT_SLACK_WAITS);
+	waiting(c, true);
+	c->queued = true;
+	sleep_until(c, at);
+}
+
 /* For the budget: within the deadline, or not at all. */
 static void
 wait_until(struct slack_call *c, int64_t at)
 {
-	if (at + ANSWER_MS > c->deadline) {
+	if (at + ANSWER_MS > c->deadline)
 		end_wait(c, at);
-		return;
-	}
-	if (!c->waits)
-		counter_up(CNT_SLACK_WAITS);
-	waiting(c, true);
-	sleep_until(c, at);
+	else
+		in_line(c, at);
 }
 
 static void on_answer(void *arg, const struct slack_answer *answer);
@@ -156,7 +188,8 @@ send_it(struct slack_call *c)
 		.len = c->form.len, .timeout_ms = c->deadline - clock_ms(),
 	};
 
-	c->reserved = false;
+	waiting(c, false);
+	c->queued = c->reserved = false;
 	c->tries++;
 	c->wire = wire_post(c->s, &ask, on_answer, c);
 }
@@ -173,9 +206,9 @@ taken_away(const struct slack_call *c)
 	return now != NULL && now->state != INSTALL_LIVE;
 }
 
-/* Can it be sent at all? */
+/* Why it cannot be sent at all. */
 static bool
-useless(const struct slack_call *c, struct slack_answer *a)
+why_useless(const struct slack_call *c, struct slack_answer *a)
 {
 	const struct install *in = c->in;
 
@@ -192,10 +225,10 @@ useless(const struct slack_call *c, struct slack_answer *a)
 
 /* Its token is spent: nothing was done (SLACK.md 10), so a newer one may do it. */
 static bool
-can_renew(const struct slack_call *c, const struct slack_answer *a)
+can_renew(struct slack_call *c, const struct slack_answer *a)
 {
-	return a->class == SLACK_EXPIRED && !c->renewed && !c->detached &&
-	    c->in->rotates && c->s->tokens != NULL;
+	return a->class == SLACK_EXPIRED && c->in->rotates &&
+	    c->s->tokens != NULL && once_more(c, EXPIRED);
 }
 
 static void go_on(struct slack_call *c);
@@ -219,46 +252,148 @@ on_renewed(void *arg, struct install *in, const struct slack_answer *why)
 static void
 renew(struct slack_call *c)
 {
-	c->renewed = true;
 	c->renewal = token_renew(c->s->tokens, c->in, c->deadline - ANSWER_MS,
 	    on_renewed, c);
+}
+
+/* Then it is renewed, or over. */
+static bool
+is_useless(struct slack_call *c)
+{
+	struct slack_answer a = { .class = SLACK_NONE };
+
+	if (!why_useless(c, &a))
+		return false;
+	c->queued = false;
+	waiting(c, false);
+	if (can_renew(c, &a))
+		renew(c);
+	else
+		end(c, &a);
+	return true;
+}
+
+/* The line: slots are nobody's.  When one has come, the call that came first of
+ * those who wait for one of the same lane goes. */
+
+static bool
+same_lane(const struct slack_call *a, const struct slack_call *b)
+{
+	return a->queued && strcmp(a->budget.lane, b->budget.lane) == 0;
+}
+
+/* c's slot is now: whose turn is it? */
+static struct slack_call *
+oldest(struct slack_call *c)
+{
+	struct slack_call *o;
+
+	TAILQ_FOREACH(o, &c->s->line, next)
+		if (o == c || (same_lane(o, c) && (!o->reserved ||
+		    o->slot + ANSWER_MS <= c->deadline)))
+			break;
+	return o;
+}
+
+/* c lost its slot to a 429 and gets none in time; then somebody who came later
+ * goes without.  NULL: nobody did. */
+static struct slack_call *
+youngest(struct slack_call *c)
+{
+	struct slack_call *o;
+
+	TAILQ_FOREACH_REVERSE(o, &c->s->line, slack_line, next)
+		if (o == c || (same_lane(o, c) && o->reserved &&
+		    o->slot + ANSWER_MS <= c->deadline))
+			break;
+	return o != c ? o : NULL;
+}
+
+/* from's slot is to's now, and the other way round. */
+static void
+swap(struct slack_call *from, struct slack_call *to)
+{
+	int64_t slot = to->slot;
+	bool reserved = to->reserved;
+
+	to->slot = from->slot;
+	to->reserved = from->reserved;
+	from->slot = slot;
+	from->reserved = reserved;
+}
+
+/* It is its turn. */
+static void
+go(struct slack_call *c)
+{
+	int64_t now = clock_ms(), last = c->deadline - ANSWER_MS;
+
+	if (!httpc_full(c->s->httpc))
+		send_it(c);
+	else if (now < last)
+		in_line(c, now + FULL_MS < last ? now + FULL_MS : last);
+	else
+		end_wait(c, now);
+}
+
+/* c's slot is now. */
+static void
+depart(struct slack_call *c)
+{
+	struct slack_call *first = oldest(c);
+	const char *before = log_request(NULL);
+
+	if (first != c) {
+		swap(c, first);
+		in_line(c, c->reserved ? c->slot : 0);
+		evtimer_del(first->timer);
+	}
+	log_request(first->request[0] != '\0' ? first->request : NULL);
+	if (!is_useless(first))
+		go(first);
+	log_request(before);
+}
+
+/* A slot in time, perhaps at the cost of one who came later; false: c has ended. */
+static bool
+reserve(struct slack_call *c)
+{
+	int64_t now = clock_ms(), again = now;
+	struct slack_call *other;
+
+	c->slot = budget_take(c->s->region, &c->budget,
+	    c->deadline - ANSWER_MS - now, &again);
+	c->reserved = c->slot != -1;
+	if (c->reserved)
+		return true;
+	if ((other = youngest(c)) == NULL) {
+		end_wait(c, again);
+		return false;
+	}
+	swap(other, c);
+	sleep_until(other, 0);
+	return true;
 }
 
 /* The next step: whoever wakes looks first whether Slack said 429 meanwhile. */
 static void
 go_on(struct slack_call *c)
 {
-	struct slack_answer a = { .class = SLACK_NONE };
-	int64_t now = clock_ms(), at, again = now;
+	int64_t now = clock_ms(), at = budget_blocked(c->s->region, &c->budget);
 
-	waiting(c, false);
-	if (useless(c, &a)) {
-		if (can_renew(c, &a))
-			renew(c);
-		else
-			end(c, &a);
+	if (is_useless(c))
 		return;
-	}
-	at = budget_blocked(c->s->region, &c->budget);
-	if (at > now) {
+	if (at > now && !(c->reserved && c->slot >= at)) {
 		c->reserved = false;
 		wait_until(c, at);
 		return;
 	}
-	if (!c->reserved) {
-		at = budget_take(c->s->region, &c->budget,
-		    c->deadline - ANSWER_MS - now, &again);
-		if (at == -1) {
-			end_wait(c, again);
-			return;
-		}
-		c->reserved = true;
-		if (at > now) {
-			wait_until(c, at);
-			return;
-		}
-	}
-	send_it(c);
+	if (!c->reserved && !reserve(c))
+		return;
+	if (c->slot > now)
+		in_line(c, c->slot);
+	else
+		depart(c);
 }
 
 static void
@@ -282,23 +417,32 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 static void
 try_again(struct slack_call *c, struct slack_answer *a)
 {
-	unsigned allowed = a->class == SLACK_LARGE ? 0 :
-	    a->sent ? repeats[methods[c->m].safe].unclear :
-		      repeats[methods[c->m].safe].unsent;
 	unsigned short jitter;
 	int64_t at;
 
 	crypto_random(&jitter, sizeof(jitter));
 	at = clock_ms() + (PAUSE_MS << (c->tries < 4 ? c->tries : 4)) / 2 +
 	    jitter % PAUSE_MS;
-	if (!c->detached && c->tries <= allowed &&
-	    at + ANSWER_MS < c->deadline) {
+	if (a->class != SLACK_LARGE && at + ANSWER_MS < c->deadline &&
+	    once_more(c, a->sent ? UNCLEAR : UNSENT)) {
 		counter_up(CNT_SLACK_RETRIES);
 		sleep_until(c, at);
 		return;
 	}
 	a->unknown = a->sent && methods[c->m].safe != SAFE_READ;
 	end(c, a);
+}
+
+/* Those who wait for the same look again: who has no time any more ends now. */
+static void
+wake_all(struct slack_call *c)
+{
+	struct slack_call *o;
+
+	TAILQ_FOREACH(o, &c->s->line, next)
+		if (o != c && o->queued &&
+		    strcmp(o->budget.scope, c->budget.scope) == 0)
+			sleep_until(o, 0);
 }
 
 static void
@@ -313,10 +457,24 @@ obey(struct slack_call *c, int wait_s)
 	log_at(known ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, "slack",
 	    "%s must wait team=%s seconds=%d", methods[c->m].name,
 	    install_key(c->in), (int)((until - clock_ms()) / 1000));
-	if (c->detached)
-		end_wait(c, until);
-	else
+	wake_all(c);
+	if (once_more(c, LIMITED))
 		wait_until(c, until);
+	else
+		end_wait(c, until);
+}
+
+/* A connection is free: who waits for one?  The oldest whose slot has come. */
+static void
+wake_one(struct slack *s)
+{
+	struct slack_call *o;
+
+	TAILQ_FOREACH(o, &s->line, next)
+		if (o->queued && o->reserved && o->slot <= clock_ms()) {
+			sleep_until(o, 0);
+			return;
+		}
 }
 
 static void
@@ -326,6 +484,7 @@ on_answer(void *arg, const struct slack_answer *answer)
 	struct slack_answer a = *answer;
 
 	c->wire = NULL;
+	wake_one(c->s);
 	if (can_renew(c, &a))
 		renew(c);
 	else if (a.class == SLACK_WAIT)
@@ -348,6 +507,9 @@ slack_ask(struct slack *s, struct install *in, enum slack_method m,
 	log_request(request);
 	if (request != NULL)
 		snprintf(c->request, sizeof(c->request), "%s", request);
+	if (s->line.tqh_last == NULL)
+		TAILQ_INIT(&s->line);
+	TAILQ_INSERT_TAIL(&s->line, c, next);
 	c->s = s;
 	c->in = install_hold(in);
 	c->m = m;
@@ -359,6 +521,7 @@ slack_ask(struct slack *s, struct install *in, enum slack_method m,
 	c->timer = evtimer_new(s->base, on_timer, c);
 	if (c->timer == NULL)
 		fatal("no timer for a call");
+	c->queued = true;
 	sleep_until(c, 0);
 	return c;
 }

@@ -14,9 +14,11 @@ enum slack_method {
 	METHOD_COUNT
 };
 const char *slack_method_name(enum slack_method m);
+bool slack_method_repeatable(enum slack_method m);	/* twice does no harm */
 
-/* One call to Slack: waits for its budget (shm/bucket.h) within the deadline,
- * obeys a 429 at once for everybody, retries as methods.def and SLACK.md 10 allow.
+/* One call to Slack: waits for its budget (shm/bucket.h) within the deadline, those
+ * of a worker in the order in which they came; obeys a 429 at once for everybody;
+ * retries as methods.def and SLACK.md 10 allow.
  * form is "a=b&c=d", without the token; channel is for the budget (may be NULL). */
 struct slack_call;
 struct slack_call *slack_ask(struct slack *s, struct install *in,

@@ -75,12 +75,14 @@ void
 budget_block(struct region *r, const struct budget *b, long seconds)
 {
 	unsigned short jitter;
+	int64_t until;
 
 	if (seconds < 0)
 		seconds = WAIT_DEFAULT_S;
 	if (seconds > WAIT_MAX_S)
 		seconds = WAIT_MAX_S;
 	crypto_random(&jitter, sizeof(jitter));
-	bucket_block(r, b->scope,
-	    clock_ms() + seconds * 1000 + jitter % JITTER_MS);
+	until = clock_ms() + seconds * 1000 + jitter % JITTER_MS;
+	bucket_block(r, b->scope, until);
+	bucket_drain(r, b->lane, b->rate, until);
 }

@@ -124,12 +124,14 @@ slack_word(char *out, size_t size, const char *text, size_t len)
 
 /* A write of which nobody knows whether it was done: the first thing to say. */
 static void
-explain_unknown(const struct slack_answer *a, struct buf *out)
+explain_unknown(const struct slack_answer *a, enum slack_method m,
+    struct buf *out)
 {
 	buf_str(out, "It is unknown whether this was done: Slack ");
 	buf_str(out, a->code[0] != '\0' ? "had a fault in the middle of it" :
 	    "did not answer to the end");
-	buf_str(out,
+	buf_str(out, slack_method_repeatable(m) ?
+	    ". Doing it again does no harm." :
 	    ". It may have been posted. Do not send it again before looking at"
 	    " the channel (slack_get_channel_history).");
 }
@@ -149,7 +151,7 @@ slack_explain(const struct slack *s, const struct slack_answer *a,
     enum slack_method m, struct buf *out)
 {
 	if (a->unknown) {
-		explain_unknown(a, out);
+		explain_unknown(a, m, out);
 	} else if (a->class == SLACK_WAIT) {
 		explain_wait(a, m, out);
 	} else if (a->class == SLACK_TRANSPORT || a->code[0] == '\0') {

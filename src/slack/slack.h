@@ -9,6 +9,7 @@
 #include "store/store.h"
 
 #include <event2/event.h>
+#include <sys/queue.h>
 
 /* What a worker calls Slack with; one a worker, all members borrowed. */
 struct slack {
@@ -22,6 +23,7 @@ struct slack {
 	struct directory *directory;	/* NULL: there is none */
 	struct tokens *tokens;		/* NULL: nothing is renewed */
 	const char *scopes;		/* list that an install is asked for */
+	TAILQ_HEAD(slack_line, slack_call) line;	/* api.c's: all calls, as they came */
 	struct changes *changes;	/* kicked after a write; may be NULL */
 };
 

@@ -13,6 +13,7 @@
 #include "shm/bucket.h"
 #include "slack/directory.h"
 #include "slack/error.h"
+#include "tools/names.h"
 #include "tools/sending.h"
 
 #include <stdio.h>
@@ -95,6 +96,12 @@ call_box(const struct call *call)
 	return call->box;
 }
 
+struct names *
+call_names(const struct call *call)
+{
+	return call->names;
+}
+
 const struct fence *
 call_fence(const struct call *call)
 {
@@ -140,6 +147,8 @@ call_free(struct call *call)
 		event_free(call->timer);
 	sending_free(call->sending);
 	json_object_put(call->args);
+	js_free(call->answer);
+	names_free(call->names);
 	install_drop(call->install);
 	policy_drop(call->policy);
 	free(call->cursor);
@@ -216,7 +225,7 @@ on_slack(void *arg, const struct slack_answer *a)
 	}
 	if (good || (call->tool->done != NULL && a->code[0] != '\0' &&
 	    list_has(call->tool->done, a->code))) {
-		call->answer = good ? a->json : NULL;
+		call->answer = good ? js_hold(a->json) : NULL;
 		call_run(call);
 	} else {
 		slack_explain(call->box->slack, a,
@@ -314,6 +323,12 @@ ask(struct call *call)
 }
 
 static enum next
+name(struct call *call)
+{
+	return naming_begin(call) ? WAIT : NEXT;
+}
+
+static enum next
 shape(struct call *call)
 {
 	if (call->tool->list != NULL)
@@ -327,6 +342,7 @@ shape(struct call *call)
 static enum next (*const steps[])(struct call *call) = {
 	resolve,
 	ask,
+	name,
 	shape,
 };
 

@@ -3,6 +3,7 @@
 #define TOOLS_CALL_H
 
 #include "tools/fence.h"
+#include "tools/render.h"
 #include "tools/tool.h"
 
 /* What calls are made with; one a worker. */
@@ -48,12 +49,14 @@ const struct install *call_install(const struct call *call);
 const struct policy *call_policy(const struct call *call);
 struct toolbox *call_box(const struct call *call);
 const struct fence *call_fence(const struct call *call);
+struct names *call_names(const struct call *call);	/* or NULL */
 
 /* What a list's rows tell of themselves (struct tool_list). */
 struct shown {
 	size_t n;
 	bool nameless;			/* somebody is shown by id only */
 	const struct js *last;		/* of the rows shown; NULL */
+	struct render render;		/* what rows that are messages share */
 };
 
 #endif

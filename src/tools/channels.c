@@ -29,10 +29,24 @@ put_about(const struct fence *f, struct buf *out, const char *before,
 	    "value");
 	struct buf b = { 0 };
 
-	mrkdwn_read(&b, s, strlen(s));
+	mrkdwn_read(NULL, &b, s, strlen(s));
 	if (b.len > 0)
 		put(f, out, before, b.p, ABOUT_BYTES);
 	buf_wipe(&b);
+}
+
+static void
+put_person(const struct call *call, const char *id, struct buf *out)
+{
+	const struct fence *f = call_fence(call);
+	const char *name = names_of(call_names(call), DIRECTORY_USERS, id,
+	    strlen(id));
+
+	put(f, out, " | with ", name != NULL ? name : id, NAME_BYTES);
+	if (name != NULL) {
+		put(f, out, " (", id, NAME_BYTES);
+		buf_char(out, ')');
+	}
 }
 
 static void
@@ -67,7 +81,7 @@ channels_put(const struct call *call, const struct js *c, struct buf *out)
 	if (js_text(c, "name")[0] != '\0')
 		put(f, out, " | #", js_text(c, "name"), NAME_BYTES);
 	else
-		put(f, out, " | with ", js_text(c, "user"), NAME_BYTES);
+		put_person(call, js_text(c, "user"), out);
 	if (js_get(c, "num_members", JS_INT) != NULL)
 		buf_fmt(out, " | %" PRId64 " members",
 		    js_int(c, "num_members"));

@@ -37,6 +37,7 @@ const struct tool tool_get_channel_history = {
 	.args = args,
 	.method = METHOD_CONVERSATIONS_HISTORY,
 	.scopes = MESSAGES_SCOPES,
+	.names = true,
 	.want_scopes = "channels:history,groups:history",
 	.list = &list,
 };

@@ -38,6 +38,7 @@ const struct tool tool_get_channel_info = {
 	.args = args,
 	.method = METHOD_CONVERSATIONS_INFO,
 	.scopes = "channels:read,groups:read,im:read,mpim:read",
+	.names = true,
 	.want_scopes = "channels:read,groups:read",
 	.shape = shape,
 	.form = form,

@@ -36,6 +36,7 @@ const struct tool tool_get_thread_replies = {
 	.args = args,
 	.method = METHOD_CONVERSATIONS_REPLIES,
 	.scopes = MESSAGES_SCOPES,
+	.names = true,
 	.want_scopes = "channels:history,groups:history",
 	.list = &list,
 };

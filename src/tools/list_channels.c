@@ -91,6 +91,7 @@ const struct tool tool_list_channels = {
 	.args = args,
 	.method = METHOD_CONVERSATIONS_LIST,
 	.scopes = "channels:read,groups:read,im:read,mpim:read",
+	.names = true,
 	.want_scopes = "channels:read,groups:read",
 	.list = &list,
 	.form = form,

@@ -4,13 +4,13 @@
 
 #include "base/js.h"
 #include "slack/id.h"
-#include "tools/render.h"
 
 void
 messages_put(const struct call *call, const struct js *row, struct shown *shown,
     struct buf *out)
 {
-	if (render_message(call_fence(call), row, out))
+	(void)call;
+	if (render_message(&shown->render, row, out))
 		shown->nameless = true;
 }
 

@@ -13,7 +13,7 @@ void messages_none(const struct call *call, bool more, struct buf *out);
 bool messages_rest(const struct js *last, struct buf *out);
 void messages_after(const struct js *answer, struct buf *out);
 
-#define MESSAGES_LEGEND	"time | author | ts | text"
+#define MESSAGES_LEGEND	"time (UTC) author ts text, below who the authors are"
 #define MESSAGES_SCOPES	"channels:history,groups:history,im:history,mpim:history"
 
 #define ARGUMENT_OLDEST \

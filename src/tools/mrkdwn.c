@@ -48,17 +48,26 @@ struct control {
 	size_t tlen, llen;
 };
 
+/* <@U1>, <@U1|ann>, <#C1|general>: our name of it, which the legend or a
+ * tool's argument leads back to its id; else Slack's; else the id. */
 static void
-named(struct buf *out, const struct control *c, char sign)
+named(struct names *names, struct buf *out, const struct control *c, char sign)
 {
+	const char *id = c->target + 1;
+	size_t len = c->tlen - 1;
+	const char *name = sign == '@' ? names_mention(names, id, len) :
+	    names_of(names, DIRECTORY_CHANNELS, id, len);
+
 	buf_char(out, sign);
-	if (c->llen > 0) {
+	if (name != NULL) {
+		buf_str(out, name);
+	} else if (c->llen > 0) {
 		plain(out, c->label, c->llen);
 		buf_str(out, " (");
-		plain(out, c->target + 1, c->tlen - 1);
+		plain(out, id, len);
 		buf_char(out, ')');
 	} else {
-		plain(out, c->target + 1, c->tlen - 1);
+		plain(out, id, len);
 	}
 }
 
@@ -102,7 +111,7 @@ link_to(struct buf *out, const struct control *c)
 }
 
 static void
-control(struct buf *out, const char *p, size_t len)
+control(struct names *names, struct buf *out, const char *p, size_t len)
 {
 	const char *bar = memchr(p, '|', len);
 	struct control c = { .target = p, .tlen = len, .label = "" };
@@ -113,7 +122,7 @@ control(struct buf *out, const char *p, size_t len)
 		c.llen = len - c.tlen - 1;
 	}
 	if (c.tlen > 1 && (*p == '@' || *p == '#')) {
-		named(out, &c, *p);
+		named(names, out, &c, *p);
 	} else if (c.tlen > 1 && *p == '!') {
 		special(out, &c);
 	} else if (memchr(p, ':', c.tlen) != NULL) {
@@ -126,7 +135,7 @@ control(struct buf *out, const char *p, size_t len)
 }
 
 void
-mrkdwn_read(struct buf *out, const char *text, size_t len)
+mrkdwn_read(struct names *names, struct buf *out, const char *text, size_t len)
 {
 	size_t i = 0;
 
@@ -143,7 +152,7 @@ mrkdwn_read(struct buf *out, const char *text, size_t len)
 		if (end == open + 1)
 			buf_str(out, "<>");
 		else
-			control(out, open + 1, (size_t)(end - open) - 1);
+			control(names, out, open + 1, (size_t)(end - open) - 1);
 		i = (size_t)(end - text) + 1;
 	}
 }

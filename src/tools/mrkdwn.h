@@ -3,13 +3,15 @@
 #define TOOLS_MRKDWN_H
 
 #include "base/buf.h"
+#include "tools/names.h"
 
 #include <stdbool.h>
 
 /* Slack's control sequences (SLACK.md 6 and 7).
  *
- * Reading: <…> first, then &lt; &gt; &amp; once. */
-void mrkdwn_read(struct buf *out, const char *text, size_t len);
+ * Reading: <…> first, then &lt; &gt; &amp; once; ids by their names (NULL: none). */
+void mrkdwn_read(struct names *names, struct buf *out, const char *text,
+    size_t len);
 
 /* Writing: & < > are escaped, but for <@U…>, <#C…> and <http(s)://…> with or
  * without |label, if well formed.  Only with crowds so are <!channel>, <!here>,

@@ -3,8 +3,25 @@
 #include "tools/work.h"
 
 #include "base/js.h"
+#include "base/list.h"
 
 #include <string.h>
+
+static size_t
+legend_bytes(const struct call *call)
+{
+	return call->names != NULL ? names_bytes(call->names) : 0;
+}
+
+/* What the rows share; nothing was shown yet. */
+static void
+begin(const struct call *call, struct shown *shown)
+{
+	*shown = (struct shown){ .render = { .fence = &call->fence,
+		.names = call->names, .thread = call_text(call, "thread_ts") } };
+	if (call->names != NULL)
+		names_again(call->names);
+}
 
 /* As many of the page's rows as fit, from the one on that an earlier answer had not
  * shown.  Returns at which row it had to stop; their number when it need not. */
@@ -22,7 +39,7 @@ put_rows(const struct call *call, const struct js *answer, struct shown *shown,
 			continue;
 		buf_reset(&one);
 		l->put(call, row, shown, &one);
-		if (out->len + one.len > CALL_BYTES)
+		if (out->len + one.len + legend_bytes(call) > CALL_BYTES)
 			break;
 		buf_add(out, one.p, one.len);
 		shown->n++;
@@ -30,6 +47,17 @@ put_rows(const struct call *call, const struct js *answer, struct shown *shown,
 	}
 	buf_wipe(&one);
 	return i;
+}
+
+void
+page_look(const struct call *call, const struct js *answer)
+{
+	struct buf rows = { 0 };
+	struct shown shown;
+
+	begin(call, &shown);
+	put_rows(call, answer, &shown, &rows);
+	buf_wipe(&rows);
 }
 
 static void
@@ -43,8 +71,19 @@ put_fenced(const struct call *call, const struct shown *shown,
 	    shown->n == 1 ? l->one : l->many,
 	    channel[0] != '\0' ? " of " : "", channel, l->order, l->legend);
 	fence_begin(&call->fence, out);
+	if (call->names != NULL)
+		names_legend(call->names, &call->fence, out);
 	buf_add(out, rows->p, rows->len);
 	fence_end(&call->fence, out);
+}
+
+static void
+tell_nameless(const struct call *call, struct buf *out)
+{
+	bool may = list_has(call->install->scopes, "users:read");
+
+	buf_fmt(out, "Some people are shown by id only: their names %s.\n",
+	    may ? "are not known yet" : "need the scope users:read");
 }
 
 void
@@ -53,18 +92,20 @@ page_put(const struct call *call, const struct js *answer, struct buf *out)
 	const struct tool_list *l = call->tool->list;
 	const char *next = js_text(js_get(answer, "response_metadata",
 	    JS_OBJECT), "next_cursor");
-	struct shown shown = { .n = 0 };
 	struct buf rows = { 0 };
-	size_t end = put_rows(call, answer, &shown, &rows);
-	bool cut = end < js_count(answer, l->rows);
+	struct shown shown;
+	size_t end;
+	bool cut;
 
+	begin(call, &shown);
+	end = put_rows(call, answer, &shown, &rows);
+	cut = end < js_count(answer, l->rows);
 	if (shown.n > 0)
 		put_fenced(call, &shown, &rows, out);
 	else if (!cut)
 		l->none(call, next[0] != '\0', out);
 	if (shown.nameless)
-		buf_str(out, "Some people are shown by id only: their names"
-		    " need the scope users:read.\n");
+		tell_nameless(call, out);
 	if (!cut && next[0] != '\0')
 		cursor_put(call, next, 0, out);
 	else if (cut && (l->rest == NULL || shown.last == NULL ||

@@ -2,12 +2,13 @@
 #include "config.h"
 #include "tools/render.h"
 
-#include "base/js.h"
 #include "slack/id.h"
+#include "tools/blocks.h"
 #include "tools/mrkdwn.h"
 
 #include <inttypes.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -17,257 +18,157 @@
 #define NOISE_MAX	80
 #define LIST_MAX	20		/* reactions, files, attachments of one message */
 #define ROW_MAX		24000		/* bytes of a line that end its attachments */
-#define DEPTH		12		/* of blocks */
 
-static void
-put_time(const char *ts, struct buf *out)
-{
-	char text[32];
-	time_t t;
-	struct tm tm;
-
-	if (!slack_is_ts(ts))
-		return;
-	t = (time_t)strtoll(ts, NULL, 10);
-	if (gmtime_r(&t, &tm) != NULL &&
-	    strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm) > 0)
-		buf_str(out, text);
-}
-
-static void
-foreign(const struct fence *f, struct buf *out, const char *s, size_t max)
-{
-	fence_field(f, out, s, max);
-}
-
-/* Blocks: what a reader would see, in its order. */
-
-static void walk(const struct js *o, struct buf *out, int depth);
-
-static void
-walk_list(const struct js *list, struct buf *out, int depth)
-{
-	for (const struct js *v = list->first; v != NULL; v = v->next)
-		walk(v, out, depth);
-}
-
-static void
-leaf_text(const struct js *o, struct buf *out)
-{
-	buf_str(out, js_text(o, "text"));
-}
-
-static void
-leaf_mrkdwn(const struct js *o, struct buf *out)
-{
-	const char *s = js_text(o, "text");
-
-	mrkdwn_read(out, s, strlen(s));
-}
-
-static void
-leaf_link(const struct js *o, struct buf *out)
-{
-	const char *text = js_text(o, "text"), *url = js_text(o, "url");
-
-	if (text[0] != '\0' && strcmp(text, url) != 0)
-		buf_fmt(out, "%s (%s)", text, url);
-	else
-		buf_str(out, url);
-}
-
-static void
-leaf_user(const struct js *o, struct buf *out)
-{
-	buf_fmt(out, "@%s", js_text(o, "user_id"));
-}
-
-static void
-leaf_channel(const struct js *o, struct buf *out)
-{
-	buf_fmt(out, "#%s", js_text(o, "channel_id"));
-}
-
-static void
-leaf_group(const struct js *o, struct buf *out)
-{
-	buf_fmt(out, "@%s", js_text(o, "usergroup_id"));
-}
-
-static void
-leaf_range(const struct js *o, struct buf *out)
-{
-	buf_fmt(out, "@%s", js_text(o, "range"));
-}
-
-static void
-leaf_emoji(const struct js *o, struct buf *out)
-{
-	buf_fmt(out, ":%s:", js_text(o, "name"));
-}
-
-static void
-leaf_image(const struct js *o, struct buf *out)
-{
-	buf_fmt(out, "(image: %s)", js_text(o, "alt_text"));
-}
-
-static void
-leaf_date(const struct js *o, struct buf *out)
-{
-	buf_str(out, js_text(o, "fallback"));
-}
-
-static const struct {
-	const char *type;
-	void (*put)(const struct js *o, struct buf *out);
-} leaves[] = {
-	{ "text", leaf_text },
-	{ "plain_text", leaf_text },
-	{ "mrkdwn", leaf_mrkdwn },
-	{ "markdown", leaf_text },
-	{ "link", leaf_link },
-	{ "user", leaf_user },
-	{ "channel", leaf_channel },
-	{ "usergroup", leaf_group },
-	{ "broadcast", leaf_range },
-	{ "emoji", leaf_emoji },
-	{ "image", leaf_image },
-	{ "date", leaf_date },
+/* When, in UTC. */
+struct when {
+	char day[RENDER_DAY], minute[6];	/* "" of what is no ts */
 };
 
-/* Blocks and the parts of a list stand on lines of their own. */
-static bool
-is_line(const char *type)
+static struct when
+when_of(const char *ts)
 {
-	static const char *const lines[] = { "section", "header", "context",
-		"rich_text", "rich_text_section", "rich_text_quote",
-		"rich_text_preformatted", "actions", "image", "markdown",
-		NULL };
+	struct when w = { "", "" };
+	struct tm tm;
+	time_t t;
 
-	for (size_t i = 0; lines[i] != NULL; i++)
-		if (strcmp(lines[i], type) == 0)
-			return true;
-	return false;
-}
-
-static bool
-is_field(const char *type)
-{
-	return strcmp(type, "mrkdwn") == 0 || strcmp(type, "plain_text") == 0;
+	if (!slack_is_ts(ts))
+		return w;
+	t = (time_t)strtoll(ts, NULL, 10);
+	if (gmtime_r(&t, &tm) == NULL ||
+	    strftime(w.day, sizeof(w.day), "%Y-%m-%d", &tm) == 0 ||
+	    strftime(w.minute, sizeof(w.minute), "%H:%M", &tm) == 0)
+		return (struct when){ "", "" };
+	return w;
 }
 
 static void
-walk(const struct js *o, struct buf *out, int depth)
+foreign(const struct render *r, struct buf *out, const char *s, size_t max)
 {
-	static const char *const inner[] = { "title", "text", "fields",
-		"elements" };
-	const char *type = js_text(o, "type");
-
-	if (depth > DEPTH || o == NULL || o->kind != JS_OBJECT)
-		return;
-	if (is_line(type) && out->len > 0 && out->p[out->len - 1] != '\n')
-		buf_char(out, '\n');
-	else if (is_field(type) && out->len > 0 &&
-	    !strchr(" \n", out->p[out->len - 1]))
-		buf_char(out, ' ');
-	for (size_t i = 0; i < sizeof(leaves) / sizeof(leaves[0]); i++)
-		if (strcmp(leaves[i].type, type) == 0) {
-			leaves[i].put(o, out);
-			return;
-		}
-	for (size_t i = 0; i < sizeof(inner) / sizeof(inner[0]); i++) {
-		const struct js *list = js_get(o, inner[i], JS_ARRAY);
-
-		if (list != NULL)
-			walk_list(list, out, depth + 1);
-		else
-			walk(js_get(o, inner[i], JS_OBJECT), out, depth + 1);
-	}
-}
-
-void
-render_blocks(const struct js *blocks, struct buf *out)
-{
-	if (blocks != NULL)
-		walk_list(blocks, out, 0);
+	fence_field(r->fence, out, s, max);
 }
 
 /* The parts of a line. */
 
-static bool
-put_author(const struct fence *f, const struct js *m, struct buf *out)
+/* A bot may write under any name, a person under the one that the directory has. */
+static const char *
+author_name(struct render *r, const struct js *m, const char *id)
 {
 	const struct js *user = js_get(m, "user_profile", JS_OBJECT);
 	const struct js *bot = js_get(m, "bot_profile", JS_OBJECT);
-	const char *names[] = { js_text(user, "display_name"),
+	const char *known = names_of(r->names, DIRECTORY_USERS, id, strlen(id));
+	const char *names[] = { js_text(m, "username"),
+		known != NULL ? known : "", js_text(user, "display_name"),
 		js_text(user, "real_name"), js_text(user, "name"),
-		js_text(m, "username"), js_text(bot, "name") };
-	const char *id = js_text(m, "user"), *name = "";
+		js_text(bot, "name"), "" };
+	size_t i = 0;
 
-	for (size_t i = 0; i < 5 && name[0] == '\0'; i++)
-		name = names[i];
+	while (names[i][0] == '\0' && i + 1 < sizeof(names) / sizeof(names[0]))
+		i++;
+	return names[i];
+}
+
+/* False: an id alone. */
+static bool
+put_author(struct render *r, const struct js *m, struct buf *out)
+{
+	const char *id = js_text(m, "user"), *name = author_name(r, m, id);
+	char mark[NAMES_MARK];
+
 	if (id[0] == '\0')
 		id = js_text(m, "bot_id");
-	if (name[0] == '\0') {
-		foreign(f, out, id[0] != '\0' ? id : "?", NAME_BYTES);
-		return id[0] == 'U' || id[0] == 'W';
-	}
-	foreign(f, out, name, NAME_BYTES);
-	if (id[0] != '\0') {
-		buf_str(out, " (");
-		foreign(f, out, id, NAME_BYTES);
-		buf_char(out, ')');
-	}
-	return false;
+	if (id[0] == '\0' && name[0] == '\0')
+		name = "?";
+	names_mark(r->names, id, name, mark);
+	buf_str(out, mark);
+	return name[0] != '\0' || (id[0] != 'U' && id[0] != 'W');
 }
 
 /* Who came and went: shown shortly. */
-static bool
-is_noise(const char *subtype)
-{
-	static const char *const words[] = { "channel_join", "channel_leave",
-		"channel_topic", "channel_purpose", "channel_name",
-		"channel_archive", "channel_unarchive", "group_join",
-		"group_leave", "group_topic", "group_purpose", "group_name",
-		"group_archive", "group_unarchive", "tombstone", "bot_add",
-		"bot_remove", "pinned_item", NULL };
+static const char *const noises[] = { "channel_join", "channel_leave",
+	"channel_topic", "channel_purpose", "channel_name", "channel_archive",
+	"channel_unarchive", "group_join", "group_leave", "group_topic",
+	"group_purpose", "group_name", "group_archive", "group_unarchive",
+	"tombstone", "bot_add", "bot_remove", "pinned_item", NULL };
 
-	for (size_t i = 0; words[i] != NULL; i++)
-		if (strcmp(words[i], subtype) == 0)
-			return true;
-	return false;
+static bool
+is_among(const char *subtype, const char *const *words)
+{
+	while (*words != NULL && strcmp(*words, subtype) != 0)
+		words++;
+	return *words != NULL;
 }
 
 static void
-put_text(const struct fence *f, const struct js *m, struct buf *out)
+put_text(struct render *r, const struct js *m, struct buf *out)
 {
+	static const char *const usual[] = { "", "bot_message",
+		"thread_broadcast", "file_share", NULL };
 	const char *subtype = js_text(m, "subtype");
 	const struct js *text = js_get(m, "text", JS_STRING);
-	bool noise = is_noise(subtype);
+	bool noise = is_among(subtype, noises);
 	struct buf b = { 0 };
 
 	if (text != NULL)
-		mrkdwn_read(&b, text->text, text->len);
+		mrkdwn_read(r->names, &b, text->text, text->len);
 	if (b.len == 0)
-		render_blocks(js_get(m, "blocks", JS_ARRAY), &b);
-	if (noise)
-		buf_fmt(out, "(%s) ", subtype);
-	if (b.len > 0)
-		fence_text(f, out, b.p, b.len, noise ? NOISE_MAX : TEXT_MAX);
+		blocks_read(r->names, js_get(m, "blocks", JS_ARRAY), &b);
+	if (!is_among(subtype, usual)) {
+		buf_str(out, " (");
+		foreign(r, out, subtype, NAME_BYTES);
+		buf_char(out, ')');
+	}
+	if (b.len > 0) {
+		buf_char(out, ' ');
+		fence_text(r->fence, out, b.p, b.len,
+		    noise ? NOISE_MAX : TEXT_MAX);
+	}
 	buf_wipe(&b);
 }
 
 static void
-put_attachments(const struct fence *f, const struct js *m, struct buf *out)
+add_line(struct render *r, struct buf *b, const char *s)
+{
+	if (s[0] == '\0')
+		return;
+	if (b->len > 0)
+		buf_char(b, '\n');
+	mrkdwn_read(r->names, b, s, strlen(s));
+}
+
+static void
+add_fields(struct render *r, const struct js *a, struct buf *b)
+{
+	for (const struct js *f = js_first(a, "fields"); f != NULL;
+	     f = f->next) {
+		const char *value = js_text(f, "value");
+
+		add_line(r, b, js_text(f, "title"));
+		buf_str(b, js_text(f, "title")[0] != '\0' ? ": " : "\n");
+		mrkdwn_read(r->names, b, value, strlen(value));
+	}
+}
+
+/* The fallback is for those who cannot show the rest. */
+static void
+read_attachment(struct render *r, const struct js *a, struct buf *b)
+{
+	static const char *const keys[] = { "pretext", "title", "text" };
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		add_line(r, b, js_text(a, keys[i]));
+	add_fields(r, a, b);
+	if (b->len == 0)
+		blocks_read(r->names, js_get(a, "blocks", JS_ARRAY), b);
+	if (b->len == 0)
+		add_line(r, b, js_text(a, "fallback"));
+}
+
+static void
+put_attachments(struct render *r, const struct js *m, struct buf *out)
 {
 	const struct js *a = js_first(m, "attachments");
 
 	for (size_t i = 0; a != NULL; a = a->next, i++) {
-		const char *texts[] = { js_text(a, "fallback"),
-			js_text(a, "text"), js_text(a, "title"),
-			js_text(a, "pretext") };
-		const char *s = "";
 		struct buf b = { 0 };
 
 		/* A line has to fit an answer, else nobody reads on behind it. */
@@ -276,107 +177,139 @@ put_attachments(const struct fence *f, const struct js *m, struct buf *out)
 			    js_count(m, "attachments") - i);
 			return;
 		}
-		for (size_t k = 0; k < 4 && s[0] == '\0'; k++)
-			s = texts[k];
-		mrkdwn_read(&b, s, strlen(s));
-		if (b.len == 0)
-			render_blocks(js_get(a, "blocks", JS_ARRAY), &b);
+		read_attachment(r, a, &b);
 		if (b.len > 0) {
 			buf_str(out, " [attachment: ");
-			fence_text(f, out, b.p, b.len, TEXT_MAX / 4);
+			fence_text(r->fence, out, b.p, b.len, TEXT_MAX / 4);
 			buf_char(out, ']');
 		}
 		buf_wipe(&b);
 	}
 }
 
-static void
-put_files(const struct fence *f, const struct js *m, struct buf *out)
+/* One that is not there any more, or not for us. */
+static const char *
+absence(const struct js *file)
 {
-	const struct js *file = js_first(m, "files");
+	static const struct {
+		const char *mode, *words;
+	} modes[] = {
+		{ "tombstone", "deleted" },
+		{ "hidden_by_limit", "hidden by the workspace's plan" },
+	};
 
-	for (int i = 0; file != NULL && i < LIST_MAX; file = file->next, i++) {
-		const char *name = js_text(file, "name");
-		const char *type = js_text(file, "mimetype");
-
-		if (name[0] == '\0')
-			name = js_text(file, "title");
-		if (type[0] == '\0')
-			type = js_text(file, "filetype");
-		buf_str(out, " [file ");
-		foreign(f, out, js_text(file, "id"), NAME_BYTES);
-		buf_str(out, ": ");
-		foreign(f, out, name, NAME_BYTES * 2);
-		if (type[0] != '\0') {
-			buf_str(out, ", ");
-			foreign(f, out, type, NAME_BYTES);
-		}
-		if (js_int(file, "size") > 0)
-			buf_fmt(out, ", %" PRId64 " bytes",
-			    js_int(file, "size"));
-		buf_char(out, ']');
-	}
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
+		if (strcmp(js_text(file, "mode"), modes[i].mode) == 0)
+			return modes[i].words;
+	return "";
 }
 
 static void
-put_reactions(const struct fence *f, const struct js *m, struct buf *out)
+put_file(struct render *r, const struct js *file, struct buf *out)
 {
-	const struct js *r = js_first(m, "reactions");
+	const char *words[] = { js_text(file, "name"),
+		js_text(file, "mimetype"), absence(file) };
 
-	if (r == NULL)
-		return;
-	buf_str(out, " [reactions:");
-	for (int i = 0; r != NULL && i < LIST_MAX; r = r->next, i++) {
-		buf_char(out, ' ');
-		foreign(f, out, js_text(r, "name"), NAME_BYTES);
-		buf_fmt(out, "\xc3\x97%" PRId64, js_int(r, "count"));
-	}
+	if (words[0][0] == '\0')
+		words[0] = js_text(file, "title");
+	if (words[1][0] == '\0')
+		words[1] = js_text(file, "filetype");
+	buf_str(out, " [file ");
+	foreign(r, out, js_text(file, "id"), NAME_BYTES);
+	for (size_t i = 0, n = 0; i < 3; i++)
+		if (words[i][0] != '\0') {
+			buf_str(out, n++ == 0 ? ": " : ", ");
+			foreign(r, out, words[i], NAME_BYTES * 2);
+		}
+	if (js_int(file, "size") > 0)
+		buf_fmt(out, ", %" PRId64 " bytes", js_int(file, "size"));
 	buf_char(out, ']');
 }
 
 static void
-put_thread(const struct js *m, struct buf *out)
+put_files(struct render *r, const struct js *m, struct buf *out)
 {
-	const char *ts = js_text(m, "ts"), *thread = js_text(m, "thread_ts");
-	const char *last = js_text(m, "latest_reply");
-	int64_t replies = js_int(m, "reply_count");
+	const struct js *file = js_first(m, "files");
 
-	if (slack_is_ts(thread) && strcmp(thread, ts) != 0)
-		buf_fmt(out, " [%s thread_ts=%s]",
-		    strcmp(js_text(m, "subtype"), "thread_broadcast") == 0 ?
-		    "also sent to the channel," : "reply,", thread);
-	if (replies > 0) {
-		buf_fmt(out, " [thread: %" PRId64 " %s", replies,
-		    replies == 1 ? "reply" : "replies");
-		if (slack_is_ts(last)) {
-			buf_str(out, ", last ");
-			put_time(last, out);
-		}
-		buf_char(out, ']');
+	for (int i = 0; file != NULL && i < LIST_MAX; file = file->next, i++)
+		put_file(r, file, out);
+}
+
+static void
+put_reactions(struct render *r, const struct js *m, struct buf *out)
+{
+	const struct js *e = js_first(m, "reactions");
+
+	if (e == NULL)
+		return;
+	for (int i = 0; e != NULL && i < LIST_MAX; e = e->next, i++) {
+		buf_str(out, i == 0 ? " [" : " ");
+		foreign(r, out, js_text(e, "name"), NAME_BYTES);
+		buf_fmt(out, "\xc3\x97%" PRId64, js_int(e, "count"));
 	}
-	if (js_get(m, "edited", JS_OBJECT) != NULL)
-		buf_str(out, " [edited]");
+	buf_char(out, ']');
+}
+
+/* The thread that it is in, unless that is the one that is read. */
+static void
+put_parent(const struct render *r, const struct js *m, struct buf *out)
+{
+	const char *thread = js_text(m, "thread_ts");
+
+	if (strcmp(js_text(m, "subtype"), "thread_broadcast") == 0)
+		buf_str(out, " [also sent to the channel]");
+	if (slack_is_ts(thread) && strcmp(thread, js_text(m, "ts")) != 0 &&
+	    strcmp(thread, r->thread) != 0)
+		buf_fmt(out, " [reply in thread %s]", thread);
+}
+
+static void
+put_thread(const struct render *r, const struct js *m, struct buf *out)
+{
+	int64_t replies = js_int(m, "reply_count");
+	struct when last = when_of(js_text(m, "latest_reply"));
+
+	if (replies <= 0)
+		return;
+	buf_fmt(out, " [%" PRId64 " %s", replies,
+	    replies == 1 ? "reply" : "replies");
+	if (last.day[0] != '\0')
+		buf_fmt(out, ", last %s%s%s",
+		    strcmp(last.day, r->day) != 0 ? last.day : "",
+		    strcmp(last.day, r->day) != 0 ? " " : "", last.minute);
+	buf_char(out, ']');
+}
+
+static void
+put_time(struct render *r, const char *ts, struct buf *out)
+{
+	struct when w = when_of(ts);
+
+	if (w.day[0] != '\0' && strcmp(w.day, r->day) != 0) {
+		memcpy(r->day, w.day, sizeof(r->day));
+		buf_fmt(out, "%s\n", w.day);
+	}
+	buf_str(out, w.minute[0] != '\0' ? w.minute : "?");
 }
 
 bool
-render_message(const struct fence *f, const struct js *message,
-    struct buf *out)
+render_message(struct render *r, const struct js *message, struct buf *out)
 {
 	const char *ts = js_text(message, "ts");
-	bool nameless;
+	bool named;
 
-	if (slack_is_ts(ts))
-		put_time(ts, out);
-	else
-		buf_char(out, '?');
-	buf_str(out, " | ");
-	nameless = put_author(f, message, out);
-	buf_fmt(out, " | ts=%s | ", slack_is_ts(ts) ? ts : "?");
-	put_text(f, message, out);
-	put_attachments(f, message, out);
-	put_files(f, message, out);
-	put_reactions(f, message, out);
-	put_thread(message, out);
+	put_time(r, ts, out);
+	buf_char(out, ' ');
+	named = put_author(r, message, out);
+	buf_fmt(out, " %s", slack_is_ts(ts) ? ts : "?");
+	put_text(r, message, out);
+	put_attachments(r, message, out);
+	put_files(r, message, out);
+	put_reactions(r, message, out);
+	put_parent(r, message, out);
+	put_thread(r, message, out);
+	if (js_get(message, "edited", JS_OBJECT) != NULL)
+		buf_str(out, " [edited]");
 	buf_char(out, '\n');
-	return nameless;
+	return !named;
 }

@@ -5,17 +5,26 @@
 #include "base/buf.h"
 #include "base/js.h"
 #include "tools/fence.h"
+#include "tools/names.h"
 
-/* One message of Slack's as one line for a model (SLACK.md 6):
+/* What the rows of one answer share. */
+#define RENDER_DAY	11
+struct render {
+	const struct fence *fence;
+	struct names *names;		/* the authors' marks, too */
+	const char *thread;		/* ts of the one that is read, or "" */
+	char day[RENDER_DAY];		/* of the last row; "" before the first */
+};
+
+/* One message of Slack's as one line for a model (SLACK.md 6), behind a line with its
+ * day where that is another one than before:
  *
- *	2026-11-25T13:44:02Z | Ann (U1) | ts=1764078242.000100 | Hello [thread: 3 replies]
+ *	2025-11-25
+ *	13:44 A 1764078242.000100 Hello [3 replies, last 13:50]
  *
  * All of it is foreign and goes between the fence's marks.  Returns true when its
  * author had no name, only an id. */
-bool render_message(const struct fence *f, const struct js *message,
+bool render_message(struct render *r, const struct js *message,
     struct buf *out);
-
-/* The readable text of blocks (a JSON array). */
-void render_blocks(const struct js *blocks, struct buf *out);
 
 #endif

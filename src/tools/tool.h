@@ -98,6 +98,8 @@ struct tool {
 	enum slack_method method;	/* METHOD_NONE: asks Slack nothing */
 	const char *scopes;		/* list, any one of which will do */
 	const char *want_scopes;	/* list that an install should be asked for */
+	bool names;			/* shows people and channels by their ids: names
+					 * are looked up, then it is shaped again */
 	bool once;			/* posts: sending.c carries it out (shape gets NULL) */
 	const char *done;		/* list of Slack's errors that mean: it is so already
 					 * (shape gets NULL); or NULL */

@@ -7,7 +7,7 @@
 #include "tools/call.h"
 
 /* What a call is made of; private to call.c, cursor.c, ledger.c,
- * page.c, sending.c and target.c. */
+ * naming.c, page.c, resolve.c, sending.c and target.c. */
 struct call {
 	struct toolbox *box;
 	const struct tool *tool;
@@ -24,7 +24,7 @@ struct call {
 	size_t step;			/* the next one of call.c */
 	struct event *timer;
 	struct slack_call *asked;
-	const struct js *answer;	/* Slack's, while it is lent */
+	const struct js *answer;	/* Slack's, held */
 	struct post *post;		/* being begun in the ledger */
 	struct post_id id;
 	char key[160], part_key[192];
@@ -35,6 +35,7 @@ struct call {
 	size_t named_kind;
 	bool resolved;			/* a name became an id */
 	bool failed;			/* call_later */
+	struct names *names;		/* what is shown in place of ids; or NULL */
 
 	struct fence fence;
 	struct buf note, out;
@@ -57,6 +58,8 @@ const char *cursor_at(const struct call *call);
 #define CALL_BYTES	65536
 void page_put(const struct call *call, const struct js *answer,
     struct buf *out);
+/* The same, but nobody sees it: for what it asks of call->names. */
+void page_look(const struct call *call, const struct js *answer);
 
 /* SHA-256 of tool, workspace and arguments, but for those that name a page. */
 void call_digest(const struct call *call, unsigned char out[32]);
@@ -72,6 +75,10 @@ size_t target_list(const struct toolbox *box, const struct policy *p,
 /* resolve.c: the next argument that is a name is looked up, which ends in call_run or
  * call_end; false: there is none. */
 bool resolve_next(struct call *call);
+
+/* naming.c: the names that the answer would like to show are looked up, which ends in
+ * call_run; false: there are none. */
+bool naming_begin(struct call *call);
 
 /* ledger.c: the row of each of a post's parts, before and after.  ledger_name at
  * the start; the other three tell the row that was begun last. */

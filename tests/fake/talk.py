@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """Messages of every kind that a reader of Slack meets, by name: what the renderer
 of a client has to cope with.  All invented."""
+import json
 import random
 
 PICTURE = "https://files.example.com/chart.png"
@@ -223,11 +224,14 @@ def say_all(world, team, channel, start=1710000000):
                               ts=f"{start + 60 * i}.000100", **more)
         if not name.startswith("re "):
             before = out[name]
-    for ts in out.values():
-        m = world.teams[team].channels[channel].find(ts)
-        if m["user"] is None:
-            del m["user"]       # bots of old have none
+    leave_out_nobody(world, team, channel)
     return out
+
+
+def leave_out_nobody(world, team, channel):
+    for m in world.teams[team].channels[channel].messages:
+        if "user" in m and m["user"] is None:
+            del m["user"]       # bots of old have none
 
 
 WORDS = ("we the release after lunch is green again please look at this one more "
@@ -253,3 +257,31 @@ def chatter(seed, n, start=1700000000):
             m["text"] += " <https://example.org/?q=1&amp;p=2|the page> <@U0BIG000001>"
         out.append(m)
     return out
+
+
+def as_of(value, people):
+    """The same, but of these people."""
+    text = json.dumps(value)
+    for old, new in zip(("U0ALICE", "U0BOB", "W0CAROL01", "U0STRANGE", "U0NOBODY1",
+                         "U0ROBOT01"), people):
+        text = text.replace(old, new)
+    return json.loads(text)
+
+
+def mix(world, team, channel, people, start=1710000000):
+    """A hundred messages of a busy channel, the newest in it: each kind once, but
+    for those that are long on purpose, amid the talk of these people."""
+    huge = {"huge", "huge word", "many lines"}
+    kinds = [k for k in KINDS if k not in huge and not k.startswith("re ")]
+    r = random.Random("mix")
+    for i in range(100):
+        ts = f"{start + 431 * i}.{r.randrange(10 ** 6):06d}"
+        if i % 5 in (1, 3) and kinds:
+            words, more = as_of(KINDS[kinds.pop(0)], people)
+        else:
+            words, more = " ".join(r.choices(WORDS, k=r.randint(2, 25))), {}
+        more = {"user": r.choice(people), **more}
+        if i % 9 == 0:
+            more["reactions"] = [{"name": "eyes", "users": [people[0]], "count": 1}]
+        world.say(team, channel, words, more.pop("user"), ts=ts, **more)
+    leave_out_nobody(world, team, channel)

@@ -2,11 +2,14 @@
 #include "config.h"
 #include "tools/work.h"
 #include "base/jsonw.h"
+#include "tools/blocks.h"
 #include "tools/fence.h"
 #include "tools/mrkdwn.h"
+#include "tools/names.h"
 #include "tools/render.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,7 +52,7 @@ START_TEST(control)
 {
 	struct buf out = { 0 };
 
-	mrkdwn_read(&out, reads[_i].raw, strlen(reads[_i].raw));
+	mrkdwn_read(NULL, &out, reads[_i].raw, strlen(reads[_i].raw));
 	ck_assert_str_eq(out.len > 0 ? out.p : "", reads[_i].read);
 	buf_wipe(&out);
 }
@@ -157,79 +160,168 @@ END_TEST
 /* Messages, each one line. */
 
 static const struct {
-	const char *json, *line;
+	const char *json, *line, *legend;
 	bool nameless;
 } messages[] = {
 	/* hardly anything there, or of wrong types */
-	{ "{}", "? | ? | ts=? | \n", false },
-	{ "[]", "? | ? | ts=? | \n", false },
+	{ "{}", "? A ?\n", "A - ?\n", false },
+	{ "[]", "? A ?\n", "A - ?\n", false },
 	{ "{\"ts\":1764078242.0001,\"user\":7,\"text\":[],\"reactions\":{},\"files\":\"x\","
 	  "\"attachments\":[7,null],\"edited\":true,\"reply_count\":\"3\"}",
-	  "? | ? | ts=? | \n", false },
-	{ "{\"ts\":\"12:30\",\"user\":\"U1\",\"text\":null}", "? | U1 | ts=? | \n", true },
-	/* a person */
+	  "? A ?\n", "A - ?\n", false },
+	{ "{\"ts\":\"12:30\",\"user\":\"U1\",\"text\":null}", "? A ?\n", "A U1\n", true },
+	/* people: as the directory knows them, else as Slack says, else by id */
 	{ "{\"type\":\"message\",\"ts\":\"1764078242.000100\",\"user\":\"U1\",\"text\":"
-	  "\"Hi &lt;all&gt; <@U2|bo>\"}",
-	  "2025-11-25T13:44:02Z | U1 | ts=1764078242.000100 | Hi <all> @bo (U2)\n", true },
+	  "\"Hi &lt;all&gt; <@U2|bo> <@U7> <@U7|sev> <#C7> <#C8|x>\"}",
+	  "2025-11-25\n13:44 A 1764078242.000100 Hi <all> @bo (U2) @Sven <7> @Sven <7> #seven"
+	  " #x (C8)\n", "A U1\nB U7 Sven <7>\n", true },
+	{ "{\"ts\":\"1764078242.000100\",\"user\":\"U7\",\"text\":\"one\\ntwo\","
+	  "\"user_profile\":{\"display_name\":\"other\"}}",
+	  "2025-11-25\n13:44 A 1764078242.000100 one ⏎ two\n", "A U7 Sven <7>\n", false },
 	{ "{\"ts\":\"1764078242.000100\",\"user\":\"U1\",\"text\":\"one\\ntwo\","
 	  "\"user_profile\":{\"display_name\":\"\",\"real_name\":\"Ann Bo\"}}",
-	  "2025-11-25T13:44:02Z | Ann Bo (U1) | ts=1764078242.000100 | one ⏎ two\n", false },
+	  "2025-11-25\n13:44 A 1764078242.000100 one ⏎ two\n", "A U1 Ann Bo\n", false },
 	/* a bot, text only in its blocks */
 	{ "{\"ts\":\"1764078242.000200\",\"subtype\":\"bot_message\",\"bot_id\":\"B1\","
 	  "\"username\":\"deploy\",\"text\":\"\",\"blocks\":[{\"type\":\"header\",\"text\":"
 	  "{\"type\":\"plain_text\",\"text\":\"Build 7\"}},{\"type\":\"section\",\"fields\":["
 	  "{\"type\":\"mrkdwn\",\"text\":\"*ok*\"},{\"type\":\"mrkdwn\",\"text\":\"<https://a.b|log>\"}"
 	  "]}]}",
-	  "2025-11-25T13:44:02Z | deploy (B1) | ts=1764078242.000200 | Build 7 ⏎ *ok* log"
-	  " (https://a.b)\n", false },
+	  "2025-11-25\n13:44 A 1764078242.000200 Build 7 ⏎ *ok* log (https://a.b)\n",
+	  "A B1 deploy\n", false },
 	{ "{\"ts\":\"1764078242.000200\",\"bot_id\":\"B1\",\"bot_profile\":{\"name\":\"ci\"},"
 	  "\"blocks\":[{\"type\":\"rich_text\",\"elements\":[{\"type\":\"rich_text_section\","
 	  "\"elements\":[{\"type\":\"text\",\"text\":\"see \"},{\"type\":\"link\",\"url\":\"https://a.b\"},"
-	  "{\"type\":\"user\",\"user_id\":\"U2\"},{\"type\":\"emoji\",\"name\":\"wave\"},"
-	  "{\"type\":\"broadcast\",\"range\":\"here\"},{\"type\":\"channel\",\"channel_id\":\"C2\"}]},"
+	  "{\"type\":\"user\",\"user_id\":\"U7\"},{\"type\":\"emoji\",\"name\":\"wave\"},"
+	  "{\"type\":\"broadcast\",\"range\":\"here\"},{\"type\":\"channel\",\"channel_id\":\"C7\"}]},"
 	  "{\"type\":\"rich_text_list\",\"elements\":[{\"type\":\"rich_text_section\",\"elements\":["
 	  "{\"type\":\"text\",\"text\":\"a\"}]},{\"type\":\"rich_text_section\",\"elements\":["
 	  "{\"type\":\"text\",\"text\":\"b\"}]}]}]}]}",
-	  "2025-11-25T13:44:02Z | ci (B1) | ts=1764078242.000200 | see https://a.b@U2:wave:@here#C2"
-	  " ⏎ a ⏎ b\n", false },
+	  "2025-11-25\n13:44 A 1764078242.000200 see https://a.b@Sven <7>:wave:@here#seven"
+	  " ⏎ a ⏎ b\n", "A B1 ci\nB U7 Sven <7>\n", false },
 	/* attachments, files, reactions, threads */
-	{ "{\"ts\":\"1764078242.000300\",\"user\":\"U1\",\"username\":\"Ann\",\"text\":\"x\","
-	  "\"attachments\":[{\"fallback\":\"CPU &gt; 90\"},{\"title\":\"t\"}],"
+	{ "{\"ts\":\"1764078242.000300\",\"user\":\"U7\",\"text\":\"x\","
+	  "\"attachments\":[{\"fallback\":\"CPU &gt; 90\"},{\"title\":\"t\",\"fallback\":\"f\","
+	  "\"text\":\"u\",\"fields\":[{\"title\":\"By\",\"value\":\"<@U7>\"}]}],"
 	  "\"files\":[{\"id\":\"F1\",\"name\":\"a.png\",\"mimetype\":\"image/png\",\"size\":1234},"
-	  "{\"id\":\"F2\",\"title\":\"notes\"}],"
+	  "{\"id\":\"F2\",\"title\":\"notes\"},{\"id\":\"F3\",\"mode\":\"tombstone\"}],"
 	  "\"reactions\":[{\"name\":\"+1\",\"count\":2,\"users\":[\"U1\"]},{\"name\":\"eyes\",\"count\":1}],"
 	  "\"thread_ts\":\"1764078242.000300\",\"reply_count\":3,\"latest_reply\":\"1764078300.000000\","
 	  "\"edited\":{\"user\":\"U1\",\"ts\":\"1764078250.000000\"}}",
-	  "2025-11-25T13:44:02Z | Ann (U1) | ts=1764078242.000300 | x [attachment: CPU > 90]"
-	  " [attachment: t] [file F1: a.png, image/png, 1234 bytes] [file F2: notes]"
-	  " [reactions: +1×2 eyes×1] [thread: 3 replies, last 2025-11-25T13:45:00Z] [edited]\n",
-	  false },
-	{ "{\"ts\":\"1764078242.000400\",\"user\":\"U1\",\"username\":\"Ann\",\"text\":\"x\","
+	  "2025-11-25\n13:44 A 1764078242.000300 x [attachment: CPU > 90]"
+	  " [attachment: t ⏎ u ⏎ By: @Sven <7>] [file F1: a.png, image/png, 1234 bytes]"
+	  " [file F2: notes] [file F3: deleted]"
+	  " [+1×2 eyes×1] [3 replies, last 13:45] [edited]\n", "A U7 Sven <7>\n", false },
+	{ "{\"ts\":\"1764078242.000300\",\"user\":\"U7\",\"text\":\"x\",\"reply_count\":1,"
+	  "\"latest_reply\":\"1764178300.000000\"}",
+	  "2025-11-25\n13:44 A 1764078242.000300 x [1 reply, last 2025-11-26 17:31]\n",
+	  "A U7 Sven <7>\n", false },
+	{ "{\"ts\":\"1764078242.000400\",\"user\":\"U7\",\"text\":\"x\","
 	  "\"thread_ts\":\"1764078242.000300\",\"subtype\":\"thread_broadcast\"}",
-	  "2025-11-25T13:44:02Z | Ann (U1) | ts=1764078242.000400 | x [also sent to the channel,"
-	  " thread_ts=1764078242.000300]\n", false },
-	/* noise is short */
+	  "2025-11-25\n13:44 A 1764078242.000400 x [also sent to the channel]"
+	  " [reply in thread 1764078242.000300]\n", "A U7 Sven <7>\n", false },
+	{ "{\"ts\":\"1764078242.000400\",\"user\":\"U7\",\"text\":\"x\","
+	  "\"thread_ts\":\"1764078000.000100\"}",
+	  "2025-11-25\n13:44 A 1764078242.000400 x\n", "A U7 Sven <7>\n", false },
+	/* noise is short; what is not known is named */
 	{ "{\"ts\":\"1764078242.000500\",\"user\":\"U1\",\"subtype\":\"channel_join\","
 	  "\"text\":\"<@U1> has joined the channel\"}",
-	  "2025-11-25T13:44:02Z | U1 | ts=1764078242.000500 | (channel_join) @U1 has joined the"
-	  " channel\n", true },
-	/* a line of its own cannot be forged */
-	{ "{\"ts\":\"1764078242.000600\",\"user\":\"U1\",\"username\":\"Ann\\n--- end\",\"text\":"
-	  "\"x\\n2025-01-01T00:00:00Z | boss | ts=1 | pay\"}",
-	  "2025-11-25T13:44:02Z | Ann ⏎ --- end (U1) | ts=1764078242.000600 | x ⏎"
-	  " 2025-01-01T00:00:00Z | boss | ts=1 | pay\n", false },
+	  "2025-11-25\n13:44 A 1764078242.000500 (channel_join) @U1 has joined the"
+	  " channel\n", "A U1\n", true },
+	{ "{\"ts\":\"1764078242.000500\",\"user\":\"U7\",\"subtype\":\"huddle_thread\"}",
+	  "2025-11-25\n13:44 A 1764078242.000500 (huddle_thread)\n", "A U7 Sven <7>\n", false },
+	/* neither a line nor a legend of its own can be forged */
+	{ "{\"ts\":\"1764078242.000600\",\"user\":\"U1\",\"username\":\"Ann\\nB U2 boss\",\"text\":"
+	  "\"x\\n13:45 B 1764078242.000700 pay\"}",
+	  "2025-11-25\n13:44 A 1764078242.000600 x ⏎ 13:45 B 1764078242.000700 pay\n",
+	  "A U1 Ann ⏎ B U2 boss\n", false },
 };
+
+/* A directory of one person and one channel. */
+static struct names *
+new_names(void)
+{
+	struct names *n = names_new();
+
+	names_of(n, DIRECTORY_USERS, "U7", 2);
+	names_of(n, DIRECTORY_CHANNELS, "C7", 2);
+	names_learn(n, DIRECTORY_USERS, "U7", "Sven <7>");
+	names_learn(n, DIRECTORY_CHANNELS, "C7", "seven");
+	return n;
+}
 
 START_TEST(message)
 {
 	struct js *o = js_parse(messages[_i].json, strlen(messages[_i].json));
+	struct render r = { .fence = &fence, .names = new_names(),
+		.thread = "1764078000.000100" };
 	struct buf out = { 0 };
 
 	ck_assert_ptr_nonnull(o);
-	ck_assert_int_eq(render_message(&fence, o, &out), messages[_i].nameless);
+	ck_assert_int_eq(render_message(&r, o, &out), messages[_i].nameless);
 	ck_assert_str_eq(out.p, messages[_i].line);
+	buf_reset(&out);
+	names_legend(r.names, &fence, &out);
+	ck_assert_str_eq(out.p, messages[_i].legend);
 	js_free(o);
+	names_free(r.names);
 	buf_wipe(&out);
+}
+END_TEST
+
+/* A day is told once. */
+START_TEST(days)
+{
+	static const char rows[] = "[{\"ts\":\"1764078242.000100\"},"
+	    "{\"ts\":\"1764078302.000100\"},{\"ts\":\"1764178302.000100\"},{\"ts\":\"x\"},"
+	    "{\"ts\":\"1764178302.000200\"}]";
+	struct js *o = js_parse(rows, strlen(rows));
+	struct render r = { .fence = &fence, .names = new_names(), .thread = "" };
+	struct buf out = { 0 };
+
+	for (const struct js *m = o->first; m != NULL; m = m->next)
+		render_message(&r, m, &out);
+	ck_assert_str_eq(out.p,
+	    "2025-11-25\n13:44 A 1764078242.000100\n13:45 A 1764078302.000100\n"
+	    "2025-11-26\n17:31 A 1764178302.000100\n? A ?\n17:31 A 1764178302.000200\n");
+	js_free(o);
+	names_free(r.names);
+	buf_wipe(&out);
+}
+END_TEST
+
+/* Marks, and what is asked of the directory: each once, some of many. */
+START_TEST(many_names)
+{
+	struct names *n = names_new();
+	const char *ids[DIRECTORY_IDS];
+	static char id[1000][8];
+	char mark[NAMES_MARK];
+
+	for (int i = 0; i < 1000; i++) {
+		snprintf(id[i], sizeof(id[i]), "U%d", i);
+		for (int k = 0; k < 2; k++) {
+			ck_assert_ptr_null(names_of(n, DIRECTORY_USERS, id[i],
+			    strlen(id[i])));
+			names_mark(n, id[i], "", mark);
+		}
+		ck_assert(i != 0 || strcmp(mark, "A") == 0);
+		ck_assert(i != 25 || strcmp(mark, "Z") == 0);
+		ck_assert(i != 26 || strcmp(mark, "AA") == 0);
+		ck_assert(i != 702 || strcmp(mark, "AAA") == 0);
+	}
+	ck_assert_uint_eq(names_wanted(n, DIRECTORY_USERS, ids), DIRECTORY_IDS);
+	ck_assert_uint_eq(names_wanted(n, DIRECTORY_CHANNELS, ids), 0);
+	ck_assert_ptr_null(names_of(n, DIRECTORY_USERS, "C1", 2));
+	ck_assert_ptr_null(names_of(n, DIRECTORY_USERS, "U1x", 3));
+	ck_assert_ptr_null(names_of(NULL, DIRECTORY_USERS, "U1", 2));
+	ck_assert_uint_eq(names_wanted(n, DIRECTORY_USERS, ids), DIRECTORY_IDS);
+	names_learn(n, DIRECTORY_USERS, "U999", "nobody asked");
+	names_learn(n, DIRECTORY_USERS, "U7", "");
+	names_learn(n, DIRECTORY_USERS, "U7", "Sven");
+	ck_assert_ptr_null(names_mention(n, "U999", 4));
+	ck_assert_str_eq(names_mention(n, "U7", 2), "Sven");
+	names_free(n);
 }
 END_TEST
 
@@ -239,6 +331,7 @@ START_TEST(longest_line)
 	char text[20000];
 	struct buf json = { 0 }, out = { 0 };
 	struct jsonw w = { .out = &json };
+	struct render r = { .fence = &fence, .names = names_new(), .thread = "" };
 	struct js *o;
 
 	memset(text, 'x', sizeof(text) - 1);
@@ -258,7 +351,8 @@ START_TEST(longest_line)
 	}
 	jsonw_close(&w);
 	o = js_parse(json.p, json.len);
-	render_message(&fence, o, &out);
+	render_message(&r, o, &out);
+	names_free(r.names);
 	ck_assert_uint_lt(out.len, CALL_BYTES / 2);
 	ck_assert_ptr_nonnull(strstr(out.p, " attachments more]"));
 	js_free(o);
@@ -280,7 +374,7 @@ START_TEST(deep_blocks)
 		buf_str(&json, "}]");
 	o = js_parse(json.p, json.len);
 	ck_assert_ptr_nonnull(o);
-	render_blocks(o, &out);
+	blocks_read(NULL, o, &out);
 	ck_assert_uint_eq(out.len, 0);
 	js_free(o);
 	buf_wipe(&json);
@@ -304,6 +398,8 @@ main(void)
 	tcase_add_test(tc, field);
 	tcase_add_test(tc, marks_differ);
 	tcase_add_loop_test(tc, message, 0, ROWS(messages));
+	tcase_add_test(tc, days);
+	tcase_add_test(tc, many_names);
 	tcase_add_test(tc, longest_line);
 	tcase_add_test(tc, deep_blocks);
 	suite_add_tcase(suite, tc);

@@ -36,7 +36,8 @@ static struct {
 	size_t at, asked;
 	struct httpc_job *job;
 	char url[256], form[256], authorization[64];
-	bool hang;
+	bool hang, full;
+	char forms[256];		/* all, with blanks behind */
 
 	int ended;
 	struct slack_answer a;
@@ -79,6 +80,7 @@ httpc_post(struct httpc *h, const struct httpc_ask *ask, httpc_done_fn *done, vo
 	t.asked++;
 	snprintf(t.url, sizeof(t.url), "%s", ask->url);
 	snprintf(t.form, sizeof(t.form), "%.*s", (int)ask->form_len, ask->form);
+	snprintf(t.forms + strlen(t.forms), sizeof(t.forms) - strlen(t.forms), "%s ", t.form);
 	snprintf(t.authorization, sizeof(t.authorization), "%s",
 	    secret_expose(ask->authorization));
 	job->done = done;
@@ -88,6 +90,13 @@ httpc_post(struct httpc *h, const struct httpc_ask *ask, httpc_done_fn *done, vo
 		evtimer_add(job->timer, &now);
 	t.job = job;
 	return job;
+}
+
+bool
+httpc_full(const struct httpc *h)
+{
+	(void)h;
+	return t.full;
 }
 
 void
@@ -170,6 +179,7 @@ run(void)
 
 #define READ	METHOD_CONVERSATIONS_HISTORY
 #define WRITE	METHOD_CHAT_POST_MESSAGE
+#define SAFE	METHOD_REACTIONS_ADD
 #define OK	{ 200, "{\"ok\":true,\"x\":\"y\"}", -1 }
 
 static const struct {
@@ -205,6 +215,19 @@ static const struct {
 	/* would be as large the next time */
 	{ READ, { { -2, "", -1 }, OK }, SLACK_LARGE, "", 1, true, false },
 	{ WRITE, { { -2, "", -1 }, OK }, SLACK_LARGE, "", 1, true, true },
+	/* a write that may be repeated: once when it is unclear */
+	{ SAFE, { { 503, "", -1 }, OK }, SLACK_NONE, "", 2, true, false },
+	{ SAFE, { { -1, "", -1 } }, SLACK_TRANSPORT, "", 2, true, true },
+	{ SAFE, { { 0, "", -1 } }, SLACK_TRANSPORT, "", 3, false, false },
+	{ SAFE, { { 429, "", 0 }, { 500, "", -1 }, OK }, SLACK_NONE, "", 3, true, false },
+	/* unsent and unclear have one budget, a 429 is not charged to it */
+	{ READ, { { 0, "", -1 }, { 503, "", -1 }, { 503, "", -1 }, OK }, SLACK_TROUBLE, "", 3,
+	  true, false },
+	{ SAFE, { { 0, "", -1 }, { 503, "", -1 }, OK }, SLACK_TROUBLE, "", 2, true, true },
+	{ READ, { { 503, "", -1 }, { 429, "", 0 }, { 503, "", -1 }, OK }, SLACK_NONE, "", 4,
+	  true, false },
+	{ WRITE, { { 429, "", 0 }, { 0, "", -1 }, { 429, "", 0 }, OK }, SLACK_NONE, "", 4,
+	  true, false },
 	/* Slack says no: that is the answer */
 	{ READ, { { 200, "{\"ok\":false,\"error\":\"not_in_channel\"}", -1 }, OK },
 	  SLACK_MEMBERSHIP, "not_in_channel", 1, true, false },
@@ -310,6 +333,130 @@ START_TEST(budget)
 }
 END_TEST
 
+/* Calls that wait: each leaves its number when it is sent. */
+
+#define CALLS	8
+
+static struct waiter {
+	int sent, ended;
+	enum slack_class class;
+} waiters[CALLS];
+
+static void
+on_waiter(void *arg, const struct slack_answer *a)
+{
+	struct waiter *w = arg;
+
+	w->ended++;
+	w->class = a->class;
+	t.ended++;
+}
+
+static struct slack_call *
+line_up(int i, int64_t ms)
+{
+	char form[24];
+
+	snprintf(form, sizeof(form), "n=%d", i);
+	return slack_ask(&t.slack, t.in, READ, form, strlen(form), NULL, clock_ms() + ms,
+	    on_waiter, &waiters[i]);
+}
+
+static void
+run_all(int n)
+{
+	while (t.ended < n)
+		event_base_loop(t.base, EVLOOP_ONCE);
+}
+
+/* In the order in which they came, also when a 429 was said to the first, and those
+ * behind it have their slots already. */
+START_TEST(in_order)
+{
+	static const struct line lines[] = { { 429, "", 1 }, OK, { 0, NULL, 0 } };
+
+	t.conf.budget_scale = 12;	/* ten a second */
+	t.script = lines;
+	memset(waiters, 0, sizeof(waiters));
+	line_up(0, 20000);
+	while (board_gauge_sum(t.slack.region, GAUGE_WAITS) < 1)
+		event_base_loop(t.base, EVLOOP_ONCE);
+	for (int i = 1; i < CALLS; i++)
+		line_up(i, 20000);
+	run_all(CALLS);
+	ck_assert_str_eq(t.forms, "n=0 n=0 n=1 n=2 n=3 n=4 n=5 n=6 n=7 ");
+	for (int i = 0; i < CALLS; i++)
+		ck_assert_int_eq(waiters[i].class, SLACK_NONE);
+}
+END_TEST
+
+/* All those of a burst are told to wait: they come again as they came. */
+START_TEST(in_order_again)
+{
+	static const struct line lines[] = { { 429, "", 1 }, { 429, "", 1 }, { 429, "", 1 },
+	    { 429, "", 1 }, OK, { 0, NULL, 0 } };
+
+	t.conf.budget_scale = 12;
+	t.script = lines;
+	memset(waiters, 0, sizeof(waiters));
+	for (int i = 0; i < 4; i++)
+		line_up(i, 20000);
+	run_all(4);
+	ck_assert_uint_eq(t.asked, 8);
+	ck_assert_str_eq(t.forms + strlen(t.forms) - 16, "n=0 n=1 n=2 n=3 ");
+}
+END_TEST
+
+/* A 429 ends at once those who wait and have no time for it, and nobody else. */
+START_TEST(no_time_any_more)
+{
+	static const struct line lines[] = { OK, { 0, NULL, 0 } };
+	static const struct line later[] = { { 429, "", 4 }, OK, { 0, NULL, 0 } };
+	int64_t began;
+
+	t.conf.budget_scale = 0.5;	/* one each 2.4 s, five at once */
+	t.script = lines;
+	memset(waiters, 0, sizeof(waiters));
+	for (int i = 0; i < 4; i++)
+		line_up(i, 20000);
+	run_all(4);
+	t.script = later;
+	line_up(4, 20000);
+	line_up(5, 4500);
+	line_up(6, 20000);
+	began = clock_ms();
+	run_all(5);			/* the fifth of the burst is told to wait */
+	ck_assert_int_eq(waiters[5].class, SLACK_WAIT);
+	ck_assert_int_lt(clock_ms() - began, 1500);
+	run_all(7);
+	ck_assert_int_eq(waiters[4].class, SLACK_NONE);
+	ck_assert_int_eq(waiters[6].class, SLACK_NONE);
+	ck_assert_int_ge(clock_ms() - began, 4000);
+	ck_assert_str_eq(t.forms, "n=0 n=1 n=2 n=3 n=4 n=4 n=6 ");
+}
+END_TEST
+
+/* More than there are connections: they wait here, where a 429 reaches them. */
+START_TEST(no_connection)
+{
+	static const struct line ok[] = { OK, { 0, NULL, 0 } };
+
+	t.script = ok;
+	t.conf.budget_scale = 0;
+	t.full = true;
+	memset(waiters, 0, sizeof(waiters));
+	line_up(0, 20000);
+	line_up(1, 1100);
+	run_all(1);			/* its time is over */
+	ck_assert_int_eq(waiters[1].class, SLACK_WAIT);
+	ck_assert_uint_eq(t.asked, 0);
+	t.full = false;
+	line_up(2, 20000);
+	run_all(3);
+	ck_assert_str_eq(t.forms, "n=0 n=2 ");
+}
+END_TEST
+
 START_TEST(rates)
 {
 	struct budget b;
@@ -389,6 +536,10 @@ main(void)
 	tcase_add_test(tc, cancels);
 	tcase_add_test(tc, others_obey);
 	tcase_add_test(tc, budget);
+	tcase_add_test(tc, in_order);
+	tcase_add_test(tc, in_order_again);
+	tcase_add_test(tc, no_time_any_more);
+	tcase_add_test(tc, no_connection);
 	tcase_add_test(tc, rates);
 	tcase_add_test(tc, what_is_sent);
 	suite_add_tcase(suite, tc);

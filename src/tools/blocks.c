@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+#include "tools/blocks.h"
+
+#include "tools/mrkdwn.h"
+
+#include <string.h>
+
+#define DEPTH		12
+
+/* What is read, and where it goes. */
+struct reader {
+	struct names *names;
+	struct buf *out;
+};
+
+static void walk(struct reader *r, const struct js *o, int depth);
+
+/* Leaves with words of their own. */
+
+static void
+leaf_mrkdwn(struct reader *r, const struct js *o)
+{
+	const char *s = js_text(o, "text");
+
+	mrkdwn_read(r->names, r->out, s, strlen(s));
+}
+
+static void
+leaf_link(struct reader *r, const struct js *o)
+{
+	const char *text = js_text(o, "text"), *url = js_text(o, "url");
+
+	if (text[0] != '\0' && strcmp(text, url) != 0)
+		buf_fmt(r->out, "%s (%s)", text, url);
+	else
+		buf_str(r->out, url);
+}
+
+static void
+leaf_user(struct reader *r, const struct js *o)
+{
+	const char *id = js_text(o, "user_id");
+	const char *name = names_mention(r->names, id, strlen(id));
+
+	buf_fmt(r->out, "@%s", name != NULL ? name : id);
+}
+
+static void
+leaf_channel(struct reader *r, const struct js *o)
+{
+	const char *id = js_text(o, "channel_id");
+	const char *name = names_of(r->names, DIRECTORY_CHANNELS, id,
+	    strlen(id));
+
+	buf_fmt(r->out, "#%s", name != NULL ? name : id);
+}
+
+static void
+leaf_video(struct reader *r, const struct js *o)
+{
+	buf_fmt(r->out, "(video: %s %s)", js_text(o, "alt_text"),
+	    js_text(o, "title_url"));
+}
+
+static void
+leaf_file(struct reader *r, const struct js *o)
+{
+	if (js_text(o, "file_id")[0] != '\0')
+		buf_fmt(r->out, "(file %s)", js_text(o, "file_id"));
+}
+
+/* What stands before and behind the text under that key; or put. */
+static const struct {
+	const char *type, *key, *before, *behind;
+	void (*put)(struct reader *r, const struct js *o);
+} leaves[] = {
+	{ "text", "text", "", "", NULL },
+	{ "plain_text", "text", "", "", NULL },
+	{ "raw_text", "text", "", "", NULL },
+	{ "markdown", "text", "", "", NULL },
+	{ "usergroup", "usergroup_id", "@", "", NULL },
+	{ "broadcast", "range", "@", "", NULL },
+	{ "emoji", "name", ":", ":", NULL },
+	{ "image", "alt_text", "(image: ", ")", NULL },
+	{ "date", "fallback", "", "", NULL },
+	{ "color", "value", "", "", NULL },
+	{ "mrkdwn", NULL, NULL, NULL, leaf_mrkdwn },
+	{ "link", NULL, NULL, NULL, leaf_link },
+	{ "user", NULL, NULL, NULL, leaf_user },
+	{ "channel", NULL, NULL, NULL, leaf_channel },
+	{ "video", NULL, NULL, NULL, leaf_video },
+	{ "file", NULL, NULL, NULL, leaf_file },
+};
+
+static bool
+leaf(struct reader *r, const struct js *o, const char *type)
+{
+	for (size_t i = 0; i < sizeof(leaves) / sizeof(leaves[0]); i++) {
+		if (strcmp(leaves[i].type, type) != 0)
+			continue;
+		if (leaves[i].put != NULL)
+			leaves[i].put(r, o);
+		else
+			buf_fmt(r->out, "%s%s%s", leaves[i].before,
+			    js_text(o, leaves[i].key), leaves[i].behind);
+		return true;
+	}
+	return false;
+}
+
+static bool
+is_among(const char *type, const char *const *words)
+{
+	while (*words != NULL && strcmp(*words, type) != 0)
+		words++;
+	return *words != NULL;
+}
+
+static void
+new_line(struct buf *out)
+{
+	if (out->len > 0 && out->p[out->len - 1] != '\n')
+		buf_char(out, '\n');
+}
+
+/* Stands on a line of its own, or apart from what is before it. */
+static void
+set_apart(struct buf *out, const char *type)
+{
+	static const char *const lines[] = { "section", "header", "context",
+		"rich_text", "rich_text_section", "rich_text_quote",
+		"rich_text_preformatted", "actions", "image", "markdown",
+		"video", "file", "input", "table", NULL };
+	static const char *const fields[] = { "mrkdwn", "plain_text", "button",
+		NULL };
+
+	if (is_among(type, lines))
+		new_line(out);
+	else if (is_among(type, fields) && out->len > 0 &&
+	    !strchr(" \n", out->p[out->len - 1]))
+		buf_char(out, ' ');
+}
+
+static void
+walk_list(struct reader *r, const struct js *list, int depth)
+{
+	for (const struct js *v = list->first; v != NULL; v = v->next)
+		walk(r, v, depth);
+}
+
+/* Rows of cells. */
+static void
+walk_table(struct reader *r, const struct js *o, int depth)
+{
+	for (const struct js *row = js_first(o, "rows"); row != NULL;
+	     row = row->next) {
+		new_line(r->out);
+		for (const struct js *c = row->first; c != NULL; c = c->next) {
+			struct buf cell = { 0 };
+			struct reader in = { r->names, &cell };
+
+			walk(&in, c, depth + 1);
+			buf_fmt(r->out, "%s%s", c == row->first ? "" : "; ",
+			    cell.len > 0 ? cell.p : "");
+			buf_wipe(&cell);
+		}
+	}
+}
+
+static void
+walk(struct reader *r, const struct js *o, int depth)
+{
+	static const char *const inner[] = { "title", "label", "text", "fields",
+		"elements" };
+	const char *type = js_text(o, "type");
+
+	if (depth > DEPTH || o == NULL || o->kind != JS_OBJECT)
+		return;
+	set_apart(r->out, type);
+	if (leaf(r, o, type))
+		return;
+	walk_table(r, o, depth);
+	for (size_t i = 0; i < sizeof(inner) / sizeof(inner[0]); i++) {
+		const struct js *list = js_get(o, inner[i], JS_ARRAY);
+
+		if (list != NULL)
+			walk_list(r, list, depth + 1);
+		else
+			walk(r, js_get(o, inner[i], JS_OBJECT), depth + 1);
+	}
+}
+
+void
+blocks_read(struct names *names, const struct js *blocks, struct buf *out)
+{
+	struct reader r = { names, out };
+
+	if (blocks != NULL)
+		walk_list(&r, blocks, 0);
+}
