@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-/* usage: client [-c CONNECTIONS] [-s SECONDS] [-n REQUESTS] [-r PER_SECOND] PORT FILE [FILE]
+/* usage: client [-c CONNECTIONS] [-s SECONDS] [-n REQUESTS] [-p PERIOD] PORT FILE [FILE]
  * Sends the request that stands in FILE to 127.0.0.1 over and over, one at a time on
  * each kept connection, and reads the answers by their Content-Length.  After each
  * answer to the first FILE the second one is sent, with the Mcp-Session-Id of that
- * answer put in behind its own "Mcp-Session-Id: ".  Ends after so many seconds or
- * requests; one line says what was seen. */
+ * answer put in behind its own "Mcp-Session-Id: ".  With -p all connections ask at
+ * the same time, at most once in so many microseconds.  Ends after so many seconds
+ * or requests; one line says what was seen. */
 #include "config.h"
 
 #include <arpa/inet.h>
@@ -47,13 +48,11 @@ static struct text files[2];
 static size_t id_at;			/* where the session's id goes in the second */
 static struct sockaddr_in server;
 static int poller;
-static struct connection *all, **resting;
-static size_t nresting;
+static struct connection *all;
+static size_t connections = 1, resting;
 static uint64_t answers, errors, wanted = UINT64_MAX;
 static uint32_t histogram[SLOTS];
-static double rate;
-static int64_t began;
-static uint64_t begun;			/* requests, for the rate */
+static int64_t began, round_began, period;
 
 static void
 die(const char *what)
@@ -93,17 +92,21 @@ send_all(struct connection *c, const char *p, size_t len)
 		die("send");
 }
 
-/* At once, or when it is this connection's turn. */
 static void
 send_first(struct connection *c)
 {
 	c->second = false;
-	if (rate > 0 && (double)begun >= (double)(now_us() - began) / 1e6 * rate) {
-		resting[nresting++] = c;
-		return;
-	}
-	begun++;
 	send_all(c, files[0].p, files[0].len);
+}
+
+/* At once, or with all the others when the next round begins. */
+static void
+ask_again(struct connection *c)
+{
+	if (period > 0)
+		resting++;
+	else
+		send_first(c);
 }
 
 static void
@@ -154,7 +157,7 @@ failed(struct connection *c, const char *why)
 	if (errors > ERRORS_MAX)
 		exit(1);
 	dial_again(c);
-	send_first(c);
+	ask_again(c);
 }
 
 static const char *
@@ -183,7 +186,7 @@ answered(struct connection *c, const char *id, size_t idlen)
 	if (files[1].p != NULL && !c->second)
 		send_second(c, id, idlen);
 	else if (answers < wanted)
-		send_first(c);
+		ask_again(c);
 }
 
 /* The head is whole; rest bytes of the body came with it. */
@@ -273,13 +276,16 @@ readable(struct connection *c)
 }
 
 static void
-wake_resting(void)
+next_round(void)
 {
-	size_t n = nresting;
+	int64_t left = round_began + period - now_us();
 
-	nresting = 0;
-	for (size_t i = 0; i < n; i++)
-		send_first(resting[i]);
+	if (left > 0)
+		usleep((useconds_t)left);
+	round_began = now_us();
+	resting = 0;
+	for (size_t i = 0; i < connections; i++)
+		send_first(&all[i]);
 }
 
 static int
@@ -322,27 +328,26 @@ run(double seconds)
 	int64_t until = now_us() + (int64_t)(seconds * 1e6);
 
 	while (answers < wanted && now_us() < until) {
-		int n = epoll_wait(poller, events, 256, rate > 0 ? 1 : 100);
+		int n = epoll_wait(poller, events, 256, 100);
 
 		for (int i = 0; i < n; i++)
 			readable(events[i].data.ptr);
-		if (nresting > 0)
-			wake_resting();
+		if (resting >= connections)
+			next_round();
 	}
 }
 
 static void
-open_all(size_t n)
+open_all(void)
 {
-	all = calloc(n, sizeof(*all));
-	resting = calloc(n, sizeof(*resting));
+	all = calloc(connections, sizeof(*all));
 	poller = epoll_create1(0);
-	if (all == NULL || resting == NULL || poller == -1)
+	if (all == NULL || poller == -1)
 		die("connections");
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < connections; i++)
 		dial(&all[i]);
-	began = now_us();
-	for (size_t i = 0; i < n; i++)
+	began = round_began = now_us();
+	for (size_t i = 0; i < connections; i++)
 		send_first(&all[i]);
 }
 
@@ -366,19 +371,18 @@ take_files(int n, char **paths)
 int
 main(int argc, char **argv)
 {
-	size_t connections = 1;
 	double seconds = 3600;
 	int c;
 
-	while ((c = getopt(argc, argv, "c:s:n:r:")) != -1) {
+	while ((c = getopt(argc, argv, "c:s:n:p:")) != -1) {
 		if (c == 'c')
 			connections = strtoul(optarg, NULL, 10);
 		else if (c == 's')
 			seconds = strtod(optarg, NULL);
 		else if (c == 'n')
 			wanted = strtoul(optarg, NULL, 10);
-		else if (c == 'r')
-			rate = strtod(optarg, NULL);
+		else if (c == 'p')
+			period = strtol(optarg, NULL, 10);
 		else
 			return 2;
 	}
@@ -390,7 +394,7 @@ main(int argc, char **argv)
 	server.sin_port = htons((uint16_t)atoi(argv[optind]));
 	server.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	take_files(argc - optind - 1, argv + optind + 1);
-	open_all(connections);
+	open_all();
 	run(seconds);
 	report();
 	return errors > 0;

@@ -25,6 +25,7 @@
 
 #define LINE_BOUND	8192
 #define HEAD_ROOM	1024	/* of a line, for all but its message */
+#define KEPT_SIZE	16384
 #define DEV_LOG		"/dev/log"
 
 enum sink { SINK_FILE, SINK_PIPE, SINK_SOCKET, SINK_SYSLOG };
@@ -42,6 +43,10 @@ static struct {
 	char hostname[HOST_NAME_MAX + 1];
 	const char *request;
 	unsigned long long dropped;
+	void (*later)(void *arg);	/* NULL: every line goes out at once */
+	void *later_arg;
+	char kept[KEPT_SIZE];	/* lines of requests that have ended */
+	size_t nkept, kept_lines;
 } now = {
 	.fd = STDERR_FILENO, .target = "stderr", .format = LOG_FORMAT_TEXT,
 	.level = LOG_LEVEL_INFO, .process = PACKAGE_NAME,
@@ -160,6 +165,7 @@ sink_of(int fd)
 void
 log_take_fd(int fd)
 {
+	log_flush();
 	if (now.fd > STDERR_FILENO && now.fd != fd)
 		close(now.fd);
 	if (fd > STDERR_FILENO)
@@ -292,16 +298,57 @@ send_line(const char *p, size_t len)
 	return n == (ssize_t)len ? 0 : -1;
 }
 
+static void
+lost(size_t lines)
+{
+	now.dropped += lines;
+	counter_add(CNT_LOG_DROPPED, lines);
+	trouble_met(TROUBLE_LOG);
+}
+
+void
+log_flush(void)
+{
+	size_t len = now.nkept, lines = now.kept_lines;
+
+	if (len == 0)
+		return;
+	now.nkept = now.kept_lines = 0;
+	if (send_line(now.kept, len) == -1)
+		lost(lines);
+}
+
+void
+log_gather(void (*later)(void *arg), void *arg)
+{
+	log_flush();
+	now.later = later;
+	now.later_arg = arg;
+}
+
+static void
+keep_line(const struct buf *line)
+{
+	if (line->len > sizeof(now.kept) - now.nkept)
+		log_flush();
+	if (now.nkept == 0)
+		now.later(now.later_arg);
+	memcpy(now.kept + now.nkept, line->p, line->len);
+	now.nkept += line->len;
+	now.kept_lines++;
+}
+
 /* Sheds the message's end until the line fits; a pipe takes PIPE_BUF bytes
  * whole or not at all, also with several processes writing into it. */
 static int
-emit(enum log_level level, const char *token, const char *msg, size_t len)
+emit(enum log_level level, const char *token, const char *msg, size_t len,
+    bool may_wait)
 {
 	char space[LINE_BOUND];
 	size_t bound = now.sink == SINK_PIPE ? PIPE_BUF : sizeof(space) - 1;
 	struct buf out = { .p = space, .room = sizeof(space), .max = bound };
 	struct log_line line = {
-		.level = level, .wall_ms = clock_wall_ms(), 
+		.level = level, .wall_ms = clock_wall_ms(),
 		.pid = now.pid != 0 ? now.pid : (int)getpid(),
 		.hostname = now.hostname, .process = now.process, .token = token,
 		.request = now.request, .msg = msg, .len = len,
@@ -315,7 +362,7 @@ emit(enum log_level level, const char *token, const char *msg, size_t len)
 		line.cut = true;
 	}
 	for (;;) {
-		if (now.torn)
+		if (now.torn && now.nkept == 0)
 			buf_char(&out, '\n');
 		if (now.sink == SINK_SYSLOG)
 			syslog_head(&out, level);
@@ -330,6 +377,11 @@ emit(enum log_level level, const char *token, const char *msg, size_t len)
 	}
 	if (now.sink == SINK_SYSLOG)
 		out.len--;		/* its datagrams end without \n */
+	if (may_wait && now.later != NULL && now.sink == SINK_FILE) {
+		keep_line(&out);
+		return 0;
+	}
+	log_flush();
 	return send_line(out.p, out.len);
 }
 
@@ -341,33 +393,45 @@ report_dropped(void)
 
 	n = snprintf(msg, sizeof(msg), "lines were dropped because the log's "
 	    "reader is slow count=%llu", now.dropped);
-	if (emit(LOG_LEVEL_WARN, "log", msg, (size_t)n) == -1)
+	if (emit(LOG_LEVEL_WARN, "log", msg, (size_t)n, false) == -1)
 		return;
 	now.dropped = 0;
 	trouble_over(TROUBLE_LOG);
+}
+
+static bool
+is_shown(enum log_level level)
+{
+	return !now.quiet && level >= now.level && level < LOG_LEVEL_SILENT;
+}
+
+static void
+put_text(enum log_level level, const char *token, const char *msg, size_t len,
+    bool may_wait)
+{
+	int before = errno;
+
+	if (now.dropped != 0)
+		report_dropped();
+	if (emit(level, token, msg, len, may_wait) == -1)
+		lost(1);
+	errno = before;
 }
 
 static void __attribute__((format(printf, 3, 0)))
 put(enum log_level level, const char *token, const char *fmt, va_list ap)
 {
 	char msg[LINE_BOUND];
-	int n, before = errno;
+	int n;
 
-	if (now.quiet || level < now.level || level >= LOG_LEVEL_SILENT)
+	if (!is_shown(level))
 		return;
 	n = vsnprintf(msg, sizeof(msg), fmt, ap);
 	if (n < 0)
 		n = 0;
 	if (n >= (int)sizeof(msg))
 		n = (int)sizeof(msg) - 1;
-	if (now.dropped != 0)
-		report_dropped();
-	if (emit(level, token, msg, (size_t)n) == -1) {
-		now.dropped++;
-		counter_up(CNT_LOG_DROPPED);
-		trouble_met(TROUBLE_LOG);
-	}
-	errno = before;
+	put_text(level, token, msg, (size_t)n, false);
 }
 
 void
@@ -378,6 +442,13 @@ log_at(enum log_level level, const char *token, const char *fmt, ...)
 	va_start(ap, fmt);
 	put(level, token, fmt, ap);
 	va_end(ap);
+}
+
+void
+log_end(enum log_level level, const char *token, const char *text)
+{
+	if (is_shown(level))
+		put_text(level, token, text, strlen(text), true);
 }
 
 void

@@ -4,8 +4,9 @@
 
 #include "base/err.h"
 
-/* One line a call, one write a line, never blocking: what a slow reader does
- * not take is dropped, counted (CNT_LOG_DROPPED) and reported by a later line.
+/* One line a call, one write a line (but for log_end), never blocking: what a slow
+ * reader does not take is dropped, counted (CNT_LOG_DROPPED) and reported by a
+ * later line.
  *
  *	log_info("slack", "conversations.list failed team=%s error=%s", team, e);
  *
@@ -55,6 +56,14 @@ void log_at(enum log_level level, const char *token, const char *fmt, ...)
 #define log_error(...)	log_at(LOG_LEVEL_ERROR, __VA_ARGS__)
 
 /* For what many requests may cause see base/trouble.h. */
+
+/* The line of a request that has ended.  In a file these may go out together: once
+ * log_gather() was called they are kept until log_flush() or any other line, and
+ * later is called for the first of them, to see to a flush in this round of the
+ * loop.  later NULL: they are kept no more. */
+void log_end(enum log_level level, const char *token, const char *text);
+void log_gather(void (*later)(void *arg), void *arg);
+void log_flush(void);
 
 /* A bug or no memory: logs and aborts.  The master starts a new worker. */
 _Noreturn void fatal(const char *fmt, ...)

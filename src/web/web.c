@@ -232,7 +232,7 @@ tell(const struct http_req *req, const struct visit *v)
 			buf_fmt(&line, " error=%d", v->code);
 	}
 	add_field(&line, "peer", v != NULL ? v->client : req->peer);
-	log_at(quiet ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, "http", "%s", line.p);
+	log_end(quiet ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, "http", line.p);
 }
 
 static void

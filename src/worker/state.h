@@ -24,7 +24,7 @@ struct worker {
 	struct web web;
 	struct http_server *http;
 	struct channel *channel;
-	struct event *tick, *term;
+	struct event *tick, *term, *flush;
 	bool *accepting;		/* on each listener */
 	int64_t started, ticked, every;
 	bool ready;

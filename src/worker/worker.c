@@ -296,6 +296,24 @@ on_term(evutil_socket_t sig, short what, void *arg)
 	drain(w, w->h->conf->drain_timeout, 0);
 }
 
+/* Behind what this round of the loop has still to do. */
+static void
+flush_soon(void *arg)
+{
+	struct worker *w = arg;
+
+	event_active(w->flush, EV_TIMEOUT, 0);
+}
+
+static void
+on_flush(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	log_flush();
+}
+
 /* A terminal's ^C and a HUP to the group are the master's business. */
 static void
 set_signals(struct worker *w)
@@ -385,6 +403,10 @@ begin(struct worker *w, struct err *err)
 	if ((w->base = event_base_new()) == NULL)
 		fatal("event_base_new");
 	set_signals(w);
+	w->flush = event_new(w->base, -1, 0, on_flush, w);
+	if (w->flush == NULL)
+		fatal("no event for the log");
+	log_gather(flush_soon, w);
 	w->channel = channel_new(w->base, w->h->channel, on_message,
 	    on_master_gone, w);
 	if (open_store(w, err) == -1 || open_slack(w, err) == -1)
@@ -419,6 +441,8 @@ end(struct worker *w)
 		event_free(w->tick);
 	if (w->term != NULL)
 		event_free(w->term);
+	log_gather(NULL, NULL);
+	event_free(w->flush);
 	free(w->accepting);
 	free(w->scopes);
 	event_base_free(w->base);

@@ -16,6 +16,7 @@
  * covers: shm/session_file.c */
 
 #define SESSIONS	64
+#define FIRST_LINE	"slackmcpd sessions 2\n"	/* and one more behind it */
 
 struct seen {
 	struct region *r;
@@ -56,6 +57,8 @@ load(struct region *r, const char *p, size_t len)
 	MUST(fd != -1 && write(fd, p, len) == (ssize_t)len);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	n = session_load(r, path, &err);
+	MUST((n >= 0) == (len > strlen(FIRST_LINE) &&
+	    memcmp(p, FIRST_LINE, strlen(FIRST_LINE)) == 0));
 	MUST(n >= 0 || (err.kind == ERR_INPUT && err.text[0] != '\0'));
 	close(fd);
 	return n;

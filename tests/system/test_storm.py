@@ -266,7 +266,7 @@ class Storm(Base):
 
     def test_stopped_worker(self):
         """Its sockets are taken over, it is killed, its place is filled."""
-        d, c = self.storm(STALE_TIMEOUT=f"{int(6 * lib.SLOW)}")
+        d, c = self.storm(live=150, STALE_TIMEOUT=f"{int(8 * lib.SLOW)}")
         pid = d.workers()[0]
         self.assertTrue(self.stopped(pid))
         victims = lib.clients_of(pid)
@@ -286,7 +286,7 @@ class Storm(Base):
 
     def test_all_are_paused(self):
         """As with a machine that is: nobody is killed for it."""
-        d, c = self.storm(STALE_TIMEOUT="2")
+        d, c = self.storm(live=60, STALE_TIMEOUT="2")
         workers, all_of = d.workers(), lib.of_session(d.pid)
         for pid in all_of:
             self.stopped(pid)

@@ -128,6 +128,77 @@ START_TEST(levels_and_request)
 }
 END_TEST
 
+static int asked;
+
+static void
+later(void *arg)
+{
+	ck_assert_ptr_eq(arg, &asked);
+	asked++;
+}
+
+static size_t
+lines(void)
+{
+	size_t n = 0;
+
+	for (const char *p = content(path); *p != '\0'; p++)
+		n += *p == '\n';
+	return n;
+}
+
+/* Lines of requests wait for the flush; others go out at once, behind them. */
+START_TEST(gathered)
+{
+	ck_assert_int_eq(log_open(path, LOG_FORMAT_JSON, &err), 0);
+	log_end(LOG_LEVEL_INFO, "http", "before");
+	ck_assert_uint_eq(lines(), 1);
+	asked = 0;
+	log_gather(later, &asked);
+	log_end(LOG_LEVEL_DEBUG, "http", "not shown");
+	log_end(LOG_LEVEL_INFO, "http", "first");
+	log_end(LOG_LEVEL_INFO, "http", "100 %s second");
+	ck_assert_int_eq(asked, 1);
+	ck_assert_uint_eq(lines(), 1);
+	log_warn("t", "third");
+	ck_assert_uint_eq(lines(), 4);
+	ck_assert_ptr_null(strstr(text, "not shown"));
+	ck_assert(strstr(text, "first") < strstr(text, "100 %s second"));
+	ck_assert(strstr(text, "second") < strstr(text, "third"));
+	log_flush();
+	log_end(LOG_LEVEL_INFO, "http", "fourth");
+	ck_assert_int_eq(asked, 2);
+	log_flush();
+	ck_assert_uint_eq(lines(), 5);
+	log_end(LOG_LEVEL_INFO, "http", "fifth");
+	log_gather(NULL, NULL);
+	ck_assert_uint_eq(lines(), 6);
+	log_end(LOG_LEVEL_INFO, "http", "at once");
+	ck_assert_uint_eq(lines(), 7);
+}
+END_TEST
+
+/* More than is kept: nothing is lost.  A new file gets none of the old one's. */
+START_TEST(gathered_many)
+{
+	char words[256];
+
+	memset(words, 'x', sizeof(words) - 1);
+	words[sizeof(words) - 1] = '\0';
+	ck_assert_int_eq(log_open(path, LOG_FORMAT_JSON, &err), 0);
+	log_gather(later, &asked);
+	for (int i = 0; i < 150; i++)
+		log_end(LOG_LEVEL_INFO, "http", words);
+	ck_assert_uint_gt(lines(), 0);
+	ck_assert_int_eq(rename(path, moved), 0);
+	ck_assert_int_eq(log_reopen(&err), 0);
+	ck_assert_uint_eq(lines(), 0);
+	ck_assert_int_eq(rename(moved, path), 0);
+	ck_assert_uint_eq(lines(), 150);
+	log_gather(NULL, NULL);
+}
+END_TEST
+
 START_TEST(bounded)
 {
 	struct err bad;
@@ -260,6 +331,8 @@ main(void)
 	tcase_add_test(tc, gone_reader);
 	tcase_add_loop_test(tc, formats, 0, sizeof(forms) / sizeof(forms[0]));
 	tcase_add_test(tc, levels_and_request);
+	tcase_add_test(tc, gathered);
+	tcase_add_test(tc, gathered_many);
 	tcase_add_test(tc, bounded);
 	tcase_add_test(tc, reopened);
 	suite_add_tcase(s, tc);

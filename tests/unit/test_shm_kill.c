@@ -527,6 +527,7 @@ START_TEST(test_killed_anywhere)
 
 	r = region_private(&conf);
 	settle_neighbours();
+	victim = like("carol");
 	for (unsigned i = 0; i < STORM_KILLS + STORM_PROCESSES; i++) {
 		pid_t *pid = &pids[i % STORM_PROCESSES];
 
@@ -551,7 +552,6 @@ START_TEST(test_killed_anywhere)
 		ck_assert_uint_eq(session_count_of(r, name), 0);
 	}
 	ck_assert_uint_eq(session_count_of(r, "carol"), 0);
-	victim = like("carol");
 	caps_are_reached();
 	region_close(r);
 }
