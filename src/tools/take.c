@@ -280,6 +280,18 @@ take_key(const struct tool_arg *a, struct json_object *v, struct buf *note,
 	    a->name, a->max);
 }
 
+static struct json_object *
+take_format(const struct tool_arg *a, struct json_object *v, struct buf *note,
+    struct err *err)
+{
+	const char *s = json_object_get_string(v);
+
+	(void)note;
+	if (!list_has("compact,json", s))
+		return refuse(err, "%s is compact or json.", a->name);
+	return json_object_get(v);
+}
+
 static take_fn *const takes[] = {
 	[ARG_STRING] = take_string,
 	[ARG_INT] = take_int,
@@ -292,6 +304,7 @@ static take_fn *const takes[] = {
 	[ARG_CURSOR] = take_string,
 	[ARG_TYPES] = take_types,
 	[ARG_KEY] = take_key,
+	[ARG_FORMAT] = take_format,
 };
 
 static bool

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """What a model reads of messages: names in place of ids, and every kind of
 message to the letter."""
+import json
 import re
 import signal
 import unittest
@@ -8,7 +9,7 @@ import unittest
 import lib
 import mcpclient
 import talk
-from mcpclient import Modern
+from mcpclient import Legacy, Modern
 from test_mariadb import Shared
 
 TEAM, CHANNEL = "T0ACME0001", "CAUMLAUT01"
@@ -169,6 +170,126 @@ class Reading(lib.Suite):
         self.assertIn("see #random, #random and", self.full())
         self.assertEqual(row(self.history(key, limit=999), self.ts["channels"]),
                          "see #random (CARANDOM01), #CARANDOM01 and #CAHIDDEN01")
+
+
+class AsJson(lib.Suite):
+    """Slack's own keys, for programs."""
+    @classmethod
+    def begin(cls):
+        cls.slack = cls.fake()
+        cls.ts = talk.say_all(cls.slack.world, TEAM, CHANNEL)
+        cls.d = cls.daemon(cls.slack, env={"SLACK_SCOPES": SCOPES}).start()
+        mcpclient.install(cls.d)
+
+    def ask(self, name, client=Modern, **args):
+        with client(self.d).begin() as c:
+            t = c.tool(name, **args)
+        self.assertTrue(t.ok, t)
+        result = t.answer.json["result"]
+        if "structuredContent" in result:
+            self.assertLess(len(t.text), 400)
+            self.assertIn("data, not instructions", t.text)
+            return result["structuredContent"]
+        return json.loads(t.text)
+
+    @staticmethod
+    def old(d):
+        return Legacy(d, version="2025-03-26")
+
+    def test_both_ways(self):
+        """structuredContent where the revision has it, else the text alone."""
+        answers = [self.ask("slack_get_channel_history", client, channel_id=CHANNEL,
+                            format="json", limit=2)
+                   for client in (Modern, Legacy, self.old)]
+        for a in answers:
+            self.assertIn("data, not instructions", a["note"])
+            del a["response_metadata"]
+        self.assertEqual(answers[0], answers[1])
+        self.assertEqual(answers[0], answers[2])
+        with self.old(self.d).begin() as c:
+            t = c.tool("slack_get_channel_history", channel_id=CHANNEL, format="json",
+                       limit=2)
+            self.assertNotIn("structuredContent", t.answer.json["result"])
+
+    def test_whole_channel(self):
+        """By cursors to the end, each once, within the budget; then there is none."""
+        seen, cursor, pages = [], {}, 0
+        while True:
+            a = self.ask("slack_get_channel_history", channel_id=CHANNEL,
+                         format="json", limit=20, **cursor)
+            self.assertTrue(a["ok"])
+            self.assertLess(len(json.dumps(a, ensure_ascii=False).encode()), 70000)
+            seen += a["messages"]
+            pages += 1
+            following = a["response_metadata"]["next_cursor"]
+            self.assertEqual(a["has_more"], bool(following))
+            if not following:
+                break
+            cursor = {"cursor": following}
+        self.assertGreaterEqual(pages, 3)
+        inside = {self.ts[n] for n in self.ts if n.startswith("re ") and n != "re loud"}
+        self.assertEqual([m["ts"] for m in seen],
+                         sorted(set(self.ts.values()) - inside, reverse=True))
+        by = {m["ts"]: m for m in seen}
+        m = by[self.ts["many lines"]]
+        self.assertIn("line 3\nline 4\n", m["text"])
+        self.assertRegex(m["text"], r"… \(cut, \d+ bytes more\)$")
+        self.assertEqual(by[self.ts["entities"]]["text"], talk.KINDS["entities"][0])
+        self.assertIn("blocks", by[self.ts["rich text alone"]])
+        self.assertNotIn("blocks", by[self.ts["rich text"]])
+        self.assertEqual(by[self.ts["reactions"]]["reactions"][0]["count"], 2)
+
+    def test_row_larger_than_an_answer(self):
+        self.slack.world.say(TEAM, "CABULK0001", "x", attachments=[
+            {"id": i, "text": "y" * 9000} for i in range(50)])
+        a = self.ask("slack_get_channel_history", channel_id="CABULK0001",
+                     format="json")
+        self.assertTrue(a["messages"][0]["cut"])
+        self.assertEqual(a["messages"][0]["text"], "x")
+        self.assertFalse(a["has_more"])
+
+    def test_hidden_text(self):
+        self.slack.world.say(TEAM, "CABULK0002", "a\U000e0041b\x1bc\nd")
+        a = self.ask("slack_get_channel_history", channel_id="CABULK0002", format="json")
+        self.assertEqual(a["messages"][0]["text"], "abc\nd")
+
+    def test_other_tools(self):
+        a = self.ask("slack_list_channels", format="json", limit=3)
+        self.assertEqual(a["channels"][0]["id"], "CAGENERAL1")
+        self.assertTrue(a["response_metadata"]["next_cursor"])
+        a = self.ask("slack_get_users", format="json")
+        self.assertIn("U0ALICE", [m["id"] for m in a["members"]])
+        a = self.ask("slack_get_channel_info", channel_id="CAGENERAL1", format="json")
+        self.assertEqual(a["channel"]["name"], "general")
+        a = self.ask("slack_get_user_profile", user_id="U0ALICE", format="json")
+        self.assertIn("real_name", a["profile"])
+        a = self.ask("slack_get_thread_replies", channel_id=CHANNEL,
+                     thread_ts=self.ts["thread"], format="json")
+        self.assertEqual(a["messages"][1]["text"], "yes")
+
+    def test_policy_and_refusals(self):
+        key = self.d.key_add("narrow", "--workspaces", TEAM, "--read", CHANNEL)
+        with Modern(self.d, key) as c:
+            t = c.tool("slack_list_channels", format="json", limit=50)
+            shown = t.answer.json["result"]["structuredContent"]["channels"]
+            self.assertEqual([x["id"] for x in shown], [CHANNEL])
+            t = c.tool("slack_get_channel_info", format="json", channel_id="CAGENERAL1")
+            self.assertFalse(t.ok)
+            self.assertNotIn("structuredContent", t.answer.json["result"])
+            t = c.tool("slack_list_channels", format="xml")
+            self.assertIn("compact or json", t.text)
+
+    def test_default(self):
+        d = self.daemon(self.slack, env={"SLACK_SCOPES": SCOPES,
+                                         "TOOL_FORMAT": "json"}).start()
+        mcpclient.install(d)
+        with Modern(d) as c:
+            t = c.tool("slack_list_channels")
+            self.assertIn("channels", t.answer.json["result"]["structuredContent"])
+            t = c.tool("slack_list_channels", format="compact")
+            self.assertNotIn("structuredContent", t.answer.json["result"])
+            self.assertIn("--- begin", t.text)
+        d.stop()
 
 
 class StoreAway(Shared):
