@@ -14,6 +14,7 @@
 #include "slack/directory.h"
 #include "slack/error.h"
 #include "tools/names.h"
+#include "tools/window.h"
 #include "tools/sending.h"
 
 #include <stdio.h>
@@ -193,7 +194,7 @@ add(struct buf *form, const char *name, const char *value)
 void
 call_form(const struct call *call, struct buf *form)
 {
-	char text[24];
+	char text[WINDOW_SIZE];
 
 	for (const struct tool_arg *a = call->tool->args; a->name != NULL;
 	     a++) {
@@ -207,6 +208,9 @@ call_form(const struct call *call, struct buf *form)
 		} else if (a->type == ARG_BOOL && v != NULL) {
 			add(form, a->slack,
 			    json_object_get_boolean(v) ? "true" : "false");
+		} else if (a->type == ARG_TS && v != NULL &&
+		    window_bound(json_object_get_string(v), call->now, text)) {
+			add(form, a->slack, text);
 		} else if (!arg_is_number(a) && v != NULL) {
 			add(form, a->slack, json_object_get_string(v));
 		}
@@ -493,6 +497,7 @@ new_call(struct toolbox *box, const struct call_ask *ask, call_fn *done,
 	call->tool = ask->tool;
 	call->policy = policy_hold(ask->policy);
 	call->deadline = ask->deadline - MARGIN_MS;
+	call->now = clock_wall_ms();
 	call->done = done;
 	call->arg = arg;
 	if (ask->request_id != NULL)

@@ -57,8 +57,9 @@ cursor_seal(const struct call *call, const char *cursor, size_t skip,
 		    " narrow the call.\n";
 	}
 	aad_of(call, aad);
-	buf_fmt(&plain, "%" PRId64 " %zu %ld %s", clock_wall_ms() + CURSOR_MS,
-	    skip, skip > 0 ? call_number(call, ARG_LIMIT) : 0, cursor);
+	buf_fmt(&plain, "%" PRId64 " %" PRId64 " %zu %ld %s",
+	    clock_wall_ms() + CURSOR_MS, call->now, skip,
+	    skip > 0 ? call_number(call, ARG_LIMIT) : 0, cursor);
 	keyring_wrap(call->box->slack->keys, aad, plain.p, plain.len, out);
 	buf_wipe(&plain);
 	return NULL;
@@ -86,6 +87,9 @@ parse(struct call *call, const char *p)
 	int64_t until = strtoll(p, &end, 10);
 
 	if (*end != ' ' || until < clock_wall_ms())
+		return -1;
+	call->now = strtoll(end + 1, &end, 10);
+	if (*end != ' ')
 		return -1;
 	call->skip = strtoul(end + 1, &end, 10);
 	if (*end != ' ')

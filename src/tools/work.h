@@ -20,6 +20,7 @@ struct call {
 	char *cursor;			/* Slack's, unsealed; or NULL */
 	size_t skip;
 	long limit;			/* that page's; 0: the argument's */
+	int64_t now;			/* wall ms, of the first page: ages count from it */
 
 	size_t step;			/* the next one of call.c */
 	struct event *timer;

@@ -4,6 +4,7 @@ message to the letter."""
 import json
 import re
 import signal
+import time
 import unittest
 
 import lib
@@ -170,6 +171,96 @@ class Reading(lib.Suite):
         self.assertIn("see #random, #random and", self.full())
         self.assertEqual(row(self.history(key, limit=999), self.ts["channels"]),
                          "see #random (CARANDOM01), #CARANDOM01 and #CAHIDDEN01")
+
+
+class Windows(lib.Suite):
+    """oldest and latest, however they are written."""
+    @classmethod
+    def begin(cls):
+        cls.slack = cls.fake()
+        cls.d = cls.daemon(cls.slack, workers=2).start()
+        mcpclient.install(cls.d)
+        now = time.time()
+        cls.parent = f"{now - 9 * 86400:.6f}"
+        for name, age, more in (
+                ("nine days", 9 * 86400, {"ts": cls.parent}), ("three days", 3 * 86400, {}),
+                ("five hours", 5 * 3600, {}), ("one hour", 3600, {}),
+                ("old reply", 8 * 86400, {"thread_ts": cls.parent}),
+                ("new reply", 1800, {"thread_ts": cls.parent})):
+            cls.slack.world.say(TEAM, "CABULK0003", name, **{
+                "ts": f"{now - age:.6f}", **more})
+        cls.now = now
+
+    def read(self, tool="slack_get_channel_history", **args):
+        with Modern(self.d) as c:
+            t = c.tool(tool, channel_id="CABULK0003", **args)
+        self.assertTrue(t.ok, t)
+        rows = re.findall(r"(?m)^\d\d:\d\d [A-Z]+ \S+ ((?:nine|three|five|one|old|new) \w+)",
+                          t.text)
+        found = re.search(r"cursor=(\S+)", t.text)
+        return rows, found and found.group(1)
+
+    def iso(self, age, form="%Y-%m-%dT%H:%M:%SZ"):
+        return time.strftime(form, time.gmtime(self.now - age))
+
+    def test_history(self):
+        all_of = ["one hour", "five hours", "three days", "nine days"]
+        for args, want in (
+                ({}, all_of), ({"oldest": "2h"}, all_of[:1]),
+                ({"oldest": "1d"}, all_of[:2]), ({"oldest": "7d"}, all_of[:3]),
+                ({"oldest": "2w"}, all_of), ({"latest": "1d"}, all_of[2:]),
+                ({"oldest": "7d", "latest": "1d"}, all_of[2:3]),
+                ({"oldest": self.iso(4 * 86400)}, all_of[:3]),
+                ({"oldest": self.iso(4 * 86400, "%Y-%m-%d")}, all_of[:3]),
+                ({"latest": self.iso(4 * 3600)}, all_of[1:]),
+                ({"latest": f"{self.now - 4 * 3600:.6f}"}, all_of[1:])):
+            with self.subTest(args):
+                self.assertEqual(self.read(**args)[0], want)
+
+    def test_thread(self):
+        for args, want in (({}, ["nine days", "old reply", "new reply"]),
+                           ({"oldest": "1d"}, ["nine days", "new reply"]),
+                           ({"latest": "1d"}, ["nine days", "old reply"])):
+            with self.subTest(args):
+                rows = self.read("slack_get_thread_replies", thread_ts=self.parent,
+                                 **args)[0]
+                # Slack gives a thread's head with each first page
+                self.assertEqual([r for r in rows if r != "nine days"], want[1:])
+
+    def test_pages_have_one_window(self):
+        """An age counts from the first page, on whatever worker the next one is."""
+        mark, seen, cursor = self.slack.mark(), [], {}
+        while True:
+            rows, following = self.read(oldest="7d", limit=1, **cursor)
+            seen += rows
+            if not following:
+                break
+            cursor = {"cursor": following}
+            time.sleep(1.1)         # a second is what a bound is exact to
+        self.assertEqual(seen, ["one hour", "five hours", "three days"])
+        asked = {r["form"]["oldest"] for r in self.slack.calls(
+            "conversations.history", mark)}
+        self.assertEqual(len(asked), 1, asked)
+        with Modern(self.d) as c:
+            t = c.tool("slack_get_channel_history", channel_id="CABULK0003", limit=1,
+                       oldest="6d", **cursor)
+            self.assertIn("belongs to another call", t.text)
+
+    def test_none(self):
+        with Modern(self.d) as c:
+            for wrong in "yesterday", "1y", "2026-02-30", "7", 7:
+                t = c.tool("slack_get_channel_history", channel_id="CABULK0003",
+                           oldest=wrong)
+                with self.subTest(wrong):
+                    self.assertEqual(t.ok, wrong == "7")
+                    if wrong != "7":
+                        self.assertIn("must", t.text)
+            t = c.tool("slack_get_channel_history", channel_id="CABULK0003",
+                       oldest="10m")
+            self.assertIn("No message between oldest and latest", t.text)
+            t = c.tool("slack_get_thread_replies", channel_id="CABULK0003",
+                       thread_ts="7d")
+            self.assertIn("the ts of a message", t.text)
 
 
 class AsJson(lib.Suite):
