@@ -40,6 +40,10 @@ static const char *const migrate_words[] = {
 	[MIGRATE_BY_HAND] = "manual", [MIGRATE_AUTO] = "auto", NULL
 };
 
+static const char *const tool_format_words[] = {
+	[TOOL_COMPACT] = "compact", [TOOL_JSON] = "json", NULL
+};
+
 /* The type column and the struct's field must agree, or this won't compile. */
 #define AT(ctype, field) \
 	(offsetof(struct conf, field) + \
@@ -198,6 +202,8 @@ static const struct conf_row rows[] = {
 	  .help = "id:base64 keys that seal Slack's tokens, the first one seals; unset: token.keys in STATE_DIR" },
 	{ "TOKEN_REFRESH_BEFORE", TIME(token_refresh_before), .dflt = "2h", .min = SECOND, .max = 11 * HOUR,
 	  .help = "how long before its end a rotating token is renewed" },
+	{ "TOOL_FORMAT", WORD(tool_format, tool_format_words), .dflt = "compact",
+	  .help = "of the answers of tools that read: compact, or json with Slack's own keys" },
 	{ "TRUSTED_PROXIES", LIST(trusted_proxies),
 	  .help = "addresses and networks of proxies; unset: loopback while HOST is, else none" },
 	{ "UPSTREAM_TIMEOUT", TIME(upstream_timeout), .dflt = "25", .min = 100, .max = HOUR,

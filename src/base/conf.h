@@ -19,6 +19,7 @@ struct rate {
 
 /* When the tables of a store that daemons share are brought up to date. */
 enum migrate_when { MIGRATE_BY_HAND, MIGRATE_AUTO };
+enum tool_format { TOOL_COMPACT, TOOL_JSON };
 
 /* The configuration in force.  Immutable once loaded; a reload makes a new one.
  * Strings are never NULL ("" when unset); lists are tidy (base/list.h); times
@@ -61,6 +62,7 @@ struct conf {
 	char *store;			/* sqlite:PATH or mariadb://… */
 	char *store_ca;
 	int migrate;			/* enum migrate_when */
+	int tool_format;		/* enum tool_format */
 	struct secret store_password;
 	struct secret token_keys;	/* "id:base64,…" */
 

@@ -112,8 +112,10 @@ reply_fault_with(struct item *it, enum fault f, const char *more,
 }
 
 void
-reply_tool(struct item *it, bool is_error, const char *text, size_t len)
+reply_tool(struct item *it, const struct call_result *r)
 {
+	bool structured = r->json != NULL && it->rpc->version >= V2025_06_18;
+	bool as_text = r->json != NULL && !structured;
 	struct jsonw w;
 
 	it->status = 200;
@@ -123,10 +125,15 @@ reply_tool(struct item *it, bool is_error, const char *text, size_t len)
 	jsonw_open(&w, '{');
 	jsonw_put_text(&w, "type", "text");
 	jsonw_key(&w, "text");
-	jsonw_textn(&w, text, len);
+	jsonw_textn(&w, as_text ? r->json : r->text,
+	    as_text ? r->json_len : r->len);
 	jsonw_close(&w);
 	jsonw_close(&w);
-	jsonw_put_bool(&w, "isError", is_error);
+	if (structured) {
+		jsonw_key(&w, "structuredContent");
+		jsonw_raw(&w, r->json, r->json_len);
+	}
+	jsonw_put_bool(&w, "isError", r->is_error);
 	reply_close(&w);
 }
 

@@ -21,8 +21,8 @@ void reply_fault(struct item *it, enum fault f, const char *fmt, ...)
 /* more: further members of data, JSON without braces. */
 void reply_fault_with(struct item *it, enum fault f, const char *more,
     const char *fmt, ...) __attribute__((format(printf, 4, 5)));
-/* The text of a tool, or of its failure. */
-void reply_tool(struct item *it, bool is_error, const char *text, size_t len);
+/* What a tool ended with; its JSON as text where a revision knows no other way. */
+void reply_tool(struct item *it, const struct call_result *r);
 
 /* All items are answered: the POST's answer. */
 void reply_parts(struct rpc *r, struct mcp_out *out);

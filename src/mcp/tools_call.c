@@ -13,7 +13,7 @@ on_done(void *arg, const struct call_result *result)
 	struct item *it = arg;
 
 	it->call = NULL;
-	reply_tool(it, result->is_error, result->text, result->len);
+	reply_tool(it, result);
 	post_item_done(it);
 }
 
@@ -38,8 +38,9 @@ start(struct rpc *r, struct item *it, const struct tool *tool,
 	if (it->call != NULL)
 		r->pending++;
 	else
-		reply_tool(it, true, refused.len > 0 ? refused.p : "",
-		    refused.len);
+		reply_tool(it, &(struct call_result){ .is_error = true,
+		    .text = refused.len > 0 ? refused.p : "",
+		    .len = refused.len });
 	buf_wipe(&refused);
 }
 

@@ -14,6 +14,7 @@
 #include "slack/directory.h"
 #include "slack/error.h"
 #include "tools/names.h"
+#include "tools/window.h"
 #include "tools/sending.h"
 
 #include <stdio.h>
@@ -124,7 +125,8 @@ call_digest(const struct call *call, unsigned char out[32])
 		    json_object_to_json_string_ext(v, JSON_C_TO_STRING_PLAIN);
 
 		if (a->type == ARG_CURSOR || a->type == ARG_KEY ||
-		    a->type == ARG_TEAM || a->type == ARG_LIMIT)
+		    a->type == ARG_TEAM || a->type == ARG_LIMIT ||
+		    a->type == ARG_FORMAT)
 			continue;
 		buf_add(&b, a->name, strlen(a->name) + 1);
 		buf_add(&b, s, strlen(s) + 1);
@@ -154,6 +156,7 @@ call_free(struct call *call)
 	free(call->cursor);
 	buf_wipe(&call->note);
 	buf_wipe(&call->out);
+	buf_wipe(&call->json);
 	free(call);
 }
 
@@ -161,7 +164,8 @@ call_free(struct call *call)
 void
 call_end(struct call *call, bool is_error)
 {
-	struct call_result r = { .is_error = is_error };
+	struct call_result r = { .is_error = is_error,
+		.json = call->json.p, .json_len = call->json.len };
 
 	if (is_error)
 		counter_up(CNT_TOOL_ERRORS);
@@ -190,7 +194,7 @@ add(struct buf *form, const char *name, const char *value)
 void
 call_form(const struct call *call, struct buf *form)
 {
-	char text[24];
+	char text[WINDOW_SIZE];
 
 	for (const struct tool_arg *a = call->tool->args; a->name != NULL;
 	     a++) {
@@ -204,6 +208,9 @@ call_form(const struct call *call, struct buf *form)
 		} else if (a->type == ARG_BOOL && v != NULL) {
 			add(form, a->slack,
 			    json_object_get_boolean(v) ? "true" : "false");
+		} else if (a->type == ARG_TS && v != NULL &&
+		    window_bound(json_object_get_string(v), call->now, text)) {
+			add(form, a->slack, text);
 		} else if (!arg_is_number(a) && v != NULL) {
 			add(form, a->slack, json_object_get_string(v));
 		}
@@ -322,16 +329,28 @@ ask(struct call *call)
 	return WAIT;
 }
 
+static bool
+wants_json(const struct call *call)
+{
+	const char *given = call_of(call, ARG_FORMAT);
+
+	return first(call, ARG_FORMAT) != NULL && (given[0] != '\0' ?
+	    strcmp(given, "json") == 0 : 
+	    call->box->slack->conf->tool_format == TOOL_JSON);
+}
+
 static enum next
 name(struct call *call)
 {
-	return naming_begin(call) ? WAIT : NEXT;
+	return !wants_json(call) && naming_begin(call) ? WAIT : NEXT;
 }
 
 static enum next
 shape(struct call *call)
 {
-	if (call->tool->list != NULL)
+	if (wants_json(call))
+		asjson_put(call, call->answer);
+	else if (call->tool->list != NULL)
 		page_put(call, call->answer, &call->out);
 	else
 		call->tool->shape(call, call->answer, &call->out);
@@ -494,6 +513,7 @@ new_call(struct toolbox *box, const struct call_ask *ask, call_fn *done,
 	call->tool = ask->tool;
 	call->policy = policy_hold(ask->policy);
 	call->deadline = ask->deadline - MARGIN_MS;
+	call->now = clock_wall_ms();
 	call->done = done;
 	call->arg = arg;
 	if (ask->request_id != NULL)

@@ -27,6 +27,8 @@ struct call_result {
 	bool is_error;
 	const char *text;		/* borrowed until the callback returns */
 	size_t len;
+	const char *json;		/* likewise: an object that has all; or NULL */
+	size_t json_len;
 };
 typedef void call_fn(void *arg, const struct call_result *r);
 

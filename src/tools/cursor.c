@@ -37,8 +37,8 @@ cursor_at(const struct call *call)
 }
 
 /* The row's limit must come back with a page that was shown in part. */
-void
-cursor_put(const struct call *call, const char *cursor, size_t skip,
+const char *
+cursor_seal(const struct call *call, const char *cursor, size_t skip,
     struct buf *out)
 {
 	char aad[AAD_SIZE];
@@ -47,27 +47,37 @@ cursor_put(const struct call *call, const char *cursor, size_t skip,
 	if (skip == 0 && cursor[0] != '\0' &&
 	    strcmp(cursor, cursor_at(call)) == 0) {
 		log_warn("tools", "a cursor of Slack's leads to itself");
-		buf_str(out,
-		    "Slack gave the same cursor once more: this is as far as it"
-		    " leads.\n");
-		return;
+		return "Slack gave the same cursor once more: this is as far as"
+		    " it leads.\n";
 	}
 	if (strlen(cursor) > SLACKS_MAX) {
 		log_warn("tools", "a cursor of Slack's is too long bytes=%zu",
 		    strlen(cursor));
-		buf_str(out,
-		    "There is more, but Slack's cursor to it cannot be used:"
-		    " narrow the call.\n");
-		return;
+		return "There is more, but Slack's cursor to it cannot be used:"
+		    " narrow the call.\n";
 	}
 	aad_of(call, aad);
-	buf_fmt(&plain, "%" PRId64 " %zu %ld %s", clock_wall_ms() + CURSOR_MS,
-	    skip, skip > 0 ? call_number(call, ARG_LIMIT) : 0, cursor);
-	buf_str(out,
-	    "There is more: call again with the same arguments and cursor=");
+	buf_fmt(&plain, "%" PRId64 " %" PRId64 " %zu %ld %s",
+	    clock_wall_ms() + CURSOR_MS, call->now, skip,
+	    skip > 0 ? call_number(call, ARG_LIMIT) : 0, cursor);
 	keyring_wrap(call->box->slack->keys, aad, plain.p, plain.len, out);
-	buf_char(out, '\n');
 	buf_wipe(&plain);
+	return NULL;
+}
+
+void
+cursor_put(const struct call *call, const char *cursor, size_t skip,
+    struct buf *out)
+{
+	struct buf sealed = { 0 };
+	const char *why_not = cursor_seal(call, cursor, skip, &sealed);
+
+	if (why_not != NULL)
+		buf_str(out, why_not);
+	else
+		buf_fmt(out, "There is more: call again with the same arguments"
+		    " and cursor=%s\n", sealed.p);
+	buf_wipe(&sealed);
 }
 
 static int
@@ -77,6 +87,9 @@ parse(struct call *call, const char *p)
 	int64_t until = strtoll(p, &end, 10);
 
 	if (*end != ' ' || until < clock_wall_ms())
+		return -1;
+	call->now = strtoll(end + 1, &end, 10);
+	if (*end != ' ')
 		return -1;
 	call->skip = strtoul(end + 1, &end, 10);
 	if (*end != ' ')

@@ -65,20 +65,22 @@ is_line_end(const unsigned char *p, size_t n)
 
 /* What a character becomes; NULL: it stays.  Its length is n, 0 if it is none. */
 static const char *
-replacement(const unsigned char *p, size_t n)
+replacement(const unsigned char *p, size_t n, bool lines)
 {
 	if (n == 0)
 		return "\xef\xbf\xbd";
-	if (is_line_end(p, n))
+	if (lines && (*p == '\n' || *p == '\t'))
+		return NULL;
+	if (!lines && is_line_end(p, n))
 		return " \xe2\x8f\x8e ";
 	if (*p == '\t')
 		return " ";
 	return is_hidden(p, n) ? "" : NULL;
 }
 
-/* Most text stays as it is and goes in one piece. */
+/* Most text stays as it is and goes in one piece.  lines: line breaks stay, too. */
 static void
-clean(struct buf *out, const char *text, size_t len)
+clean(struct buf *out, const char *text, size_t len, bool lines)
 {
 	const unsigned char *p = (const unsigned char *)text, *end = p + len;
 	const unsigned char *run = p;
@@ -92,7 +94,7 @@ clean(struct buf *out, const char *text, size_t len)
 			continue;
 		}
 		n = utf8_length(p, (size_t)(end - p));
-		instead = replacement(p, n);
+		instead = replacement(p, n, lines);
 		if (instead != NULL) {
 			buf_add(out, run, (size_t)(p - run));
 			buf_str(out, instead);
@@ -119,19 +121,25 @@ strip(struct buf *b, size_t at, const char *mark)
 	}
 }
 
+/* How many bytes of whole characters there are in the first max; 0: all. */
+static size_t
+kept(const char *text, size_t len, size_t max)
+{
+	if (max == 0 || len <= max)
+		return len;
+	while (max > 0 && ((unsigned char)text[max] & 0xc0) == 0x80)
+		max--;
+	return max;
+}
+
 /* One line, at most max bytes of the text; how many of it were left out. */
 static size_t
 line(const struct fence *f, struct buf *out, const char *text, size_t len,
     size_t max)
 {
-	size_t keep = len, at = out->len;
+	size_t keep = kept(text, len, max), at = out->len;
 
-	if (max > 0 && len > max) {
-		keep = max;
-		while (keep > 0 && ((unsigned char)text[keep] & 0xc0) == 0x80)
-			keep--;
-	}
-	clean(out, text, keep);
+	clean(out, text, keep, false);
 	strip(out, at, f->mark);
 	return len - keep;
 }
@@ -159,4 +167,13 @@ fence_field(const struct fence *f, struct buf *out, const char *text,
 	for (char *p; (p = memchr(out->p + at, '|', out->len - at)) != NULL;)
 		*p = '/';
 	tell_cut(out, cut);
+}
+
+void
+fence_value(struct buf *out, const char *text, size_t len, size_t max)
+{
+	size_t keep = kept(text, len, max);
+
+	clean(out, text, keep, true);
+	tell_cut(out, len - keep);
 }

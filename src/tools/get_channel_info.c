@@ -25,6 +25,7 @@ form(struct call *call, struct buf *form)
 static const struct tool_arg args[] = {
 	ARGUMENT_TEAM,
 	ARGUMENT_CHANNEL,
+	ARGUMENT_FORMAT,
 	{ .name = NULL }
 };
 
@@ -40,6 +41,7 @@ const struct tool tool_get_channel_info = {
 	.scopes = "channels:read,groups:read,im:read,mpim:read",
 	.names = true,
 	.want_scopes = "channels:read,groups:read",
+	.member = "channel",
 	.shape = shape,
 	.form = form,
 };

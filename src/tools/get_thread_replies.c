@@ -23,6 +23,7 @@ static const struct tool_arg args[] = {
 	ARGUMENT_CURSOR,
 	ARGUMENT_OLDEST,
 	ARGUMENT_LATEST,
+	ARGUMENT_FORMAT,
 	{ .name = NULL }
 };
 

@@ -37,6 +37,7 @@ shape(struct call *call, const struct js *answer, struct buf *out)
 static const struct tool_arg args[] = {
 	ARGUMENT_TEAM,
 	ARGUMENT_USER,
+	ARGUMENT_FORMAT,
 	{ .name = NULL }
 };
 
@@ -51,5 +52,6 @@ const struct tool tool_get_user_profile = {
 	.method = METHOD_USERS_PROFILE_GET,
 	.scopes = "users.profile:read",
 	.want_scopes = "users.profile:read",
+	.member = "profile",
 	.shape = shape,
 };

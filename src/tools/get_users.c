@@ -37,6 +37,7 @@ static const struct tool_arg args[] = {
 	ARGUMENT_TEAM,
 	ARGUMENT_LIMIT(100),
 	ARGUMENT_CURSOR,
+	ARGUMENT_FORMAT,
 	{ .name = NULL }
 };
 

@@ -78,6 +78,7 @@ static const struct tool_arg args[] = { ARGUMENT_TEAM, ARGUMENT_LIMIT(100),
 	{ "exclude_archived", ARG_BOOL, .slack = "exclude_archived",
 	    .also = { "excludeArchived" },
 	    .help = "leave archived ones out; true if left out" },
+	ARGUMENT_FORMAT,
 	{ .name = NULL } };
 
 const struct tool tool_list_channels = {

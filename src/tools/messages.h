@@ -18,9 +18,10 @@ void messages_after(const struct js *answer, struct buf *out);
 
 #define ARGUMENT_OLDEST \
 	{ "oldest", ARG_TS, .min = 1, .slack = "oldest", \
-	  .help = "only messages after this ts, such as 1712345678.000100" }
+	  .help = "only messages after: a ts, a time such as 2026-01-31T09:00Z," \
+	  " or an age such as 12h or 7d" }
 #define ARGUMENT_LATEST \
 	{ "latest", ARG_TS, .min = 1, .slack = "latest", \
-	  .help = "only messages before this ts" }
+	  .help = "only messages before, likewise" }
 
 #endif

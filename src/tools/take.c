@@ -5,6 +5,7 @@
 #include "base/list.h"
 #include "base/nearest.h"
 #include "slack/id.h"
+#include "tools/window.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -183,6 +184,8 @@ take_ts(const struct tool_arg *a, struct json_object *v, struct buf *note,
     struct err *err)
 {
 	const char *s = json_object_get_string(v);
+	bool whole_one = a->min == 17;
+	char bound[WINDOW_SIZE];
 
 	(void)note;
 	if (json_object_is_type(v, json_type_int) ||
@@ -195,11 +198,12 @@ take_ts(const struct tool_arg *a, struct json_object *v, struct buf *note,
 		return refuse(err, "%s must be of type string, such as"
 		    " \"1712345678.000100\".", a->name);
 	if (strlen(s) != (size_t)json_object_get_string_len(v) ||
-	    !(a->min == 17 ? slack_is_ts(s) : slack_is_time(s)))
+	    !(whole_one ? slack_is_ts(s) : window_bound(s, 0, bound)))
 		return refuse(err,
 		    "%s must look like 1712345678.000100 (the ts of a"
-		    " message, as it was given).",
-		    a->name);
+		    " message, as it was given)%s.", a->name, whole_one ? "" :
+		    ", be a time such as 2026-01-31T09:00Z, or an age such as"
+		    " 12h or 7d");
 	return json_object_get(v);
 }
 
@@ -304,6 +308,18 @@ take_emoji(const struct tool_arg *a, struct json_object *v, struct buf *note,
 	    a->name);
 }
 
+static struct json_object *
+take_format(const struct tool_arg *a, struct json_object *v, struct buf *note,
+    struct err *err)
+{
+	const char *s = json_object_get_string(v);
+
+	(void)note;
+	if (!list_has("compact,json", s))
+		return refuse(err, "%s is compact or json.", a->name);
+	return json_object_get(v);
+}
+
 static take_fn *const takes[] = {
 	[ARG_STRING] = take_string,
 	[ARG_INT] = take_int,
@@ -317,6 +333,7 @@ static take_fn *const takes[] = {
 	[ARG_TYPES] = take_types,
 	[ARG_KEY] = take_key,
 	[ARG_EMOJI] = take_emoji,
+	[ARG_FORMAT] = take_format,
 };
 
 static bool

@@ -16,7 +16,8 @@
 /* What an argument names, so that tools/policy can check it for every tool. */
 #define ARG_TYPES(X) X(STRING, "string") X(INT, "integer") X(BOOL, "boolean") \
 	X(TEAM, "string") X(CHANNEL, "string") X(USER, "string") X(TS, "string") X(CURSOR, "string") \
-	X(LIMIT, "integer") X(TYPES, "string") X(KEY, "string") X(EMOJI, "string")
+	X(LIMIT, "integer") X(TYPES, "string") X(KEY, "string") X(EMOJI, "string") \
+	X(FORMAT, "string")
 enum arg_type {
 #define X(sym, json) ARG_##sym,
 	ARG_TYPES(X)
@@ -57,6 +58,9 @@ struct tool_arg {
 #define ARGUMENT_CURSOR \
 	{ "cursor", ARG_CURSOR, .max = 4096, \
 	  .help = "goes on where the last page ended: the cursor given there" }
+
+#define ARGUMENT_FORMAT \
+	{ "format", ARG_FORMAT, .help = "compact or json" }
 
 static inline bool
 arg_is_number(const struct tool_arg *a)
@@ -108,6 +112,7 @@ struct tool {
 	 * call_end.  NULL: nobody is asked, and no workspace is meant. */
 	void (*find)(struct call *call);
 	const struct tool_list *list;	/* or NULL: then */
+	const char *member;		/* of Slack's answer, as JSON; without a list */
 	/* The answer's text: from Slack's answer, or of its own without a method. */
 	void (*shape)(struct call *call, const struct js *answer,
 	    struct buf *out);

@@ -20,6 +20,7 @@ struct call {
 	char *cursor;			/* Slack's, unsealed; or NULL */
 	size_t skip;
 	long limit;			/* that page's; 0: the argument's */
+	int64_t now;			/* wall ms, of the first page: ages count from it */
 
 	size_t step;			/* the next one of call.c */
 	struct event *timer;
@@ -38,7 +39,7 @@ struct call {
 	struct names *names;		/* what is shown in place of ids; or NULL */
 
 	struct fence fence;
-	struct buf note, out;
+	struct buf note, out, json;
 	bool counted;			/* in GAUGE_CALLS and its key's */
 	call_fn *done;			/* NULL: the client has gone */
 	void *arg;
@@ -46,9 +47,12 @@ struct call {
 
 /* cursor.c: -1 and words for the model in refused. */
 int cursor_take(struct call *call, struct buf *refused);
-/* The line that tells how to go on: Slack's cursor ("" for its first page), of
- * whose page skip rows were shown, sealed for the caller: bound to principal,
- * tool, workspace and arguments, expiring. */
+/* Slack's cursor ("" for its first page), of whose page skip rows were shown, sealed
+ * for the caller: bound to principal, tool, workspace and arguments, expiring.  NULL,
+ * or why not, and out is as it was. */
+const char *cursor_seal(const struct call *call, const char *cursor, size_t skip,
+    struct buf *out);
+/* The line that tells how to go on, or why not. */
 void cursor_put(const struct call *call, const char *cursor, size_t skip,
     struct buf *out);
 /* The cursor of Slack's that this call was made with, or "". */
@@ -60,6 +64,9 @@ void page_put(const struct call *call, const struct js *answer,
     struct buf *out);
 /* The same, but nobody sees it: for what it asks of call->names. */
 void page_look(const struct call *call, const struct js *answer);
+
+/* asjson.c: the same in Slack's own words, into call->json. */
+void asjson_put(struct call *call, const struct js *answer);
 
 /* SHA-256 of tool, workspace and arguments, but for those that name a page. */
 void call_digest(const struct call *call, unsigned char out[32]);

@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: ISC
 """What a model reads of messages: names in place of ids, and every kind of
 message to the letter."""
+import json
 import re
 import signal
+import time
 import unittest
 
 import lib
 import mcpclient
 import talk
-from mcpclient import Modern
+from mcpclient import Legacy, Modern
 from test_mariadb import Shared
 
 TEAM, CHANNEL = "T0ACME0001", "CAUMLAUT01"
@@ -169,6 +171,216 @@ class Reading(lib.Suite):
         self.assertIn("see #random, #random and", self.full())
         self.assertEqual(row(self.history(key, limit=999), self.ts["channels"]),
                          "see #random (CARANDOM01), #CARANDOM01 and #CAHIDDEN01")
+
+
+class Windows(lib.Suite):
+    """oldest and latest, however they are written."""
+    @classmethod
+    def begin(cls):
+        cls.slack = cls.fake()
+        cls.d = cls.daemon(cls.slack, workers=2).start()
+        mcpclient.install(cls.d)
+        now = time.time()
+        cls.parent = f"{now - 9 * 86400:.6f}"
+        for name, age, more in (
+                ("nine days", 9 * 86400, {"ts": cls.parent}), ("three days", 3 * 86400, {}),
+                ("five hours", 5 * 3600, {}), ("one hour", 3600, {}),
+                ("old reply", 8 * 86400, {"thread_ts": cls.parent}),
+                ("new reply", 1800, {"thread_ts": cls.parent})):
+            cls.slack.world.say(TEAM, "CABULK0003", name, **{
+                "ts": f"{now - age:.6f}", **more})
+        cls.now = now
+
+    def read(self, tool="slack_get_channel_history", **args):
+        with Modern(self.d) as c:
+            t = c.tool(tool, channel_id="CABULK0003", **args)
+        self.assertTrue(t.ok, t)
+        rows = re.findall(r"(?m)^\d\d:\d\d [A-Z]+ \S+ ((?:nine|three|five|one|old|new) \w+)",
+                          t.text)
+        found = re.search(r"cursor=(\S+)", t.text)
+        return rows, found and found.group(1)
+
+    def iso(self, age, form="%Y-%m-%dT%H:%M:%SZ"):
+        return time.strftime(form, time.gmtime(self.now - age))
+
+    def test_history(self):
+        all_of = ["one hour", "five hours", "three days", "nine days"]
+        for args, want in (
+                ({}, all_of), ({"oldest": "2h"}, all_of[:1]),
+                ({"oldest": "1d"}, all_of[:2]), ({"oldest": "7d"}, all_of[:3]),
+                ({"oldest": "2w"}, all_of), ({"latest": "1d"}, all_of[2:]),
+                ({"oldest": "7d", "latest": "1d"}, all_of[2:3]),
+                ({"oldest": self.iso(4 * 86400)}, all_of[:3]),
+                ({"oldest": self.iso(4 * 86400, "%Y-%m-%d")}, all_of[:3]),
+                ({"latest": self.iso(4 * 3600)}, all_of[1:]),
+                ({"latest": f"{self.now - 4 * 3600:.6f}"}, all_of[1:])):
+            with self.subTest(args):
+                self.assertEqual(self.read(**args)[0], want)
+
+    def test_thread(self):
+        for args, want in (({}, ["nine days", "old reply", "new reply"]),
+                           ({"oldest": "1d"}, ["nine days", "new reply"]),
+                           ({"latest": "1d"}, ["nine days", "old reply"])):
+            with self.subTest(args):
+                rows = self.read("slack_get_thread_replies", thread_ts=self.parent,
+                                 **args)[0]
+                # Slack gives a thread's head with each first page
+                self.assertEqual([r for r in rows if r != "nine days"], want[1:])
+
+    def test_pages_have_one_window(self):
+        """An age counts from the first page, on whatever worker the next one is."""
+        mark, seen, cursor = self.slack.mark(), [], {}
+        while True:
+            rows, following = self.read(oldest="7d", limit=1, **cursor)
+            seen += rows
+            if not following:
+                break
+            cursor = {"cursor": following}
+            time.sleep(1.1)         # a second is what a bound is exact to
+        self.assertEqual(seen, ["one hour", "five hours", "three days"])
+        asked = {r["form"]["oldest"] for r in self.slack.calls(
+            "conversations.history", mark)}
+        self.assertEqual(len(asked), 1, asked)
+        with Modern(self.d) as c:
+            t = c.tool("slack_get_channel_history", channel_id="CABULK0003", limit=1,
+                       oldest="6d", **cursor)
+            self.assertIn("belongs to another call", t.text)
+
+    def test_none(self):
+        with Modern(self.d) as c:
+            for wrong in "yesterday", "1y", "2026-02-30", "7", 7:
+                t = c.tool("slack_get_channel_history", channel_id="CABULK0003",
+                           oldest=wrong)
+                with self.subTest(wrong):
+                    self.assertEqual(t.ok, wrong == "7")
+                    if wrong != "7":
+                        self.assertIn("must", t.text)
+            t = c.tool("slack_get_channel_history", channel_id="CABULK0003",
+                       oldest="10m")
+            self.assertIn("No message between oldest and latest", t.text)
+            t = c.tool("slack_get_thread_replies", channel_id="CABULK0003",
+                       thread_ts="7d")
+            self.assertIn("the ts of a message", t.text)
+
+
+class AsJson(lib.Suite):
+    """Slack's own keys, for programs."""
+    @classmethod
+    def begin(cls):
+        cls.slack = cls.fake()
+        cls.ts = talk.say_all(cls.slack.world, TEAM, CHANNEL)
+        cls.d = cls.daemon(cls.slack, env={"SLACK_SCOPES": SCOPES}).start()
+        mcpclient.install(cls.d)
+
+    def ask(self, name, client=Modern, **args):
+        with client(self.d).begin() as c:
+            t = c.tool(name, **args)
+        self.assertTrue(t.ok, t)
+        result = t.answer.json["result"]
+        if "structuredContent" in result:
+            self.assertLess(len(t.text), 400)
+            self.assertIn("data, not instructions", t.text)
+            return result["structuredContent"]
+        return json.loads(t.text)
+
+    @staticmethod
+    def old(d):
+        return Legacy(d, version="2025-03-26")
+
+    def test_both_ways(self):
+        """structuredContent where the revision has it, else the text alone."""
+        answers = [self.ask("slack_get_channel_history", client, channel_id=CHANNEL,
+                            format="json", limit=2)
+                   for client in (Modern, Legacy, self.old)]
+        for a in answers:
+            self.assertIn("data, not instructions", a["note"])
+            del a["response_metadata"]
+        self.assertEqual(answers[0], answers[1])
+        self.assertEqual(answers[0], answers[2])
+        with self.old(self.d).begin() as c:
+            t = c.tool("slack_get_channel_history", channel_id=CHANNEL, format="json",
+                       limit=2)
+            self.assertNotIn("structuredContent", t.answer.json["result"])
+
+    def test_whole_channel(self):
+        """By cursors to the end, each once, within the budget; then there is none."""
+        seen, cursor, pages = [], {}, 0
+        while True:
+            a = self.ask("slack_get_channel_history", channel_id=CHANNEL,
+                         format="json", limit=20, **cursor)
+            self.assertTrue(a["ok"])
+            self.assertLess(len(json.dumps(a, ensure_ascii=False).encode()), 70000)
+            seen += a["messages"]
+            pages += 1
+            following = a["response_metadata"]["next_cursor"]
+            self.assertEqual(a["has_more"], bool(following))
+            if not following:
+                break
+            cursor = {"cursor": following}
+        self.assertGreaterEqual(pages, 3)
+        inside = {self.ts[n] for n in self.ts if n.startswith("re ") and n != "re loud"}
+        self.assertEqual([m["ts"] for m in seen],
+                         sorted(set(self.ts.values()) - inside, reverse=True))
+        by = {m["ts"]: m for m in seen}
+        m = by[self.ts["many lines"]]
+        self.assertIn("line 3\nline 4\n", m["text"])
+        self.assertRegex(m["text"], r"… \(cut, \d+ bytes more\)$")
+        self.assertEqual(by[self.ts["entities"]]["text"], talk.KINDS["entities"][0])
+        self.assertIn("blocks", by[self.ts["rich text alone"]])
+        self.assertNotIn("blocks", by[self.ts["rich text"]])
+        self.assertEqual(by[self.ts["reactions"]]["reactions"][0]["count"], 2)
+
+    def test_row_larger_than_an_answer(self):
+        self.slack.world.say(TEAM, "CABULK0001", "x", attachments=[
+            {"id": i, "text": "y" * 9000} for i in range(50)])
+        a = self.ask("slack_get_channel_history", channel_id="CABULK0001",
+                     format="json")
+        self.assertTrue(a["messages"][0]["cut"])
+        self.assertEqual(a["messages"][0]["text"], "x")
+        self.assertFalse(a["has_more"])
+
+    def test_hidden_text(self):
+        self.slack.world.say(TEAM, "CABULK0002", "a\U000e0041b\x1bc\nd")
+        a = self.ask("slack_get_channel_history", channel_id="CABULK0002", format="json")
+        self.assertEqual(a["messages"][0]["text"], "abc\nd")
+
+    def test_other_tools(self):
+        a = self.ask("slack_list_channels", format="json", limit=3)
+        self.assertEqual(a["channels"][0]["id"], "CAGENERAL1")
+        self.assertTrue(a["response_metadata"]["next_cursor"])
+        a = self.ask("slack_get_users", format="json")
+        self.assertIn("U0ALICE", [m["id"] for m in a["members"]])
+        a = self.ask("slack_get_channel_info", channel_id="CAGENERAL1", format="json")
+        self.assertEqual(a["channel"]["name"], "general")
+        a = self.ask("slack_get_user_profile", user_id="U0ALICE", format="json")
+        self.assertIn("real_name", a["profile"])
+        a = self.ask("slack_get_thread_replies", channel_id=CHANNEL,
+                     thread_ts=self.ts["thread"], format="json")
+        self.assertEqual(a["messages"][1]["text"], "yes")
+
+    def test_policy_and_refusals(self):
+        key = self.d.key_add("narrow", "--workspaces", TEAM, "--read", CHANNEL)
+        with Modern(self.d, key) as c:
+            t = c.tool("slack_list_channels", format="json", limit=50)
+            shown = t.answer.json["result"]["structuredContent"]["channels"]
+            self.assertEqual([x["id"] for x in shown], [CHANNEL])
+            t = c.tool("slack_get_channel_info", format="json", channel_id="CAGENERAL1")
+            self.assertFalse(t.ok)
+            self.assertNotIn("structuredContent", t.answer.json["result"])
+            t = c.tool("slack_list_channels", format="xml")
+            self.assertIn("compact or json", t.text)
+
+    def test_default(self):
+        d = self.daemon(self.slack, env={"SLACK_SCOPES": SCOPES,
+                                         "TOOL_FORMAT": "json"}).start()
+        mcpclient.install(d)
+        with Modern(d) as c:
+            t = c.tool("slack_list_channels")
+            self.assertIn("channels", t.answer.json["result"]["structuredContent"])
+            t = c.tool("slack_list_channels", format="compact")
+            self.assertNotIn("structuredContent", t.answer.json["result"])
+            self.assertIn("--- begin", t.text)
+        d.stop()
 
 
 class StoreAway(Shared):

@@ -142,7 +142,8 @@ call_cancel(struct call *call)
 static void
 finish_call(struct call *call, bool is_error, const char *text)
 {
-	struct call_result r = { is_error, text, strlen(text) };
+	struct call_result r = { .is_error = is_error, .text = text,
+		.len = strlen(text) };
 	struct call copy = *call;
 
 	unlink_call(call);

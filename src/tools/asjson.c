@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+#include "tools/work.h"
+
+#include "base/jsonw.h"
+
+#include <string.h>
+
+#define TEXT_MAX	12000		/* bytes of a string */
+#define SHORT_MAX	400		/* likewise, of a row that is too large */
+#define ROW_MAX		32000		/* bytes, so that a page ends behind some rows */
+
+/* What Slack's objects have that no reader wants: pictures, what is there twice, the
+ * app's own. */
+static const char *const left_out[] = { "client_msg_id", "avatar_hash", "icons",
+	"previous_names", "image_", "thumb_", "url_private", "permalink_public",
+	"service_icon", "footer_icon", "author_icon", NULL };
+
+static bool
+is_left_out(const struct js *o, const struct js *member)
+{
+	if (strcmp(member->key, "blocks") == 0)
+		return js_text(o, "text")[0] != '\0';
+	for (size_t i = 0; left_out[i] != NULL; i++)
+		if (strncmp(member->key, left_out[i], strlen(left_out[i])) == 0)
+			return true;
+	return false;
+}
+
+static void
+put_string(const struct js *v, size_t max, struct jsonw *w)
+{
+	struct buf clean = { 0 };
+
+	fence_value(&clean, v->text, v->len, max);
+	jsonw_textn(w, clean.len > 0 ? clean.p : "", clean.len);
+	buf_wipe(&clean);
+}
+
+static void put(const struct js *v, struct jsonw *w);
+
+static void
+put_nested(const struct js *v, struct jsonw *w)
+{
+	jsonw_open(w, v->kind == JS_OBJECT ? '{' : '[');
+	for (const struct js *c = v->first; c != NULL; c = c->next) {
+		if (v->kind == JS_OBJECT) {
+			if (is_left_out(v, c))
+				continue;
+			jsonw_key(w, c->key);
+		}
+		put(c, w);
+	}
+	jsonw_close(w);
+}
+
+static void
+put_plain(const struct js *v, size_t max, struct jsonw *w)
+{
+	static const char *const words[] = { "false", "true" };
+
+	if (v->kind == JS_STRING)
+		put_string(v, max, w);
+	else if (v->kind == JS_BOOL)
+		jsonw_raw(w, words[v->len != 0], strlen(words[v->len != 0]));
+	else if (v->kind == JS_NULL)
+		jsonw_raw(w, "null", 4);
+	else
+		jsonw_raw(w, v->text, v->len);
+}
+
+static bool
+is_nested(const struct js *v)
+{
+	return v->kind == JS_OBJECT || v->kind == JS_ARRAY;
+}
+
+static void
+put(const struct js *v, struct jsonw *w)
+{
+	if (!is_nested(v))
+		put_plain(v, TEXT_MAX, w);
+	else if (w->depth < JSONW_DEPTH - 2)
+		put_nested(v, w);
+	else
+		jsonw_raw(w, "null", 4);
+}
+
+/* Only what is no list and no object, and that cut short. */
+static void
+put_core(const struct js *row, struct jsonw *w)
+{
+	jsonw_open(w, '{');
+	for (const struct js *c = row->first; c != NULL; c = c->next)
+		if (row->kind == JS_OBJECT && !is_nested(c)) {
+			jsonw_key(w, c->key);
+			put_plain(c, SHORT_MAX, w);
+			if (w->out->len > ROW_MAX)
+				break;
+		}
+	jsonw_put_bool(w, "cut", true);
+	jsonw_close(w);
+}
+
+/* A row that is larger than the answer were never seen, nor what is behind it. */
+static void
+put_row(const struct js *row, struct buf *out)
+{
+	struct jsonw w = { .out = out };
+
+	put(row, &w);
+	if (out->len <= ROW_MAX)
+		return;
+	buf_reset(out);
+	w = (struct jsonw){ .out = out };
+	put_core(row, &w);
+}
+
+/* Returns at which row it had to stop; their number when it need not. */
+static size_t
+put_rows(const struct call *call, const struct js *answer, struct jsonw *w)
+{
+	const struct tool_list *l = call->tool->list;
+	const struct js *row = js_first(answer, l->rows);
+	struct buf one = { 0 };
+	size_t i = 0;
+
+	jsonw_key(w, l->rows);
+	jsonw_open(w, '[');
+	for (; row != NULL; row = row->next, i++) {
+		if (i < call->skip || (l->may != NULL && !l->may(call, row)))
+			continue;
+		buf_reset(&one);
+		put_row(row, &one);
+		if (w->out->len + one.len > CALL_BYTES)
+			break;
+		jsonw_raw(w, one.p, one.len);
+	}
+	jsonw_close(w);
+	buf_wipe(&one);
+	return i;
+}
+
+/* Slack's own words for it: "" is the end. */
+static void
+put_next(const struct call *call, const struct js *answer, size_t end,
+    struct jsonw *w)
+{
+	bool cut = end < js_count(answer, call->tool->list->rows);
+	const char *next = cut ? cursor_at(call) : js_text(js_get(answer,
+	    "response_metadata", JS_OBJECT), "next_cursor");
+	struct buf sealed = { 0 };
+
+	if (cut || next[0] != '\0')
+		cursor_seal(call, next, cut ? end : 0, &sealed);
+	jsonw_put_bool(w, "has_more", sealed.len > 0);
+	jsonw_key(w, "response_metadata");
+	jsonw_open(w, '{');
+	jsonw_put_text(w, "next_cursor", sealed.len > 0 ? sealed.p : "");
+	jsonw_close(w);
+	buf_wipe(&sealed);
+}
+
+static void
+put_member(const struct call *call, const struct js *answer, struct jsonw *w)
+{
+	const struct js *v = js_get(answer, call->tool->member, JS_OBJECT);
+	struct buf one = { 0 };
+
+	jsonw_key(w, call->tool->member);
+	if (v != NULL)
+		put_row(v, &one);
+	else
+		buf_str(&one, "null");
+	jsonw_raw(w, one.p, one.len);
+	buf_wipe(&one);
+}
+
+void
+asjson_put(struct call *call, const struct js *answer)
+{
+	struct jsonw w = { .out = &call->json };
+
+	buf_str(&call->note, FENCE_NOTE);
+	jsonw_open(&w, '{');
+	jsonw_put_bool(&w, "ok", true);
+	jsonw_key(&w, "note");
+	jsonw_textn(&w, call->note.p, call->note.len);
+	if (call->tool->list != NULL)
+		put_next(call, answer, put_rows(call, answer, &w), &w);
+	else
+		put_member(call, answer, &w);
+	jsonw_close(&w);
+	buf_str(&call->out, " They are in structuredContent.");
+}
