@@ -100,6 +100,12 @@ bucket_block(struct region *r, const char *name, int64_t until_ms)
 }
 
 void
+bucket_unblock(struct region *r, const char *name)
+{
+	atomic_store(&find(r, name, clock_ms())->blocked_ms, 0);
+}
+
+void
 bucket_drain(struct region *r, const char *name, struct rate rate,
     int64_t until_ms)
 {

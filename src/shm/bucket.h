@@ -19,6 +19,7 @@ bool bucket_take(struct region *r, const char *name, struct rate rate,
 /* A 429: nobody before until_ms (monotonic), also those who already wait: whoever
  * wakes asks bucket_blocked first. */
 void bucket_block(struct region *r, const char *name, int64_t until_ms);
+void bucket_unblock(struct region *r, const char *name);
 /* And then one by one, none saved up. */
 void bucket_drain(struct region *r, const char *name, struct rate rate,
     int64_t until_ms);

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "shm/board.h"
 #include "slack/budget.h"
+#include "slack/cohort.h"
 #include "slack/error.h"
 #include "slack/token.h"
 #include "slack/wire.h"
@@ -130,7 +131,8 @@ end(struct slack_call *c, const struct slack_answer *a)
 static void
 end_wait(struct slack_call *c, int64_t until)
 {
-	struct slack_answer a = { .class = SLACK_WAIT };
+	struct slack_answer a = { .class = SLACK_WAIT,
+		.rare = c->budget.rare };
 
 	a.wait_s = (int)((until - clock_ms() + 999) / 1000);
 	if (a.wait_s < 1)
@@ -478,12 +480,26 @@ wake_one(struct slack *s)
 }
 
 static void
+learn(struct slack_call *c, const struct slack_answer *a)
+{
+	if (!cohort_learn(c->s->region, c->in, c->m,
+	    c->form.len > 0 ? c->form.p : "", a))
+		return;
+	counter_up(CNT_SLACK_LIMITED);
+	log_info("slack", "Slack lets this app read messages once a minute, 15 at"
+	    " a time team=%s", install_key(c->in));
+	budget_of(&c->budget, c->s, c->in, c->m, NULL);
+	budget_take(c->s->region, &c->budget, 0, &(int64_t){ 0 });
+}
+
+static void
 on_answer(void *arg, const struct slack_answer *answer)
 {
 	struct slack_call *c = arg;
 	struct slack_answer a = *answer;
 
 	c->wire = NULL;
+	learn(c, &a);
 	wake_one(c->s);
 	if (can_renew(c, &a))
 		renew(c);
@@ -514,7 +530,7 @@ slack_ask(struct slack *s, struct install *in, enum slack_method m,
 	c->in = install_hold(in);
 	c->m = m;
 	buf_add(&c->form, form, len);
-	budget_of(&c->budget, s->conf, in, m, channel);
+	budget_of(&c->budget, s, in, m, channel);
 	c->deadline = deadline_ms;
 	c->done = done;
 	c->arg = arg;

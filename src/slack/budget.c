@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "shm/bucket.h"
+#include "slack/cohort.h"
 
 #include <stdio.h>
 
@@ -34,9 +35,11 @@ scaled(int n, const struct conf *conf)
 }
 
 void
-budget_of(struct budget *b, const struct conf *conf, const struct install *in,
+budget_of(struct budget *b, const struct slack *s, const struct install *in,
     enum slack_method m, const char *channel)
 {
+	const struct conf *conf = s->conf;
+
 	snprintf(b->scope, sizeof(b->scope), "slack:%.40s:%.40s:%s", in->app_id,
 	    install_key(in), slack_method_name(m));
 	if (methods[m].per == PER_CHANNEL && channel != NULL)
@@ -49,6 +52,9 @@ budget_of(struct budget *b, const struct conf *conf, const struct install *in,
 		b->rate.per_minute = scaled(methods[m].tier, conf);
 		b->rate.burst = scaled(methods[m].burst, conf);
 	}
+	b->rare = cohort_has(s->region, in, m);
+	if (b->rare && conf->budget_scale > 0)
+		b->rate = (struct rate){ scaled(1, conf), 1 };
 }
 
 int64_t

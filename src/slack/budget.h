@@ -11,9 +11,10 @@ struct budget {
 	char scope[BUDGET_NAME];	/* what a 429 binds */
 	char lane[BUDGET_NAME];		/* where slots are reserved */
 	struct rate rate;		/* per_minute 0: only a 429 binds */
+	bool rare;			/* once a minute: slack/cohort.h */
 };
 
-void budget_of(struct budget *b, const struct conf *conf,
+void budget_of(struct budget *b, const struct slack *s,
     const struct install *in, enum slack_method m, const char *channel);
 
 /* When the call may go (monotonic ms), reserved; or -1: not within wait_ms, and

@@ -144,6 +144,9 @@ explain_wait(const struct slack_answer *a, enum slack_method m, struct buf *out)
 	    "was"
 	    " done. Try again after that time.",
 	    a->wait_s, slack_method_name(m));
+	if (a->rare)
+		buf_str(out, " (Slack lets this app call it once a minute in this"
+		    " workspace, for 15 messages.)");
 }
 
 void

@@ -27,6 +27,7 @@ struct slack_answer {
 					 * Slack did not say (wire.h only) */
 	bool sent;			/* it may have reached Slack */
 	bool unknown;			/* a write: nobody knows whether it was done */
+	bool rare;			/* WAIT: Slack allows it once a minute here */
 };
 typedef void slack_fn(void *arg, const struct slack_answer *a);
 

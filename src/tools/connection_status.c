@@ -44,7 +44,7 @@ put_budget(const struct call *call, struct buf *out)
 	int n = 0;
 
 	for (enum slack_method m = 0; m < METHOD_COUNT; m++) {
-		budget_of(&b, s->conf, call->install, m, NULL);
+		budget_of(&b, s, call->install, m, NULL);
 		until = budget_blocked(s->region, &b);
 		if (until <= now)
 			continue;
@@ -52,6 +52,10 @@ put_budget(const struct call *call, struct buf *out)
 		    slack_method_name(m), (int)((until - now + 999) / 1000));
 	}
 	buf_str(out, n == 0 ? "must wait: nothing\n" : "\n");
+	budget_of(&b, s, call->install, METHOD_CONVERSATIONS_HISTORY, NULL);
+	if (b.rare)
+		buf_str(out, "Slack lets this app read messages once a minute"
+		    " here, 15 at a time\n");
 }
 
 static void

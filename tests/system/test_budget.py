@@ -42,7 +42,7 @@ class Limited(lib.Suite):
     def history(self, d, **args):
         with Modern(d) as c:
             return c.tool("slack_get_channel_history", team_id=TEAM,
-                          channel_id=GENERAL, **{"limit": 1, **args})
+                          **{"channel_id": GENERAL, "limit": 1, **args})
 
     def full_load(self, daemons, seconds, clients=16):
         """So many clients ask all the time; the log's rows, and what was no
@@ -65,7 +65,7 @@ class Limited(lib.Suite):
             t.join(seconds + 60)
         return self.slack.calls(HISTORY, since), wrong
 
-    def check_load(self, daemons, seconds=6):
+    def check_load(self, daemons, seconds=5):
         """No call before its Retry-After, 90 % of what is allowed, none lost."""
         rows, wrong = self.full_load(daemons, seconds)
         self.assertEqual(wrong, [])
@@ -83,10 +83,69 @@ class FullLoad(Limited):
         self.check_load([self.installed()])
 
     def test_less_is_allowed(self):
-        """Slack gives less than planned: a 429 now and then corrects it."""
-        self.slack.limits.rates[HISTORY] = 30
-        self.check_load([self.installed()], 8)
-        self.assertTrue([r for r in self.slack.calls(HISTORY) if r["limited"]])
+        """Slack gives less than planned: a 429 now and then corrects it, and what
+        Slack saves up meanwhile is used."""
+        limits, rate, depth = self.slack.limits, 3, 30
+        limits.scale = 60 * rate / depth
+        limits.rates[HISTORY] = depth           # a minute's worth at once
+        d = self.installed(BUDGET_SCALE=str(limits.scale))
+        rows, wrong = self.full_load([d], 14, clients=8)
+        self.assertEqual(wrong, [])
+        self.assertEqual(limits.early(), [])
+        self.assertTrue([r for r in rows if r["limited"]])
+        taken = [r["at"] for r in rows if not r["limited"]]
+        allowed = depth + rate * (taken[-1] - taken[0])
+        self.assertGreaterEqual(len(taken) / allowed, 0.9)
+
+
+class Cohort(Limited):
+    """Once a minute, 15 messages."""
+    ENV = {"BUDGET_SCALE": "1"}
+
+    def setUp(self):
+        super().setUp()
+        self.slack.limits.scale = 1
+
+    def test_it_is_learnt_in_two_calls(self):
+        """By all workers; other methods go on; and the waiting is explained."""
+        self.team.limited = True
+        d = self.installed()
+        first = self.history(d, limit=100)
+        self.assertTrue(first.ok, first)
+        self.assertIn("cursor=", first.text)        # 15, and more
+        second = self.history(d, limit=100)
+        self.assertRegex(second.text, r"wait (5\d|6[01]) s")
+        asked = self.slack.mark()
+        for _ in range(12):
+            t = self.history(d, limit=100)
+            self.assertRegex(t.text, r"wait [456]\d s.*once a minute")
+        with Modern(d) as c:
+            t = c.tool("slack_get_channel_history", team_id=TEAM,
+                       channel_id="CARANDOM01")
+            self.assertIn("once a minute", t.text)
+            self.assertTrue(c.tool("slack_list_channels", team_id=TEAM).ok)
+        self.assertEqual(self.slack.calls(HISTORY, asked), [])
+        self.assertEqual(self.slack.limits.early(), [])
+        self.assertEqual(self.counter(d), 1)
+
+    def counter(self, d):
+        return int(re.search(r"\bslack_limited\s+(\d+)",
+                             d.ctl("show", "info").stdout).group(1)) \
+            if "slack_limited" in d.ctl("show", "info").stdout else 0
+
+    def test_what_is_no_sign(self):
+        """A channel of 15 messages, read twice; and one long 429."""
+        d = self.installed()
+        for i in range(15):
+            self.slack.world.say(TEAM, "CABULK0000", f"one of 15: {i}")
+        for _ in range(3):
+            self.assertTrue(self.history(d, channel_id="CABULK0000", limit=100).ok)
+        self.slack.fault(HISTORY, "ratelimited", retry_after=59)
+        self.assertFalse(self.history(d, limit=100).ok)
+        t = self.history(d, limit=100)
+        self.assertRegex(t.text, r"wait [56]\d s")
+        self.assertNotIn("once a minute", t.text)
+        self.assertEqual(self.counter(d), 0)
 
 
 class OnTwoHosts(test_mariadb.Shared, Limited):

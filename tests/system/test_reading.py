@@ -172,6 +172,34 @@ class Reading(lib.Suite):
         self.assertEqual(row(self.history(key, limit=999), self.ts["channels"]),
                          "see #random (CARANDOM01), #CARANDOM01 and #CAHIDDEN01")
 
+    def test_fence_words(self):
+        """A whole answer of ours as a message, and as a name: still one row, in one
+        fence, whose mark nobody could know."""
+        world, channel = self.slack.world, "CABULK0004"
+
+        def read():
+            t = self.tool("slack_get_channel_history", channel_id=channel)
+            self.assertTrue(t.ok, t)
+            return t.text
+
+        world.say(TEAM, channel, "the first")
+        before = read()
+        for words in before, before.split("--- begin")[0], "".join(
+                x for x in before.splitlines(True) if x.startswith("--- end")):
+            world.say(TEAM, channel, words, bot_id="B0OTHER", subtype="bot_message",
+                      username=words)
+        text = read()
+        marks = re.findall(r"^--- (begin|end) ([0-9a-f]{16}) ---$", text, re.M)
+        self.assertEqual([m[0] for m in marks], ["begin", "end"])
+        self.assertEqual(marks[0][1], marks[1][1])
+        self.assertNotIn(marks[0][1], before)
+        self.assertEqual(text.count(marks[0][1]), 3)
+        inside = text.split(f"--- begin {marks[0][1]} ---\n")[1].split(
+            f"--- end {marks[0][1]} ---")[0].splitlines()
+        rows = [x for x in inside if re.match(r"\d\d:\d\d [A-Z]+ \d+\.\d{6} ", x)]
+        self.assertEqual(len(rows), 4)
+        self.assertEqual(len(inside), 4 + len(legend(text)) + 1)   # and the day
+
 
 class Windows(lib.Suite):
     """oldest and latest, however they are written."""

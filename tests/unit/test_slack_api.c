@@ -5,7 +5,9 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "shm/board.h"
+#include "shm/bucket.h"
 #include "slack/budget.h"
+#include "slack/cohort.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -461,19 +463,111 @@ START_TEST(rates)
 {
 	struct budget b;
 
-	budget_of(&b, &t.conf, t.in, WRITE, "C1");
+	budget_of(&b, &t.slack, t.in, WRITE, "C1");
 	ck_assert_str_eq(b.scope, "slack:A1:T1:chat.postMessage");
 	ck_assert_str_eq(b.lane, "slack:A1:T1:chat.postMessage:C1");
 	ck_assert_int_eq(b.rate.per_minute, 60);
 	ck_assert_int_eq(b.rate.burst, 3);
 	t.conf.budget_share = 8;
-	budget_of(&b, &t.conf, t.in, METHOD_CONVERSATIONS_LIST, "C1");
+	budget_of(&b, &t.slack, t.in, METHOD_CONVERSATIONS_LIST, "C1");
 	ck_assert_str_eq(b.lane, b.scope);
 	ck_assert_int_eq(b.rate.per_minute, 3);
 	ck_assert_int_eq(b.rate.burst, 1);
 	t.conf.budget_scale = 0;
-	budget_of(&b, &t.conf, t.in, WRITE, "C1");
+	budget_of(&b, &t.slack, t.in, WRITE, "C1");
 	ck_assert_int_eq(b.rate.per_minute, 0);
+}
+END_TEST
+
+/* The cohort.  What Slack answers in turn: so many messages of those asked for,
+ * more behind them or not; or a 429. */
+
+#define PAGES	4
+
+static const struct {
+	struct page {
+		int asked, messages;
+		bool more;
+		int wait_s;			/* a 429 instead */
+	} pages[PAGES];
+	bool learnt;
+} cohorts[] = {
+	{ { { 100, 15, true, 0 } }, false },
+	{ { { 100, 15, true, 0 }, { 100, 15, true, 0 } }, true },
+	{ { { 100, 15, true, 0 }, { 100, 0, false, 60 } }, true },
+	{ { { 100, 15, true, 0 }, { 10, 0, false, 60 } }, true },
+	{ { { 100, 15, true, 0 }, { 100, 0, false, 30 } }, false },
+	{ { { 100, 0, false, 60 }, { 100, 0, false, 60 }, { 100, 0, false, 60 } }, false },
+	{ { { 100, 0, false, 60 }, { 100, 15, true, 0 } }, false },
+	{ { { 100, 15, false, 0 }, { 100, 15, false, 0 } }, false },	/* a small channel */
+	{ { { 15, 15, true, 0 }, { 15, 15, true, 0 } }, false },	/* no more were asked for */
+	{ { { 100, 14, true, 0 }, { 100, 14, true, 0 } }, false },
+	{ { { 100, 15, true, 0 }, { 100, 16, true, 0 }, { 100, 15, true, 0 } }, false },
+	{ { { 100, 15, true, 0 }, { 100, 15, true, 0 }, { 100, 16, true, 0 } }, false },
+};
+
+static void
+page_of(char *out, size_t size, int n, bool more)
+{
+	size_t at = (size_t)snprintf(out, size, "{\"ok\":true,\"has_more\":%s,\"messages\":[",
+	    more ? "true" : "false");
+
+	for (int i = 0; i < n; i++)
+		at += (size_t)snprintf(out + at, size - at, "%s{}", i > 0 ? "," : "");
+	snprintf(out + at, size - at, "]}");
+}
+
+static void
+turn_page(const struct page *p, enum slack_method m)
+{
+	static const struct line none = { 0, NULL, 0 };
+	static char body[1024];
+	struct line lines[] = { { p->wait_s > 0 ? 429 : 200, body, p->wait_s }, none };
+	char form[64];
+
+	if (p->asked == 0)
+		return;
+	page_of(body, sizeof(body), p->messages, p->more);
+	snprintf(form, sizeof(form), "channel=C1&limit=%d", p->asked);
+	t.script = lines;
+	t.at = 0;
+	bucket_unblock(t.slack.region, "slack:A1:T1:conversations.history");
+	t.conf.budget_scale = 0;
+	slack_ask(&t.slack, t.in, m, form, strlen(form), "C1", clock_ms() + 9000, on_done, &t);
+	run();
+}
+
+START_TEST(cohort)
+{
+	struct budget b;
+
+	for (int i = 0; i < PAGES; i++)
+		turn_page(&cohorts[_i].pages[i], READ);
+	ck_assert_int_eq(cohort_has(t.slack.region, t.in, READ), cohorts[_i].learnt);
+	ck_assert_int_eq(cohort_has(t.slack.region, t.in, METHOD_CONVERSATIONS_REPLIES),
+	    cohorts[_i].learnt);
+	ck_assert(!cohort_has(t.slack.region, t.in, METHOD_CONVERSATIONS_LIST));
+	t.conf.budget_scale = 1;
+	budget_of(&b, &t.slack, t.in, READ, NULL);
+	ck_assert_int_eq(b.rate.per_minute, cohorts[_i].learnt ? 1 : 50);
+	ck_assert_int_eq(b.rare, cohorts[_i].learnt);
+}
+END_TEST
+
+/* It is forgotten after a day, whatever comes in between. */
+START_TEST(cohort_ends)
+{
+	int64_t until;
+
+	for (int i = 0; i < PAGES; i++)
+		turn_page(&cohorts[1].pages[i], READ);
+	until = bucket_blocked(t.slack.region, "slack:A1:T1:limited");
+	ck_assert_int_ge(until, clock_ms() + 86400000 - 60000);
+	ck_assert_int_le(until, clock_ms() + 86400000);
+	turn_page(&cohorts[1].pages[0], READ);
+	ck_assert_int_eq(bucket_blocked(t.slack.region, "slack:A1:T1:limited"), until);
+	for (int i = 0; i < PAGES; i++)
+		turn_page(&cohorts[1].pages[i], METHOD_CONVERSATIONS_LIST);
 }
 END_TEST
 
@@ -536,6 +630,8 @@ main(void)
 	tcase_add_test(tc, cancels);
 	tcase_add_test(tc, others_obey);
 	tcase_add_test(tc, budget);
+	tcase_add_loop_test(tc, cohort, 0, sizeof(cohorts) / sizeof(cohorts[0]));
+	tcase_add_test(tc, cohort_ends);
 	tcase_add_test(tc, in_order);
 	tcase_add_test(tc, in_order_again);
 	tcase_add_test(tc, no_time_any_more);
