@@ -462,6 +462,7 @@ class Control(lib.Suite):
                          r"^error: more than \d+ words\n")
 
 
+@unittest.skipIf(lib.VALGRIND, "ten thousand rows take it too long")
 class Keys(lib.Suite):
     """As many keys as there may be, made in the store."""
     MOST = 10000

@@ -103,6 +103,7 @@ class Search(unittest.TestCase):
                 self.assertEqual(self.secrets.search_processes([p.pid]),
                                  [(f"/proc/{p.pid}/{where}", "shown")])
 
+    @unittest.skipIf(lib.VALGRIND, "/proc is not looked at then")
     def test_places(self):
         """Each place of a suite is looked at: in a running daemon's folders what
         its end takes away, after it all that it said."""
