@@ -146,7 +146,7 @@ START_TEST(order_and_size)
 	json_object_put(args);
 	for (size_t i = 0; i < tool_count(); i++)
 		tool_describe(tools[i], true, &all);
-	ck_assert_uint_lt(all.len, 6000);
+	ck_assert_uint_lt(all.len, 12000);
 	ck_assert(list_has(scopes, "chat:write"));
 	ck_assert(list_has(scopes, "channels:history"));
 	ck_assert(list_has(scopes, "channels:read"));
