@@ -22,6 +22,7 @@ import time
 USER, DATABASE = "slackmcpd", "slackmcp"
 # where Debian has mariadbd for those who are not root
 PATH = os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin"
+SMALL = "--innodb-log-file-size=8M"
 # What a server may be told, and no client of it should notice.
 ODD = ["--character-set-server=latin1", "--collation-server=latin1_swedish_ci",
        "--sql-mode=", "--autocommit=0", "--transaction-isolation=SERIALIZABLE"]
@@ -100,7 +101,7 @@ class MariaDB:
         os.chmod(self.dir, 0o755)
         user = pwd.getpwuid(os.geteuid()).pw_name
         self.run(find("mariadb-install-db"), *self.defaults(), f"--user={user}",
-                 f"--datadir={self.path('data')}", "--skip-test-db",
+                 f"--datadir={self.path('data')}", "--skip-test-db", SMALL,
                  "--auth-root-authentication-method=normal")
         with open(self.path("init.sql"), "w", encoding="utf-8") as f:
             print(f"CREATE DATABASE IF NOT EXISTS {DATABASE} CHARACTER SET latin1;",
@@ -141,7 +142,7 @@ class MariaDB:
                 f"--pid-file={self.path('pid')}", "--bind-address=127.0.0.1,127.0.0.2",
                 f"--port={self.port}", f"--init-file={self.path('init.sql')}",
                 "--skip-name-resolve", "--innodb-buffer-pool-size=32M",
-                "--performance-schema=OFF", "--skip-log-bin"]
+                "--performance-schema=OFF", "--skip-log-bin", SMALL]
         if self.tls:
             args += [f"--ssl-ca={self.ca}", f"--ssl-cert={self.path('cert.pem')}",
                      f"--ssl-key={self.path('key.pem')}"]

@@ -145,7 +145,7 @@ run(struct task *t, int job)
 	if (store_conf_load(&t->conf, c, &err) == -1)
 		return task_refuse(t, "STORE: %s", err.text);
 	t->conf.create = tasks[job].creates;
-	t->conf.quiet = true;
+	t->conf.job = true;
 	t->st = store_new(t->base, &t->conf);
 	store_set_timeout(t->st, (int)c->store_timeout);
 	status = tasks[job].run(t);

@@ -15,14 +15,13 @@
 
 #define WAIT_S	5		/* for each step of a connection's making */
 
-/* A row that is locked is not waited for: the unit comes back, as on SQLite, until its
- * own deadline, and the connection serves others meanwhile.  A table that is locked is
- * waited for a little, so that a migration finds its gap.  A connection that is idle is
- * not to be closed just when it is wanted.  What the server's configuration says of
- * these is nobody's. */
+/* What is locked is not waited for: the unit comes back, as on SQLite, until its own
+ * deadline, and the connection serves others meanwhile.  A job waits a little, so that
+ * a migration finds its gap.  A connection that is idle is not to be closed just when
+ * it is wanted.  What the server's configuration says of these is nobody's. */
 #define SESSION	"SET autocommit = 1, sql_mode = 'STRICT_ALL_TABLES', " \
-	"innodb_lock_wait_timeout = 0, lock_wait_timeout = 1, " \
-	"wait_timeout = 28800"
+	"wait_timeout = 28800, innodb_lock_wait_timeout = 0, " \
+	"lock_wait_timeout = "
 
 struct dial {
 	atomic_int holders;
@@ -49,7 +48,8 @@ set_options(MYSQL *my, const struct store_conf *conf)
 	mysql_options(my, MYSQL_OPT_READ_TIMEOUT, &seconds);
 	mysql_options(my, MYSQL_OPT_WRITE_TIMEOUT, &seconds);
 	mysql_options(my, MYSQL_SET_CHARSET_NAME, "utf8mb4");
-	mysql_options(my, MYSQL_INIT_COMMAND, SESSION);
+	mysql_options(my, MYSQL_INIT_COMMAND,
+	    conf->job ? SESSION "1" : SESSION "0");
 	if (conf->ca != NULL && conf->socket == NULL) {
 		mysql_options(my, MYSQL_OPT_SSL_CA, conf->ca);
 		mysql_options(my, MYSQL_OPT_SSL_ENFORCE, &yes);
@@ -87,6 +87,7 @@ static void
 copy_conf(struct dial *d, const struct store_conf *conf)
 {
 	d->conf = (struct store_conf){ .port = conf->port,
+		.job = conf->job,
 		.host = mem_str(conf->host),
 		.socket = mem_str(conf->socket),
 		.user = mem_str(conf->user),

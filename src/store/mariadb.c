@@ -542,6 +542,7 @@ copy_conf(struct mariadb *m, const struct store_conf *conf)
 {
 	m->conf = (struct store_conf){ .host = mem_str(conf->host),
 		.port = conf->port,
+		.job = conf->job,
 		.socket = mem_str(conf->socket),
 		.user = mem_str(conf->user),
 		.database = mem_str(conf->database),

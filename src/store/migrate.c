@@ -101,8 +101,8 @@ look(struct store *st, struct event_base *base, struct progress *p,
 {
 	memset(p, 0, sizeof(*p));
 	/* first as a user who may read and write rows, but make no tables */
-	if (store_wait(st, base, UNIT(DO(SCHEMA_READ)), LOOK_MS, take_rows, p,
-		err) == 0)
+	if (store_wait(st, base, UNIT(DO(SCHEMA_READ)), store_timeout(st),
+		take_rows, p, err) == 0)
 		return 0;
 	if (err->kind == ERR_TIMEOUT)
 		return -1;

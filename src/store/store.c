@@ -27,7 +27,7 @@ struct store {
 	bool told;		/* that it is away; nobody has answered since */
 	int64_t failed[ST_COUNT];	/* when it last failed, which was told; 0: it works */
 	int64_t last;		/* of those */
-	bool quiet;
+	bool job;		/* whoever asks tells what failed */
 	bool turn;		/* of writes, if any wait */
 	int timeout;
 	size_t units;
@@ -219,7 +219,7 @@ refuse(struct unit *u)
 static enum log_level
 level(const struct store *st, enum log_level usual)
 {
-	return st->quiet ? LOG_LEVEL_DEBUG : usual;
+	return st->job ? LOG_LEVEL_DEBUG : usual;
 }
 
 static enum trouble_id
@@ -514,7 +514,7 @@ store_new(struct event_base *base, const struct store_conf *conf)
 	if ((st->pump = evtimer_new(base, on_pump, st)) == NULL)
 		fatal("store: no timer");
 	st->base = base;
-	st->quiet = conf->quiet;
+	st->job = conf->job;
 	st->timeout = TIMEOUT;
 	TAILQ_INIT(&st->queue[0]);
 	TAILQ_INIT(&st->queue[1]);

@@ -26,7 +26,7 @@ struct unit;
 struct store_conf {
 	char *path;		/* SQLite's file; NULL: MariaDB as told below */
 	bool create;		/* make that file if it is missing (jobs) */
-	bool quiet;		/* what fails is told by whoever asks, not in the log (jobs) */
+	bool job;		/* it may wait for a lock, and tells itself what failed */
 	/* Several daemons may use it: tables change when the operator says so, by one
 	 * of them at a time, and the keys that seal are not made up by any. */
 	bool shared;

@@ -4,6 +4,7 @@ whether the store can still be read in it; the checks are the same for all rows
 and stand in Faults."""
 import collections
 import concurrent.futures
+import json
 import os
 import pwd
 import re
@@ -33,8 +34,8 @@ class Fault:
     """begin_NAME and end_NAME are methods of the class whose rows these are."""
 
     def __init__(self, name, reads, says, health, writes=False, some=False,
-                 installs=None):
-        self.name = name
+                 installs=None, long=False):
+        self.name, self.long = name, long
         self.some = some        # one or the other may still find room
         self.reads = reads      # the store can be read
         # the installs, too: else there is a worker that knows none
@@ -160,6 +161,7 @@ class Host:
 
 class Faults:
     """The checks; the class has hosts, slack, and updated(team)."""
+    noted = collections.defaultdict(list)
 
     @classmethod
     def usual(cls):
@@ -178,6 +180,14 @@ class Faults:
             h.measure()
             cls.peace.append((h.measure(), h.late(since)))
 
+    @classmethod
+    def tearDownClass(cls):
+        for what, n in cls.noted.items():
+            print(f"note: {cls.__name__}: {what}: {max(a for a, _ in n)}, "
+                  f"{max(b for _, b in n)}")
+        cls.noted.clear()
+        super().tearDownClass()
+
     def check(self, name):
         fault = next(f for f in self.FAULTS if f.name == name)
         begin, end = (getattr(self, f"{w}_{name}") for w in ("begin", "end"))
@@ -190,7 +200,7 @@ class Faults:
         began = False
         try:
             begin()
-            began = True
+            began, self.began = True, time.monotonic()
             self.under(fault, halves, waiting, sessions, before)
         finally:
             if not began:
@@ -265,14 +275,16 @@ class Faults:
         return fn(*args), time.monotonic() - began
 
     def is_calm(self, h, usual, late, since):
-        """In peace it takes milliseconds; who waited for the store would need
-        TIMEOUT."""
-        now = h.measure()
-        for what, took in now.items():
-            for of in (statistics.median, max):
-                self.assertLess(of(took), 3 * of(usual[what]) + 0.6 * lib.SLOW,
-                                (what, took, usual[what]))
-        self.assertLess(h.late(since), 3 * late + 600 * lib.SLOW)
+        """It takes what it takes in peace, which is milliseconds; who waited for the
+        store would need TIMEOUT, and a loop that stood still would say so."""
+        for what, took in h.measure().items():
+            self.assertLess(statistics.median(took), 3 * statistics.median(usual[what])
+                            + 0.5 * lib.SLOW, (what, took, usual[what]))
+            self.assertLessEqual(len([t for t in took if t > 1.5 * lib.SLOW]), 1,
+                                 (what, took, usual[what]))
+        worst = h.late(since)
+        self.noted["loop late by ms at most, in peace and in faults"].append((late, worst))
+        self.assertLess(worst, 3 * late + 1500 * lib.SLOW)
 
     def posted(self, fault, mark, answers):
         """Sent, or refused with the reason, but never both."""
@@ -334,7 +346,10 @@ class Faults:
         self.assertEqual(seen, wanted)
 
     def told(self, fault, before):
-        """From outside: /health, the log (not a line a request), counters."""
+        """From outside: /health, the log (not a line a request, nor one for each
+        time that it is looked whether the store is back), counters."""
+        if not fault.installs:
+            time.sleep(max(0, self.began + 2.6 - time.monotonic()))
         for h, (since, _, errors, _) in zip(self.hosts, before):
             if fault.health:
                 lib.wait_until(f"/health says {fault.health!r}", lambda h=h: re.search(
@@ -404,18 +419,18 @@ class MariaDB(Faults, Shared):
         Fault("killed", False, "is away", AWAY),
         Fault("exhausted", False, "Too many connections", AWAY),
         Fault("rows_locked", True, "locked by others", NO_WRITES),
-        Fault("tables_locked", True, "locked by others", NO_WRITES),
+        Fault("tables_locked", True, "locked by others", NO_WRITES, long=True),
         Fault("read_only", True, "read-only", NO_WRITES),
-        Fault("no_rights", True, "lacks the right", NO_WRITES),
+        Fault("no_rights", True, "lacks the right", NO_WRITES, long=True),
         Fault("disk_full", True, "no room", NO_WRITES, some=True),
         Fault("deadlocks", True, None, None, writes=True),
-        Fault("idle", True, None, None, writes=True),
+        Fault("idle", True, None, None, writes=True, long=True),
     ]
 
     @classmethod
     def begin(cls):
         cls.pool = concurrent.futures.ThreadPoolExecutor(24)
-        cls.disk = Disk(os.path.join(cls.dir, "db"), 260)
+        cls.disk = Disk(os.path.join(cls.dir, "db"), 100)
         super().begin()
         cls.slack = cls.fake()
         cls.slack.world.add(GAMMA, "Gamma", "gamma-fake").add("CGGENERAL1", "general")
@@ -467,7 +482,17 @@ class MariaDB(Faults, Shared):
         self.held.close()
 
     def begin_stopped(self):
+        """One thread after the other."""
         self.db.signal(signal.SIGSTOP)
+        tasks = f"/proc/{self.db.proc.pid}/task"
+
+        def stand_still():
+            for task in os.listdir(tasks):
+                with open(f"{tasks}/{task}/stat", encoding="ascii") as f:
+                    if f.read().rpartition(")")[2].split()[0] != "T":
+                        return False
+            return True
+        lib.wait_until("all of it stands still", stand_still)
 
     def end_stopped(self):
         self.db.signal(signal.SIGCONT)
@@ -639,7 +664,7 @@ class SQLite(Faults, OneFile):
         Fault("damaged", True, "malformed", "not all of the store can be read",
               installs=False),
         Fault("unreadable", False, "not a database", AWAY),
-        Fault("gone", False, "unable to open", AWAY),
+        Fault("gone", False, "unable to open", AWAY, long=True),
     ]
 
     @classmethod
@@ -752,12 +777,331 @@ class SQLite(Faults, OneFile):
         os.rename(path + ".aside", path)
 
 
+class Moments(OneFile):
+    """What must hold at one moment, on a store of one file."""
+
+    @classmethod
+    def begin(cls):
+        cls.slack = cls.fake()
+
+    def ready(self, **more):
+        h = self.host(**more)
+        h.d.start()
+        mcpclient.install(h.d, ACME)
+        return h
+
+    def tearDown(self):
+        self.slack.reset()
+        for d in self.daemons:
+            d.stop()
+
+    def lock(self, h):
+        db = self.connect(h)
+        db.execute("BEGIN IMMEDIATE")
+        self.addCleanup(db.close)
+        return db
+
+    def posts(self, h):
+        """key -> state of the rows of the ledger."""
+        db = self.connect(h)
+        rows = dict(db.execute("SELECT call_key, state FROM posts"))
+        db.close()
+        return rows
+
+    def leave(self, h, key):
+        """Sends a post of this key and text; hangs up by calling what comes back."""
+        c = mcpclient.connection(h.d, timeout=60)
+        c.request("POST", "/mcp", json.dumps({
+            "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {
+                "name": "slack_post_message", "arguments": {
+                    "channel_id": GENERAL, "text": key, "idempotency_key": key},
+                "_meta": {mcpclient.META + "protocolVersion": mcpclient.MODERN,
+                          mcpclient.META + "clientCapabilities": {}}}}), {
+            "Authorization": f"Bearer {h.d.key}", "Content-Type": "application/json",
+            "Accept": "application/json, text/event-stream", "Mcp-Method": "tools/call",
+            "MCP-Protocol-Version": mcpclient.MODERN, "Mcp-Name": "slack_post_message"})
+        return c.close
+
+    def test_key_grace_ends(self):
+        """Known keys serve for KEY_GRACE; then nobody can say what they are."""
+        h = self.ready(KEY_GRACE="3s")
+        key = h.d.key_add("agent", "--workspaces", ACME)
+        lib.wait_until("it is known", lambda: h.by_all(
+            lambda: h.status(key).status == 200))
+        c = Legacy(h.d, key).begin()
+        path = self.file(h)
+        os.rename(path, path + ".aside")
+        try:
+            lib.wait_until("the store is away", lambda: get(h.d, "/ready").status == 503)
+            seen = []
+            lib.wait_until("the grace is over", lambda: seen.append(
+                h.status(key).status) or seen[-4:] == [503] * 4, 40)
+            self.assertEqual(set(seen), {200, 503})
+            self.assertEqual(h.status(h.d.key).status, 200)
+            c.close()
+            self.assertEqual(c.request("ping").status, 503)
+            self.assertEqual(c.delete().status, 503)
+        finally:
+            os.rename(path + ".aside", path)
+        lib.wait_until("it serves again", lambda: h.by_all(
+            lambda: h.status(key).status == 200), 20)
+        c.close()
+        self.assertTrue(c.ping())
+        c.close()
+
+    def test_client_leaves_while_the_row_is_written(self):
+        """Nothing is sent, and the same key may be used again."""
+        h = self.ready(STORE_TIMEOUT="20")
+        db = self.lock(h)
+        calls = lambda: h.counter("tool calls")         # noqa: E731: the gauge
+        hang_up = self.leave(h, "early")
+        lib.wait_until("it waits for the store", lambda: calls() == 1 and
+                       h.counter("units of the store") > 0)
+        hang_up()
+        time.sleep(0.3)                 # no proof, but a chance to do it wrong
+        self.assertEqual(self.slack.calls("chat.postMessage"), [])
+        db.execute("ROLLBACK")
+        lib.wait_until("its row is ended", lambda: self.posts(h) == {
+            "k:early": "unsent"})
+        lib.wait_until("it is over", lambda: calls() == 0)
+        self.assertEqual(self.slack.calls("chat.postMessage"), [])
+        for _ in range(2):
+            t = h.posts("early", idempotency_key="early")
+            self.assertTrue(t.ok, t)
+        self.assertEqual(len(self.slack.calls("chat.postMessage")), 1)
+
+    # What Slack says when nobody listens any more -> what the row says of it.
+    LEFT = (("reset", {"effect": True}, "unknown"), ("status", {}, "unknown"),
+            ("garbage", {}, "unknown"), ("ratelimited", {}, "unsent"),
+            ("error", {"error": "not_in_channel"}, "refused"), ("slow", {}, "posted"))
+
+    def test_a_write_that_nobody_waits_for_is_not_sent_again(self):
+        h = self.ready()
+        for kind, more, _ in self.LEFT:
+            self.slack.fault("chat.postMessage", kind, seconds=3, where={"text": kind},
+                             **more)
+        hang_up = [self.leave(h, kind) for kind, *_ in self.LEFT]
+        self.assertEqual(len(self.slack.wait_calls(
+            "chat.postMessage", len(self.LEFT))), len(self.LEFT))
+        for each in hang_up:
+            each()
+        lib.wait_until("nobody listens", lambda: h.counter(
+            "writes that finish without a listener") == len(self.LEFT), 2.5 / lib.SLOW)
+        lib.wait_until("they are over", lambda: h.counter("tool calls") == 0)
+        wanted = {f"k:{kind}": state for kind, _, state in self.LEFT}
+        lib.wait_until(f"their rows are {wanted}", lambda: self.posts(h) == wanted)
+        sent = collections.Counter(
+            c["form"]["text"] for c in self.slack.calls("chat.postMessage"))
+        self.assertEqual(sent, {kind: 1 for kind, *_ in self.LEFT})
+
+    def test_the_first_key_and_a_store_that_comes_late(self):
+        """The key that seals is made, and kept, as soon as the store is there."""
+        h = self.host()
+        os.makedirs(h.d.state_dir)
+        held = self.connect(h)
+        held.execute("PRAGMA locking_mode = EXCLUSIVE")
+        held.execute("BEGIN EXCLUSIVE")
+        if os.getuid() == 0:
+            for path in (h.d.state_dir, self.file(h)):
+                shutil.chown(path, NOBODY, NOBODY)
+        os.chmod(h.d.state_dir, 0o700)
+        keys = os.path.join(h.d.state_dir, "token.keys")
+        try:
+            h.d.start(ready=False)
+            lib.wait_until("it serves without", lambda: get(
+                h.d, "/health", fail=False).status == 200, 40)
+            self.assertIn("not prepared", get(h.d, "/health").text)
+            self.assertEqual(get(h.d, "/ready").status, 503)
+            browser, url = h.to_callback()
+            self.assertEqual(browser.get(url).status, 503)
+            self.assertEqual(self.slack.calls("oauth.v2.access"), [])
+            if lib.LONG:                # until the pauses between tries are long
+                time.sleep(60)
+            self.assertFalse(os.path.exists(keys))
+        finally:
+            held.execute("ROLLBACK")
+            held.close()
+        lib.wait_until("the key is kept", lambda: os.path.exists(keys), 12)
+        h.d.wait_ready()
+        self.assertEqual(len(re.findall("the store is not prepared", h.d.logs())), 1)
+        mcpclient.install(h.d, ACME)
+        h.d.stop()
+        h.d.start()
+        self.assertTrue(h.reads().ok)
+
+    def test_a_stop_in_the_middle_of_an_install(self):
+        """Slack, auth.test and the store are all slow: within UPSTREAM_TIMEOUT it is
+        in the spool all the same, and the next start stores it."""
+        h = self.ready(UPSTREAM_TIMEOUT="6", DRAIN_TIMEOUT="500ms", STORE_TIMEOUT="4")
+        browser, url = h.to_callback()
+        self.slack.fault("oauth.v2.access", "hold", seconds=30)
+        self.slack.fault("auth.test", "hang", seconds=30)
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            pool.submit(browser.get, url)       # nobody will answer it
+            self.assertTrue(self.slack.wait_held("oauth.v2.access"))
+            db = self.lock(h)
+            h.d.proc.terminate()
+            lib.wait_until("the page is given up", lambda: h.counter(
+                "writes that finish without a listener") == 1)
+            self.slack.release()
+            h.d.wait(30)
+        h.d.stop()
+        self.slack.faults.clear()
+        self.assertNotIn("killing a worker", h.d.logs())
+        spooled = [n for n in os.listdir(h.d.state_dir + "/spool")
+                   if n.startswith("install-")]
+        self.assertEqual(len(spooled), 1)
+        db.execute("ROLLBACK")
+        h.d.start()
+        mcpclient.known(h.d, BETA)
+        self.assertTrue(h.tool("slack_list_channels", team_id=BETA, limit=1).ok)
+        self.assertEqual(os.listdir(h.d.state_dir + "/spool"), [])
+
+
+class Server(Shared):
+    """What only a server of its own shows; each test begins on an empty one."""
+
+    def setUp(self):
+        self.slack = self.fake()
+        super().setUp()
+
+    def host(self, **more):
+        d = self.daemon(self.slack, env=self.options(**more))
+        return Host(self, d, BETA)
+
+    def connections(self):
+        return int(self.db.admin("SELECT COUNT(*) FROM information_schema.processlist "
+                                 "WHERE user = 'slackmcpd'")[0][0])
+
+    def test_absent_at_start(self):
+        """What needs no store works, the rest says why not and when to come again."""
+        h = self.host()
+        h.d.start()
+        mcpclient.install(h.d, ACME)
+        key = h.d.key_add("agent", "--workspaces", ACME, "--role", "write")
+        h.d.stop()
+        self.db.stop()
+        since = len(h.d.log_rows())
+        try:
+            h.d.start(ready=False)
+            lib.wait_until("both workers serve", lambda: get(
+                h.d, "/health", fail=False).status == 200 and
+                len(h.d.workers()) == 2, 40)
+            health = get(h.d, "/health").json
+            self.assertEqual(health["status"], "degraded")
+            for word in ("the store is away", "the store is not prepared yet"):
+                self.assertIn(word, health["reasons"])
+            self.assertEqual(get(h.d, "/ready").status, 503)
+            for _ in range(6):
+                with Legacy(h.d).begin() as c:
+                    self.assertTrue(c.ping())
+                    t = c.tool("slack_list_channels", limit=1)
+                    self.assertIn("not known yet", t.text)
+                    t = c.tool("slack_post_message", channel_id=GENERAL, text="no")
+                    self.assertTrue(t.error, t)
+                    self.assertIn(c.delete().status, (200, 204))
+                a = h.status(key)
+                self.assertEqual(a.status, 503, a)
+                self.assertTrue(a.header("Retry-After"))
+            mark = self.slack.mark()
+            browser, url = h.to_callback()
+            self.assertEqual(browser.get(url).status, 503)
+            self.assertEqual(self.slack.calls("oauth.v2.access", mark), [])
+            self.assertEqual(self.slack.calls("chat.postMessage"), [])
+            time.sleep(2)               # so that it is tried a few times
+            told = collections.Counter(
+                (r["pid"], re.sub(r"\d+", "N", r["msg"])) for r in h.rows(since)
+                if r.get("level") in ("warn", "error"))
+            self.assertEqual({k: n for k, n in told.items() if n > 1}, {})
+        finally:
+            self.db.start()
+        h.d.wait_ready(30)
+        self.assertEqual(browser.get(url).status, 200)      # the same page, reloaded
+        lib.wait_until("all know the key", lambda: h.by_all(
+            lambda: h.status(key).status == 200))
+        self.assertTrue(h.tool("slack_list_channels", key, limit=1).ok)
+        lib.wait_until("it says so", lambda: "the store is prepared" in h.d.logs())
+
+    def test_a_migrator_that_is_killed(self):
+        """Nobody waits out the lease of one that this host knows to be dead."""
+        with open(os.path.join(lib.HERE, "..", "..", "sql", "0001-first.up.sql"),
+                  encoding="utf-8") as f:
+            table = re.search(r"CREATE TABLE IF NOT EXISTS installs .*?;", f.read(), re.S)
+        self.db.admin(f"USE slackmcp; {table.group()}")
+        other = self.db.shell()         # no index is made while it reads
+        other.ask("SET autocommit = 0; BEGIN; SELECT * FROM installs")
+        h = self.host()
+        try:
+            h.d.spawn("-f")
+            lib.wait_until("it migrates", lambda: self.db.admin(
+                "SELECT table_name FROM information_schema.tables WHERE table_schema = "
+                "'slackmcp' AND table_name = 'leases'") and self.db.admin(
+                "SELECT owner FROM slackmcp.leases WHERE name = 'migrate'"))
+            for pid in lib.children(h.d.pid):
+                os.kill(pid, signal.SIGKILL)
+            self.assertEqual(h.d.wait(), 1)
+        finally:
+            other.close()
+        owner, = self.db.admin("SELECT owner FROM slackmcp.leases")[0]
+        self.assertTrue(owner.startswith("n1."), owner)
+        began = time.monotonic()
+        h.d.start()
+        self.assertLess(time.monotonic() - began, 25)       # the lease has 30 s
+
+    def test_pool(self):
+        """Two connections a worker, whatever the load; who waits for a lock keeps
+        nobody from reading."""
+        h = self.host(STORE_TIMEOUT="4")
+        h.d.start()
+        mcpclient.install(h.d, ACME)
+        most = 2 * int(h.d.env["WORKERS"])
+        seen, done = [0], threading.Event()
+
+        def watch():
+            while not done.wait(0.05):
+                seen.append(self.connections())
+        with concurrent.futures.ThreadPoolExecutor(101) as pool:
+            watcher = pool.submit(watch)
+            with self.subTest("free"):
+                before = h.counter("store_units")
+                answers = list(pool.map(h.posts, [f"n{i}" for i in range(200)]))
+                self.assertEqual([t for t in answers if not t.ok], [])
+                self.assertEqual(len(self.slack.calls("chat.postMessage")), 200)
+                self.assertGreaterEqual(h.counter("store_units") - before, 400)
+            with self.subTest("locked"):
+                mark, busy = self.slack.mark(), h.counter("store_busy")
+                other = self.db.shell()
+                other.ask("LOCK TABLES posts READ")
+                try:
+                    late = [pool.submit(Faults.timed, h.posts, f"x{i}")
+                            for i in range(100)]
+                    lib.wait_until("they wait", lambda: h.counter(
+                        "units of the store") >= 60, 5)
+                    a = h.status(STRANGER)
+                    self.assertEqual(a.status, 401, a)      # it was looked up
+                    for t, took in (f.result() for f in late):
+                        self.assertIn("Nothing was posted", t.text)
+                        self.assertLess(took, 4 + 4 * lib.SLOW)
+                finally:
+                    other.close()
+                self.assertEqual(self.slack.calls("chat.postMessage", mark), [])
+                self.assertGreater(h.counter("store_busy"), busy)
+            lib.wait_until("it posts again", lambda: h.by_all(
+                lambda: h.posts("again").ok), 20)
+            lib.wait_until("nothing waits", lambda: h.counter(
+                "units of the store") <= 2, 20)
+            self.assertEqual(h.counter("store_full"), 0)
+            done.set()
+            watcher.result()
+        self.assertLessEqual(max(seen), most + 2)       # a job has two for a moment
+        self.assertGreaterEqual(max(seen), most)
+
+
 def add_tests(cls):
     for fault in cls.FAULTS:
         def test(self, name=fault.name):
             self.check(name)
-        test.__doc__ = None
-        setattr(cls, f"test_{fault.name}", test)
+        setattr(cls, f"test_{fault.name}", lib.only_long(test) if fault.long else test)
 
 
 add_tests(MariaDB)
