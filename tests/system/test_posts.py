@@ -406,6 +406,13 @@ class Writing(Posting):
         self.assertEqual([f.get("thread_ts") for f in self.forms()],
                          [None, parent, parent])
         self.assertIn("Posted in 2 parts", t.text)
+        with Modern(self.d) as c:
+            self.good(c.tool("slack_reply_to_thread", team_id=TEAM,
+                             channel_id=RANDOM, thread_ts=parent,
+                             text="z" * 5000, reply_broadcast=True))
+        self.assertEqual([(f["thread_ts"], f.get("reply_broadcast"))
+                          for f in self.forms()[3:]],
+                         [(parent, "true"), (parent, None)])
 
     def test_a_part_is_refused(self):
         """What was posted is told, and an equal call does not post it again."""
