@@ -154,6 +154,14 @@ class Faults(Posting):
             self.slack.release()
             self.assertTrue(a.result().ok, a.result())
 
+    def test_by_name(self):
+        """The channel is looked at by its id, whatever the call says."""
+        self.slack.fault(POST, "reset", effect=True)
+        t = self.post("by its name", "#random", idempotency_key="by-name")
+        self.check_posted(t, *self.stored("by its name"), "was found")
+        t = self.post("by its name", "#random", idempotency_key="by-name")
+        self.check_posted(t, *self.stored("by its name"), "earlier equal call")
+
     def test_by_somebody_else(self):
         """A person's message with the same text is not it."""
         self.slack.world.say(TEAM, RANDOM, "said by a person")
