@@ -154,6 +154,14 @@ class Faults(Posting):
             self.slack.release()
             self.assertTrue(a.result().ok, a.result())
 
+    def test_by_name(self):
+        """The channel is looked at by its id, whatever the call says."""
+        self.slack.fault(POST, "reset", effect=True)
+        t = self.post("by its name", "#random", idempotency_key="by-name")
+        self.check_posted(t, *self.stored("by its name"), "was found")
+        t = self.post("by its name", "#random", idempotency_key="by-name")
+        self.check_posted(t, *self.stored("by its name"), "earlier equal call")
+
     def test_by_somebody_else(self):
         """A person's message with the same text is not it."""
         self.slack.world.say(TEAM, RANDOM, "said by a person")
@@ -406,6 +414,13 @@ class Writing(Posting):
         self.assertEqual([f.get("thread_ts") for f in self.forms()],
                          [None, parent, parent])
         self.assertIn("Posted in 2 parts", t.text)
+        with Modern(self.d) as c:
+            self.good(c.tool("slack_reply_to_thread", team_id=TEAM,
+                             channel_id=RANDOM, thread_ts=parent,
+                             text="z" * 5000, reply_broadcast=True))
+        self.assertEqual([(f["thread_ts"], f.get("reply_broadcast"))
+                          for f in self.forms()[3:]],
+                         [(parent, "true"), (parent, None)])
 
     def test_a_part_is_refused(self):
         """What was posted is told, and an equal call does not post it again."""
