@@ -48,7 +48,7 @@ TAKEN = {
     "limit": {"null", "empty", "number", "zero", "negative", "edge", "lower edge", "float"},
     "cursor": {"null", "empty"},
     "oldest": {"null", "empty"}, "latest": {"null", "empty"}, "thread_ts": {"null", "empty"},
-    "types": {"null", "empty"},
+    "types": {"null", "empty"}, "format": {"null", "empty"},
     "exclude_archived": {"null", "empty", "true", "false", "zero"},
     "idempotency_key": {"null", "empty", "number", "zero", "negative", "edge", "lower edge",
                         "string", "format", "form", "markup"},

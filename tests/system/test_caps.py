@@ -582,7 +582,7 @@ class Start(lib.Suite):
         self.assertTrue(os.path.exists(os.path.join(
             spool, "bad-install-00000000000001-x")))
         self.assertEqual(count(d, "spool_aside"), 1)
-        self.assertIn("no whole install", d.logs())
+        self.assertIn("no whole answer", d.logs())
         d.stop()
 
 

@@ -10,8 +10,10 @@ import mcpclient
 
 MODULES = os.environ.get("SLACKMCP_MODULES")
 CLIENTS = os.path.join(lib.HERE, "..", "clients")
-TOOLS = {"slack_list_channels", "slack_get_channel_history",
-         "slack_post_message", "slack_list_workspaces"}
+TOOLS = {"slack_list_workspaces", "slack_list_channels", "slack_get_channel_history",
+         "slack_get_thread_replies", "slack_get_channel_info", "slack_get_users",
+         "slack_search_users", "slack_get_user_profile", "slack_connection_status",
+         "slack_post_message", "slack_reply_to_thread", "slack_add_reaction"}
 
 
 @unittest.skipUnless(MODULES, "SLACKMCP_MODULES is not set (contrib/runtests does)")
