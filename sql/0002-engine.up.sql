@@ -68,3 +68,5 @@ CREATE TABLE IF NOT EXISTS events (
 /*M! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
 
 CREATE INDEX IF NOT EXISTS events_made ON events (made);
+
+CREATE INDEX IF NOT EXISTS posts_channel ON posts (team, channel, made);

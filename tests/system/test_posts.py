@@ -32,7 +32,7 @@ class Posting(lib.Suite):
     def begin(cls):
         cls.slack = cls.fake()
         cls.team = cls.slack.world.teams[TEAM]
-        cls.d = cls.daemon(cls.slack, env=cls.ENV).start()
+        cls.d = cls.daemon(cls.slack, env={"DIRECTORY": "on", **cls.ENV}).start()
         mcpclient.install(cls.d)
         mcpclient.known(cls.d, TEAM)
 

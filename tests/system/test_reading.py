@@ -110,7 +110,7 @@ class Reading(lib.Suite):
         cls.slack = cls.fake()
         cls.ts = talk.say_all(cls.slack.world, TEAM, CHANNEL)
         cls.d = cls.daemon(cls.slack, env={
-            "DIRECTORY_PAUSE": "20ms", "SLACK_SCOPES": SCOPES}).start()
+            "DIRECTORY_PAUSE": "20ms", "DIRECTORY": "on", "SLACK_SCOPES": SCOPES}).start()
         mcpclient.install(cls.d)
         cls.tool("slack_connection_status")
         lib.wait_until("the directory is complete", lambda: cls.tool(
@@ -206,7 +206,7 @@ class Windows(lib.Suite):
     @classmethod
     def begin(cls):
         cls.slack = cls.fake()
-        cls.d = cls.daemon(cls.slack, workers=2).start()
+        cls.d = cls.daemon(cls.slack, workers=2, env={"DIRECTORY": "on"}).start()
         mcpclient.install(cls.d)
         now = time.time()
         cls.parent = f"{now - 9 * 86400:.6f}"
@@ -297,7 +297,7 @@ class AsJson(lib.Suite):
     def begin(cls):
         cls.slack = cls.fake()
         cls.ts = talk.say_all(cls.slack.world, TEAM, CHANNEL)
-        cls.d = cls.daemon(cls.slack, env={"SLACK_SCOPES": SCOPES}).start()
+        cls.d = cls.daemon(cls.slack, env={"DIRECTORY": "on", "SLACK_SCOPES": SCOPES}).start()
         mcpclient.install(cls.d)
 
     def ask(self, name, client=Modern, **args):
@@ -399,7 +399,7 @@ class AsJson(lib.Suite):
             self.assertIn("compact or json", t.text)
 
     def test_default(self):
-        d = self.daemon(self.slack, env={"SLACK_SCOPES": SCOPES,
+        d = self.daemon(self.slack, env={"DIRECTORY": "on", "SLACK_SCOPES": SCOPES,
                                          "TOOL_FORMAT": "json"}).start()
         mcpclient.install(d)
         with Modern(d) as c:
@@ -422,7 +422,7 @@ class StoreAway(Shared):
         slack = self.fake()
         ts = talk.say_all(slack.world, TEAM, CHANNEL)
         d = self.daemon(slack, env=self.options(
-            DIRECTORY_PAUSE="20ms", SLACK_SCOPES=SCOPES)).start()
+            DIRECTORY="on", DIRECTORY_PAUSE="20ms", SLACK_SCOPES=SCOPES)).start()
         mcpclient.install(d)
         self.addCleanup(self.db.signal, signal.SIGCONT)
         lib.wait_until("names", lambda: "U0BOB Bob" in self.history(d), 60)
