@@ -240,10 +240,11 @@ post_it(struct call *call)
 static void
 store_away(struct call *call, const struct err *err)
 {
-	log_warn("tools", "the ledger of posts is out of reach: %s", err->text);
-	buf_str(&call->out, "Nothing was posted: this server's store is away, and"
-	    " without it a post could happen twice. Reading goes on; try to post"
-	    " again in a minute.");
+	log_debug("tools", "the ledger of posts is out of reach: %s",
+	    err->text);
+	buf_str(&call->out, "Nothing was posted: this server's store does not take"
+	    " it, and without it a post could happen twice. Reading goes on; try"
+	    " to post again in a minute.");
 	stop(call, false);
 }
 

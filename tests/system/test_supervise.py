@@ -264,9 +264,11 @@ class Start(Base):
         d = self.used()
         done = d.run("--rollback")
         self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("migration 1", done.stdout)      # one at a time
+        done = d.run("--rollback")
         self.assertIn("migration 0", done.stdout)
         copies = [f for f in os.listdir(d.state_dir) if ".before-" in f]
-        self.assertEqual(len(copies), 1)
+        self.assertGreaterEqual(len(copies), 1)
         self.assertEqual(stat.S_IMODE(os.stat(os.path.join(
             d.state_dir, copies[0])).st_mode), 0o600)
         done = d.run("--rollback")
