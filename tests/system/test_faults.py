@@ -175,7 +175,8 @@ class Connections(Base):
         d = self.daemon(workers=1, env={"TLS_PORT": str(port), "TLS_CERT": pair[0],
                                         "TLS_KEY": pair[1]}).start()
         self.once(d, "renew it, then reload")
-        self.assertIn("TLS_CERT is not good today", health(d)["reasons"])
+        lib.wait_until("it is told", lambda: "TLS_CERT is not good today" in
+                       health(d)["reasons"])
         self.assertLess(count(d, "certificate days left"), 0)
         hello = b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00"   # a handshake that is none
         with self.fault(d, "TLS handshakes fail", "tls_failed", moves=3):
