@@ -234,13 +234,6 @@ put_entry(struct directory *d, const char *team, enum directory_kind kind,
 /* No run over the directory takes away what none of them finds. */
 #define FILL_FOR_GOOD	INT64_MAX
 
-void
-directory_learn(struct directory *d, struct install *in,
-    enum directory_kind kind, const struct directory_entry *e)
-{
-	put_entry(d, install_key(in), kind, e, FILL_FOR_GOOD);
-}
-
 /* ---- strangers: people whom no listing shows ---- */
 
 static void ask_stranger(struct place *p);

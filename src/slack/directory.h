@@ -86,8 +86,4 @@ bool directory_read(enum directory_kind kind, const struct js *thing,
     struct directory_entry *out);
 /* The texts of n entries are copied into own, which they borrow from then. */
 void directory_keep(struct directory_entry *e, size_t n, struct buf *own);
-/* An answer of Slack's brought this along anyway. */
-void directory_learn(struct directory *d, struct install *in,
-    enum directory_kind kind, const struct directory_entry *e);
-
 #endif

@@ -319,14 +319,6 @@ token_cancel(struct token_wait *w)
 		try_after(c, 0);	/* tidies up */
 }
 
-bool
-token_is_lost(const struct tokens *t, const struct install *in)
-{
-	const struct install *now = current(t, in);
-
-	return now != NULL && now->lost;
-}
-
 void
 token_moved(struct tokens *t)
 {

@@ -35,7 +35,4 @@ struct token_wait *token_renew(struct tokens *t, struct install *in,
     int64_t deadline_ms, token_fn *done, void *arg);
 void token_cancel(struct token_wait *w);
 
-/* Nobody can renew this install's token: it serves to its end, and answers say so. */
-bool token_is_lost(const struct tokens *t, const struct install *in);
-
 #endif

@@ -111,15 +111,6 @@ chain_lose(struct store *st, const struct chain_id *id,
 }
 
 struct unit *
-chain_retry(struct store *st, const struct chain_id *id, chain_fn *done,
-    void *arg)
-{
-	return write_unit(st, UNIT(DO(CHANGES_BUMP), DO(INSTALL_TOUCH,
-	    TEXT(id->enterprise_id), TEXT(id->team_id)), DO(CHAIN_FIND, ID(id))),
-	    done, arg);
-}
-
-struct unit *
 chain_spend(struct store *st, const struct chain_pair *p, chain_fn *done,
     void *arg)
 {

@@ -54,10 +54,6 @@ struct unit *chain_rest(struct store *st, const struct chain_id *id,
 /* Nobody can renew it. */
 struct unit *chain_lose(struct store *st, const struct chain_id *id,
     const unsigned char hash[CHAIN_HASH], int64_t now, chain_fn *done, void *arg);
-/* The operator's word: try a lost one again. */
-struct unit *chain_retry(struct store *st, const struct chain_id *id,
-    chain_fn *done, void *arg);
-
 /* The next pair. */
 struct chain_pair {
 	const char *enterprise_id, *team_id, *holder;
