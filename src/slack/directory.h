@@ -2,35 +2,13 @@
 #ifndef SLACK_DIRECTORY_H
 #define SLACK_DIRECTORY_H
 
-#include "base/buf.h"
-#include "base/js.h"
+#include "slack/entry.h"
 #include "slack/installs.h"
 
 /* Who and what there is in a workspace: its channels and its people, kept in the
  * store for all workers and hosts, filled in the background within the budget, by
  * lease, a page at a time.  Complete, or partial and then said so; what is there is
  * never replaced by less.  Nothing waits for a fill. */
-#define DIRECTORY_FLAGS(X) X(PRIVATE) X(ARCHIVED) X(MEMBER) X(IM) X(MPIM) X(SHARED) \
-	X(BOT) X(DELETED) X(STRANGER)	/* of another workspace: users.info alone has it */
-enum directory_flag_bit {
-#define X(f) DIRECTORY_BIT_##f,
-	DIRECTORY_FLAGS(X)
-#undef X
-};
-enum directory_flag {
-#define X(f) DIRECTORY_##f = 1 << DIRECTORY_BIT_##f,
-	DIRECTORY_FLAGS(X)
-#undef X
-};
-
-struct directory_entry {
-	const char *id;
-	const char *handle;	/* what #… or @… names, lower case; an im's: the user's id */
-	const char *label;	/* what is shown: a channel's name, a person's display name */
-	const char *about;	/* topic, or purpose; a person's real name and title */
-	unsigned flags;
-	int64_t members;
-};
 enum directory_kind { DIRECTORY_CHANNELS, DIRECTORY_USERS, DIRECTORY_KINDS };
 
 struct directory;
@@ -84,6 +62,5 @@ struct directory_ask *directory_search(struct directory *d, struct install *in,
 /* One of Slack's own objects as an entry that borrows from it; false: it is none. */
 bool directory_read(enum directory_kind kind, const struct js *thing,
     struct directory_entry *out);
-/* The texts of n entries are copied into own, which they borrow from then. */
-void directory_keep(struct directory_entry *e, size_t n, struct buf *own);
+
 #endif

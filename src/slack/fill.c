@@ -5,8 +5,8 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "shm/board.h"
-#include "slack/api.h"
 #include "slack/error.h"
+#include "slack/kind.h"
 #include "store/directory.h"
 #include "store/lease.h"
 
@@ -18,19 +18,8 @@
 #define ASK_MS		20000
 #define BUSY_MS		10000		/* somebody else is at it */
 #define FAILED_PAUSES	20		/* of DIRECTORY_PAUSE, before the next run */
+#define LIMIT		200		/* things of a page: nobody waits */
 #define PAGE_MAX	1000		/* bytes of a cursor that are kept */
-
-static const struct {
-	const char *word, *member, *form;
-	enum slack_method method;
-} kinds[] = {
-	[DIRECTORY_CHANNELS] = { "channels", "channels",
-	    "limit=200&exclude_archived=true"
-	    "&types=public_channel,private_channel",
-	    METHOD_CONVERSATIONS_LIST },
-	[DIRECTORY_USERS] = { "users", "members", "limit=200",
-	    METHOD_USERS_LIST },
-};
 
 struct fill {
 	struct slack *s;
@@ -56,18 +45,6 @@ struct fill {
 	struct buf own;			/* what they point into, in one piece */
 	char next[PAGE_MAX + 1];
 };
-
-const char *
-directory_word(enum directory_kind kind)
-{
-	return kinds[kind].word;
-}
-
-const char *
-directory_member(enum directory_kind kind)
-{
-	return kinds[kind].member;
-}
 
 void
 fill_cancel(struct fill *f)
@@ -179,14 +156,6 @@ on_rows(void *arg, const struct err *err)
 		put_rows(f);
 }
 
-static struct directory_row
-row_of(const struct directory_entry *e)
-{
-	return (struct directory_row){ .id = e->id, .handle = e->handle,
-		.label = e->label, .about = e->about, .flags = e->flags,
-		.members = e->members };
-}
-
 /* A few at a time, so that others get at the store in between. */
 static void
 put_rows(struct fill *f)
@@ -195,7 +164,7 @@ put_rows(struct fill *f)
 	size_t n = 0;
 
 	while (n < DIRECTORY_PUT_MAX && f->put < f->n)
-		rows[n++] = row_of(&f->entry[f->put++]);
+		rows[n++] = entry_row(&f->entry[f->put++]);
 	if (n > 0) {
 		f->unit = directory_rows_put(f->s->store, install_key(f->in),
 		    kinds[f->kind].word, rows, n, f->row.fill,
@@ -215,19 +184,18 @@ put_rows(struct fill *f)
 
 /* Slack's answer goes when this returns: the entries keep texts of their own. */
 static void
-take_page(struct fill *f, const struct js *answer)
+take_page(struct fill *f, const struct slack_answer *a)
 {
-	const char *member = kinds[f->kind].member;
-	const char *next = js_text(js_get(answer, "response_metadata",
-	    JS_OBJECT), "next_cursor");
-	size_t room = js_count(answer, member);
+	const char *array = kinds[f->kind].array;
+	const char *next = kind_next(a);
+	size_t room = js_count(a->json, array);
 
 	snprintf(f->next, sizeof(f->next), "%s",
 	    strlen(next) <= PAGE_MAX ? next : "");
 	f->entry = mem_array(f->entry, room + 1, sizeof(*f->entry));
 	buf_reset(&f->own);
 	f->n = f->put = 0;
-	for (const struct js *v = js_first(answer, member); v != NULL;
+	for (const struct js *v = js_first(a->json, array); v != NULL;
 	    v = v->next)
 		if (directory_read(f->kind, v, &f->entry[f->n]))
 			f->n++;
@@ -242,7 +210,7 @@ on_answer(void *arg, const struct slack_answer *a)
 	f->asked = NULL;
 	if (a->class == SLACK_NONE) {
 		counter_up(CNT_DIRECTORY_PAGES);
-		take_page(f, a->json);
+		take_page(f, a);
 		if (f->next[0] != '\0' && strcmp(f->next, f->page) == 0)
 			fail(f, "repeated_cursor");
 		else
@@ -264,14 +232,8 @@ ask(struct fill *f)
 {
 	struct buf form = { 0 };
 
-	buf_str(&form, kinds[f->kind].form);
-	if (f->page[0] != '\0')
-		buf_form(&form, "cursor", f->page, strlen(f->page));
-	else
-		f->fresh = true;
-	if (f->in->team_id[0] == '\0')
-		buf_form(&form, "team_id", f->in->enterprise_id,
-		    strlen(f->in->enterprise_id));
+	f->fresh |= f->page[0] == '\0';
+	kind_form(&form, f->kind, f->in, LIMIT, f->page);
 	f->asked = slack_ask(f->s, f->in, kinds[f->kind].method, form.p,
 	    form.len, NULL, clock_ms() + ASK_MS, on_answer, f);
 	buf_wipe(&form);

@@ -5,7 +5,7 @@
 #include "slack/directory.h"
 
 /* One run over a workspace's channels or people, page by page, by lease; private to
- * slack/directory.c.  A run that failed goes on at its page when the next one begins.
+ * the directory's files.  A run that failed goes on at its page when the next one begins.
  *
  * done: the run is over, or somebody else's, or not due; look again in wait_ms. */
 typedef void fill_over_fn(void *arg, int64_t wait_ms);
@@ -13,9 +13,5 @@ struct fill;
 struct fill *fill_begin(struct slack *s, struct install *in,
     enum directory_kind kind, fill_over_fn *done, void *arg);
 void fill_cancel(struct fill *f);
-
-const char *directory_word(enum directory_kind kind);
-/* The array of a page that holds the things: "channels", "members". */
-const char *directory_member(enum directory_kind kind);
 
 #endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+#include "slack/kind.h"
+
+#include "base/clock.h"
+
+const struct kind kinds[DIRECTORY_KINDS] = {
+	[DIRECTORY_CHANNELS] = { "channels", METHOD_CONVERSATIONS_LIST,
+	    "exclude_archived=true&types=public_channel,private_channel",
+	    "channels", entry_read_channel },
+	[DIRECTORY_USERS] = { "users", METHOD_USERS_LIST, "",
+	    "members", entry_read_person },
+};
+
+bool
+directory_read(enum directory_kind kind, const struct js *thing,
+    struct directory_entry *out)
+{
+	*out = (struct directory_entry){ .id = js_text(thing, "id") };
+	return kinds[kind].read(thing, out);
+}
+
+void
+kind_form(struct buf *form, enum directory_kind kind,
+    const struct install *in, int limit, const char *cursor)
+{
+	buf_fmt(form, "limit=%d%s%s", limit,
+	    kinds[kind].form[0] != '\0' ? "&" : "", kinds[kind].form);
+	if (cursor[0] != '\0')
+		buf_form(form, "cursor", cursor, strlen(cursor));
+	if (in->team_id[0] == '\0')
+		buf_form(form, "team_id", in->enterprise_id,
+		    strlen(in->enterprise_id));
+}
+
+const char *
+kind_next(const struct slack_answer *a)
+{
+	return js_text(js_get(a->json, "response_metadata", JS_OBJECT),
+	    "next_cursor");
+}
+
+void
+kind_put(struct slack *s, const struct install *in, enum directory_kind kind,
+    const struct directory_entry *e, int64_t fill)
+{
+	struct directory_row row = entry_row(e);
+
+	directory_rows_put(s->store, install_key(in), kinds[kind].word, &row, 1,
+	    fill, clock_wall_ms(), NULL, NULL);
+}
