@@ -44,6 +44,10 @@ static const char *const tool_format_words[] = {
 	[TOOL_COMPACT] = "compact", [TOOL_JSON] = "json", NULL
 };
 
+const char *const conf_toolsets[] = {
+	"core", "channels", "people", "posting", NULL
+};
+
 /* The type column and the struct's field must agree, or this won't compile. */
 #define AT(ctype, field) \
 	(offsetof(struct conf, field) + \
@@ -202,6 +206,8 @@ static const struct conf_row rows[] = {
 	  .help = "id:base64 keys that seal Slack's tokens, the first one seals; unset: token.keys in STATE_DIR" },
 	{ "TOKEN_REFRESH_BEFORE", TIME(token_refresh_before), .dflt = "2h", .min = SECOND, .max = 11 * HOUR,
 	  .help = "how long before its end a rotating token is renewed" },
+	{ "TOOLSETS", LIST(toolsets), .dflt = "core", .words = conf_toolsets,
+	  .help = "toolsets that are offered at all: core (all tools), or of it channels, people, posting" },
 	{ "TOOL_FORMAT", WORD(tool_format, tool_format_words), .dflt = "compact",
 	  .help = "of the answers of tools that read: compact, or json with Slack's own keys" },
 	{ "TRUSTED_PROXIES", LIST(trusted_proxies),

@@ -20,6 +20,9 @@ struct rate {
 /* When the tables of a store that daemons share are brought up to date. */
 enum migrate_when { MIGRATE_BY_HAND, MIGRATE_AUTO };
 enum tool_format { TOOL_COMPACT, TOOL_JSON };
+/* What tools belong to; "core" has all that are offered by default, the others are
+ * parts of it.  Ended by NULL. */
+extern const char *const conf_toolsets[];
 
 /* The configuration in force.  Immutable once loaded; a reload makes a new one.
  * Strings are never NULL ("" when unset); lists are tidy (base/list.h); times
@@ -63,6 +66,7 @@ struct conf {
 	char *store_ca;
 	int migrate;			/* enum migrate_when */
 	int tool_format;		/* enum tool_format */
+	char *toolsets;			/* list, of conf_toolsets */
 	struct secret store_password;
 	struct secret token_keys;	/* "id:base64,…" */
 
@@ -142,6 +146,9 @@ bool conf_needs_restart(const struct conf *was, const struct conf *now,
 /* "10", "500ms", "2s", "5m", "1h", "7d" to milliseconds; a bare number counts
  * unit_ms each.  -1 when it is none. */
 int64_t conf_time(const char *text, int64_t unit_ms);
+/* Is the list one of these words?  -1 and err: of which it has one that is none of
+ * them, or nothing at all. */
+int conf_words(const char *list, const char *const *words, struct err *err);
 int conf_rate(const char *text, struct rate *out);	/* "120/60"; "0" is off */
 
 #endif

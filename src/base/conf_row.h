@@ -29,7 +29,7 @@ struct conf_row {
 	const char *dflt;	/* NULL: none, or conf_derive.c makes it */
 	int64_t min, max;
 	int64_t unit_ms;	/* of a bare number of T_TIME */
-	const char *const *words;	/* of T_WORD, ended by NULL */
+	const char *const *words;	/* of T_WORD and some T_LIST, ended by NULL */
 	unsigned flags;
 	const char *help;	/* one line; slackmcpd.conf(5) tells more */
 };

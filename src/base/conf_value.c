@@ -4,6 +4,7 @@
 
 #include "base/list.h"
 #include "base/mem.h"
+#include "base/nearest.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -264,23 +265,75 @@ show_rate(const struct conf_row *row, const void *at, struct buf *out)
 		buf_fmt(out, "%d/%d", r->per_minute, r->burst);
 }
 
+static void
+put_words(const char *const *words, struct buf *out)
+{
+	for (size_t i = 0; words[i] != NULL; i++)
+		buf_fmt(out, "%s%s", i == 0 ? "" : ", ", words[i]);
+}
+
+/* The first of the list that is none of the words, into wrong; or "". */
+static void
+find_wrong(const char *list, const char *const *words, char wrong[48],
+    struct nearest *near)
+{
+	const char *w;
+	size_t n;
+
+	while ((w = list_next(&list, &n)) != NULL) {
+		bool known = false;
+
+		snprintf(wrong, 48, "%.*s", (int)(n > 40 ? 40 : n), w);
+		*near = (struct nearest){ .wrong = wrong };
+		for (size_t i = 0; words[i] != NULL; i++) {
+			known = known || strcmp(words[i], wrong) == 0;
+			nearest_offer(near, words[i]);
+		}
+		if (!known)
+			return;
+	}
+	wrong[0] = '\0';
+}
+
+int
+conf_words(const char *list, const char *const *words, struct err *err)
+{
+	struct nearest near = { .word = NULL };
+	struct buf all = { 0 };
+	char wrong[48];
+
+	find_wrong(list, words, wrong, &near);
+	if (list[0] != '\0' && wrong[0] == '\0')
+		return 0;
+	put_words(words, &all);
+	if (list[0] == '\0')
+		err_set(err, ERR_INPUT, "names nothing: write some of %s",
+		    all.p);
+	else
+		err_set(err, ERR_INPUT, "has \"%s\" in it, which there is not%s%s:"
+		    " write some of %s", wrong, near.word != NULL ?
+		    ", perhaps " : "", near.word != NULL ? near.word : "",
+		    all.p);
+	buf_wipe(&all);
+	return -1;
+}
+
 static int
 parse_word(const struct conf_row *row, const char *text, void *at,
     struct err *err)
 {
-	char list[128];
-	int n = 0;
+	struct buf all = { 0 };
 
 	for (int i = 0; row->words[i] != NULL; i++)
 		if (strcasecmp(row->words[i], text) == 0) {
 			*(int *)at = i;
 			return 0;
 		}
-	for (int i = 0; row->words[i] != NULL && n < (int)sizeof(list); i++)
-		n += snprintf(list + n, sizeof(list) - (size_t)n, "%s%s",
-		    i == 0 ? "" : ", ", row->words[i]);
-	return err_set(err, ERR_INPUT, "is none of its words: write one of %s",
-	    list);
+	put_words(row->words, &all);
+	err_set(err, ERR_INPUT, "is none of its words: write one of %s",
+	    all.p);
+	buf_wipe(&all);
+	return -1;
 }
 
 static void
@@ -329,6 +382,8 @@ parse_list(const struct conf_row *row, const char *text, void *at,
 	char *tidy = list_tidy(text);
 	int rc = parse_text(row, tidy, at, err);
 
+	if (rc == 0 && row->words != NULL)
+		rc = conf_words(tidy, row->words, err);
 	free(tidy);
 	return rc;
 }

@@ -46,6 +46,20 @@ list_allows(const char *list, const char *word)
 	return list_has(list, word);
 }
 
+bool
+list_meets(const char *list, const char *other)
+{
+	const char *w;
+	size_t n;
+
+	if (other != NULL && strcmp(other, "*") == 0)
+		return true;
+	while ((w = list_next(&list, &n)) != NULL)
+		if (n > 0 && has(other, w, n))
+			return true;
+	return false;
+}
+
 char *
 list_tidy(const char *text)
 {

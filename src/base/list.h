@@ -12,6 +12,9 @@ bool list_has(const char *list, const char *word);
 /* Also true when the list is "*". */
 bool list_allows(const char *list, const char *word);
 
+/* Has one word of the list a place in the other one?  Always true when that is "*". */
+bool list_meets(const char *list, const char *other);
+
 /* Walks: const char *at = list, *w; size_t n; while ((w = list_next(&at, &n)))
  * the word is w[0..n), not NUL-terminated. */
 const char *list_next(const char **at, size_t *len);

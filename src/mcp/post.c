@@ -21,7 +21,7 @@ mcp_new(const struct conf *conf, struct region *region, struct toolbox *box)
 	m->conf = conf;
 	m->region = region;
 	m->box = box;
-	m->lists = tools_list_new();
+	m->lists = tools_list_new(conf);
 	return m;
 }
 

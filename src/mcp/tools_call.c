@@ -65,7 +65,8 @@ tools_call(struct rpc *r, struct item *it, struct span params)
 	}
 	tool = tool_find(json_object_get_string(name),
 	    (size_t)json_object_get_string_len(name));
-	if (tool == NULL) {
+	if (tool == NULL ||
+	    !policy_offers(r->policy, r->mcp->conf, tool->toolsets)) {
 		reply_fault(it, FAULT_PARAMS,
 		    "Unknown tool: %.64s; tools/list shows those "
 		    "that there are",

@@ -19,14 +19,18 @@ struct variant {
 };
 
 struct tools_list {
+	const struct conf *conf;
 	struct variant variants[VARIANTS];
 	unsigned next;			/* the oldest, once all are taken */
 };
 
 struct tools_list *
-tools_list_new(void)
+tools_list_new(const struct conf *conf)
 {
-	return mem_new(sizeof(struct tools_list));
+	struct tools_list *l = mem_new(sizeof(*l));
+
+	l->conf = conf;
+	return l;
 }
 
 static void
@@ -48,7 +52,7 @@ tools_list_free(struct tools_list *l)
 }
 
 static void
-render(struct variant *v, const struct policy *p)
+render(struct variant *v, const struct policy *p, const struct conf *conf)
 {
 	struct buf one = { 0 };
 	struct jsonw w;
@@ -57,7 +61,7 @@ render(struct variant *v, const struct policy *p)
 	jsonw_key(&w, "tools");
 	jsonw_open(&w, '[');
 	for (const struct tool *const *t = tools; *t != NULL; t++) {
-		if (!policy_tool(p, (*t)->role, (*t)->toolset))
+		if (!policy_tool(p, conf, (*t)->role, (*t)->toolsets))
 			continue;
 		buf_reset(&one);
 		tool_describe(*t, v->modern, &one);
@@ -95,7 +99,7 @@ get(struct tools_list *l, const struct policy *p, bool modern)
 		.bound = bound,
 		.modern = modern,
 	};
-	render(v, p);
+	render(v, p, l->conf);
 	return &v->tail;
 }
 

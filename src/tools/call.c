@@ -378,13 +378,14 @@ static int
 check_tool(struct call *call, const struct call_ask *ask, struct buf *refused)
 {
 	(void)ask;
-	if (policy_tool(call->policy, call->tool->role, call->tool->toolset))
+	if (policy_tool(call->policy, call->box->slack->conf,
+	    call->tool->role, call->tool->toolsets))
 		return 0;
 	counter_up(CNT_POLICY_REFUSED);
 	buf_fmt(refused,
-	    "This key may not use %s: that needs the role %s and the toolset"
-	    " %s. The operator can make a key that has them.",
-	    call->tool->name, role_word(call->tool->role), call->tool->toolset);
+	    "This key may not use %s: that needs the role %s. The operator can"
+	    " make a key that has it.",
+	    call->tool->name, role_word(call->tool->role));
 	return -1;
 }
 

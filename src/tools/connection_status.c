@@ -133,7 +133,7 @@ const struct tool tool_connection_status = {
 	.title = "Connection status",
 	.help = "Tells what the connection to a workspace can do: scopes, waits that Slack"
 	    " asked for, how much of the directory is known.",
-	.toolset = TOOLSETS_DEFAULT,
+	.toolsets = TOOLSETS_ALL,
 	.role = ROLE_READ,
 	.hints = TOOL_IDEMPOTENT,
 	.args = args,

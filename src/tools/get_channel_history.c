@@ -32,7 +32,7 @@ const struct tool tool_get_channel_history = {
 	        "time, author, ts"
 		" and text. Replies in threads are not among them:"
 		" slack_get_thread_replies has them. The app must be a member.",
-	.toolset = TOOLSETS_DEFAULT,
+	.toolsets = TOOLSETS_CHANNELS,
 	.role = ROLE_READ,
 	.hints = TOOL_IDEMPOTENT,
 	.args = args,

@@ -46,7 +46,7 @@ const struct tool tool_get_users = {
 	.title = "List people",
 	.help = "Lists a workspace's people and bots. To find somebody, slack_search_users"
 	    " is cheaper.",
-	.toolset = TOOLSETS_DEFAULT,
+	.toolsets = TOOLSETS_PEOPLE,
 	.role = ROLE_READ,
 	.hints = TOOL_IDEMPOTENT,
 	.args = args,

@@ -86,7 +86,7 @@ const struct tool tool_list_channels = {
 	.title = "List channels",
 	.help = "Lists a workspace's channels with the ids that the other tools take. Go on"
 	    " with the cursor until none is given.",
-	.toolset = TOOLSETS_DEFAULT,
+	.toolsets = TOOLSETS_CHANNELS,
 	.role = ROLE_READ,
 	.hints = TOOL_IDEMPOTENT,
 	.args = args,

@@ -46,7 +46,7 @@ const struct tool tool_list_workspaces = {
 	.title = "List workspaces",
 	.help = "Lists the Slack workspaces that can be used here, with the team_id that the"
 	    " other tools take. Needs no arguments.",
-	.toolset = TOOLSETS_DEFAULT,
+	.toolsets = TOOLSETS_ALL,
 	.role = ROLE_READ,
 	.hints = TOOL_IDEMPOTENT,
 	.args = args,

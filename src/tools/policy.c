@@ -16,8 +16,6 @@
 #define LIST_MAX_LEN	4000		/* the store's columns hold 4096 */
 #define EXPIRES_MAX	(3650LL * 86400 * 1000)
 
-static const char *const toolsets[] = { TOOLSETS_DEFAULT, NULL };
-
 static const char *const roles[] = {
 #define X(sym, word) [ROLE_##sym] = word,
 	ROLES(X)
@@ -121,10 +119,18 @@ policy_channel(const struct policy *p, const char *team_id,
 }
 
 bool
-policy_tool(const struct policy *p, enum role role, const char *toolset)
+policy_offers(const struct policy *p, const struct conf *conf,
+    const char *toolsets)
 {
-	return p != NULL && p->role >= role &&
-	    list_allows(p->toolsets, toolset);
+	return p != NULL && list_meets(toolsets, conf->toolsets) &&
+	    list_meets(toolsets, p->toolsets);
+}
+
+bool
+policy_tool(const struct policy *p, const struct conf *conf, enum role role,
+    const char *toolsets)
+{
+	return policy_offers(p, conf, toolsets) && p->role >= role;
 }
 
 struct rate
@@ -177,28 +183,13 @@ static int
 take_toolsets(const char *option, char *value, struct key_row *row,
     struct err *err)
 {
-	const char *at = value, *w;
-	size_t n;
+	struct err why;
 
 	row->toolsets = value;
-	if (strcmp(value, "*") == 0)
+	if (strcmp(value, "*") == 0 ||
+	    conf_words(value, conf_toolsets, &why) == 0)
 		return 0;
-	while ((w = list_next(&at, &n)) != NULL) {
-		size_t i = 0;
-
-		while (toolsets[i] != NULL && (strlen(toolsets[i]) != n ||
-		    memcmp(toolsets[i], w, n) != 0))
-			i++;
-		if (toolsets[i] == NULL)
-			return err_set(err, ERR_INPUT,
-			    "%s: there is no toolset \"%.*s\""
-			    " (there is: " TOOLSETS_DEFAULT ")",
-			    option, (int)(n > 40 ? 40 : n), w);
-	}
-	if (value[0] == '\0')
-		return err_set(err, ERR_INPUT, "%s: name at least one toolset",
-		    option);
-	return 0;
+	return err_set(err, ERR_INPUT, "%s %s", option, why.text);
 }
 
 static int

@@ -14,7 +14,7 @@ enum role {
 };
 const char *role_word(enum role r);
 
-#define TOOLSETS_DEFAULT	"core"
+#define TOOLSETS_DEFAULT	"core"	/* of a key */
 
 /* Who asks, and what that may reach (DESIGN 6).  Hangs on every request; counted,
  * so that it outlives a change of the keys for as long as a request holds it.
@@ -45,8 +45,13 @@ struct policy *policy_seed(void);	/* admin, all workspaces; principal "env" */
 bool policy_team(const struct policy *p, const char *team_id);
 bool policy_channel(const struct policy *p, const char *team_id,
     const char *channel_id, bool write);
-/* May it use a tool of this role and toolset? */
-bool policy_tool(const struct policy *p, enum role role, const char *toolset);
+/* Is there a tool of these toolsets for it?  One of them has to be offered at all
+ * (TOOLSETS), and one has to be the key's. */
+bool policy_offers(const struct policy *p, const struct conf *conf,
+    const char *toolsets);
+/* And may it use that, for which a role is needed? */
+bool policy_tool(const struct policy *p, const struct conf *conf,
+    enum role role, const char *toolsets);
 
 /* The bucket that its requests are charged to, and how fast that fills. */
 #define POLICY_BUCKET_SIZE	(PRINCIPAL_SIZE + 8)

@@ -20,7 +20,7 @@ const struct tool tool_post_message = {
 		" one thread. & < > are shown as they are, but for <@U…>,"
 		" <#C…> and <https://…|…>. After an unclear outcome look at the"
 		" channel before posting again.",
-	.toolset = TOOLSETS_DEFAULT,
+	.toolsets = TOOLSETS_POSTING,
 	.role = ROLE_WRITE,
 	.args = args,
 	.method = METHOD_CHAT_POST_MESSAGE,

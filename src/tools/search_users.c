@@ -72,7 +72,7 @@ const struct tool tool_search_users = {
 	.title = "Find people",
 	.help = "Finds people by part of a name, in this server's own directory of the"
 	    " workspace.",
-	.toolset = TOOLSETS_DEFAULT,
+	.toolsets = TOOLSETS_PEOPLE,
 	.role = ROLE_READ,
 	.hints = TOOL_IDEMPOTENT,
 	.args = args,

@@ -246,21 +246,10 @@ target_channels(struct call *call, struct buf *refused)
 int
 target_scopes(struct call *call, struct buf *refused)
 {
-	const char *at = call->tool->scopes, *w;
-	char word[64];
-	size_t n;
-
 	if (call->install == NULL || call->install->scopes[0] == '\0' ||
-	    at == NULL)
+	    call->tool->scopes == NULL ||
+	    list_meets(call->tool->scopes, call->install->scopes))
 		return 0;
-	while ((w = list_next(&at, &n)) != NULL) {
-		if (n >= sizeof(word))
-			continue;
-		memcpy(word, w, n);
-		word[n] = '\0';
-		if (list_has(call->install->scopes, word))
-			return 0;
-	}
 	buf_fmt(refused,
 	    "The app lacks a permission in this workspace: %s needs the scope "
 	    "%s."

@@ -125,7 +125,8 @@ tools_scopes(const struct conf *conf)
 	if (conf->slack_scopes[0] != '\0')
 		return mem_str(conf->slack_scopes);
 	for (const struct tool *const *t = tools; *t != NULL; t++)
-		if ((*t)->want_scopes != NULL) {
+		if ((*t)->want_scopes != NULL &&
+		    list_meets((*t)->toolsets, conf->toolsets)) {
 			buf_str(&all, (*t)->want_scopes);
 			buf_char(&all, ',');
 		}

@@ -13,6 +13,12 @@
 #define TOOL_DESTRUCTIVE	0x1
 #define TOOL_IDEMPOTENT		0x2
 
+/* What tools belong to (base/conf.h has the words): core has them all. */
+#define TOOLSETS_CHANNELS	"core,channels"
+#define TOOLSETS_PEOPLE		"core,people"
+#define TOOLSETS_POSTING	"core,posting"
+#define TOOLSETS_ALL		"core,channels,people,posting"
+
 /* What an argument names, so that tools/policy can check it for every tool. */
 #define ARG_TYPES(X) X(STRING, "string") X(INT, "integer") X(BOOL, "boolean") \
 	X(TEAM, "string") X(CHANNEL, "string") X(USER, "string") X(TS, "string") X(CURSOR, "string") \
@@ -95,7 +101,7 @@ struct tool {
 	const char *name;
 	const char *title;
 	const char *help;
-	const char *toolset;		/* "core" */
+	const char *toolsets;		/* list: each of them has it */
 	enum role role;			/* that a key must have */
 	unsigned hints;
 	const struct tool_arg *args;	/* ends with .name == NULL */
@@ -128,8 +134,8 @@ const struct tool *tool_find(const char *name, size_t len);
  * additionalProperties, x-mcp-header only with headers. */
 void tool_describe(const struct tool *t, bool headers, struct buf *out);
 
-/* The scopes that an install is asked for: SLACK_SCOPES, else what all tools together
- * want; a list, owned. */
+/* The scopes that an install is asked for: SLACK_SCOPES, else what the tools that
+ * TOOLSETS offers want together; a list, owned. */
 char *tools_scopes(const struct conf *conf);
 
 /* What the caller gave, each under its own name, aliases and numbers in strings

@@ -77,6 +77,8 @@ looks(const char *text, const struct request *req)
 static void
 policy_of(const struct request *req)
 {
+	static char offered[] = "core,channels,people,posting";
+	struct conf conf = { .toolsets = offered };
 	struct buf warning = { 0 };
 	struct key_row row;
 	struct policy *p;
@@ -87,7 +89,7 @@ policy_of(const struct request *req)
 		MUST(row.expires == 0 || row.expires > row.made);
 		p = policy_from_row(&row);
 		MUST(p != NULL);
-		MUST(policy_tool(p, ROLE_READ, "core"));
+		MUST(policy_tool(p, &conf, ROLE_READ, offered));
 		MUST(row.workspaces[0] != '\0' || !policy_team(p, "T1"));
 		MUST(p->role >= ROLE_WRITE || !policy_channel(p, "T1", "C1", true));
 		policy_drop(p);

@@ -31,6 +31,21 @@ START_TEST(membership)
 END_TEST
 
 static const struct {
+	const char *a, *b;
+	bool meets;
+} pairs[] = {
+	{ NULL, NULL, false }, { "", "", false }, { "a", "", false }, { "", "a", false },
+	{ "", "*", true }, { "a", "*", true }, { "*", "a", false },
+	{ "a,b", "c,b", true }, { "a,b", "ab,c", false }, { "ab", "a,b", false },
+};
+
+START_TEST(meeting)
+{
+	ck_assert(list_meets(pairs[_i].a, pairs[_i].b) == pairs[_i].meets);
+}
+END_TEST
+
+static const struct {
 	const char *text, *tidy;
 } texts[] = {
 	{ NULL, "" },
@@ -75,6 +90,7 @@ main(void)
 	int failed;
 
 	tcase_add_loop_test(tc, membership, 0, sizeof(words) / sizeof(words[0]));
+	tcase_add_loop_test(tc, meeting, 0, sizeof(pairs) / sizeof(pairs[0]));
 	tcase_add_loop_test(tc, tidying, 0, sizeof(texts) / sizeof(texts[0]));
 	tcase_add_test(tc, walk);
 	suite_add_tcase(s, tc);

@@ -54,11 +54,15 @@ static const struct tool_arg args[] = {
 	{ .name = "limit", .type = ARG_INT, .header = "Limit", .help = "how many" },
 	{ .name = NULL },
 };
-static const struct tool look = { .name = "look", .toolset = "core", .role = ROLE_READ,
+static const struct tool look = { .name = "look", .toolsets = "core", .role = ROLE_READ,
 	.args = args, .method = METHOD_NONE };
-static const struct tool touch = { .name = "touch", .toolset = "core",
+static const struct tool touch = { .name = "touch", .toolsets = "core",
 	.role = ROLE_WRITE, .args = args, .method = METHOD_NONE };
-const struct tool *const tools[] = { &look, &touch, NULL };
+static const struct tool other_set = { .name = "other_set", .toolsets = "files",
+	.role = ROLE_READ, .args = args, .method = METHOD_NONE };
+static const struct tool not_offered = { .name = "not_offered", .toolsets = "beta",
+	.role = ROLE_READ, .args = args, .method = METHOD_NONE };
+const struct tool *const tools[] = { &look, &touch, &other_set, &not_offered, NULL };
 
 struct call {
 	call_fn *done;
@@ -256,7 +260,7 @@ new_policy(const char *principal, enum role role)
 	snprintf(p->name, sizeof(p->name), "name");
 	p->role = role;
 	p->workspaces = mem_str("*");
-	p->toolsets = mem_str("core");
+	p->toolsets = mem_str("core,beta");
 	p->channels_read = mem_str("");
 	p->channels_write = mem_str("");
 	return p;
@@ -283,11 +287,14 @@ setup(void)
 	};
 	struct err err;
 
+	static char offered[] = "core,files";
+
 	log_quiet();
 	memset(&t, 0, sizeof(t));
 	t.region = region_private(&rc);
 	t.policy = new_policy("k_one", ROLE_WRITE);
 	t.other = new_policy("k_two", ROLE_READ);
+	t.conf.toolsets = offered;
 	t.mcp = mcp_new(&t.conf, t.region, &t.box);
 	for (int v = 0; v <= V2025_11_25; v++)
 		begin(A + v, mcp_version_text((enum mcp_version)v), t.policy);
@@ -762,6 +769,46 @@ START_TEST(lists_are_kept)
 		post(t.ids[D], "", BARE("1", "tools/list"));
 		ck_assert_ptr_nonnull(strstr(text(), "touch"));
 	}
+	/* the last 64 are there, no more */
+	t.described = 0;
+	for (int i = 199; i >= 136; i--) {
+		free(t.policy->toolsets);
+		t.policy->toolsets = mem_fmt("core,x%d", i);
+		post(t.ids[D], "", BARE("1", "tools/list"));
+	}
+	ck_assert_int_eq(t.described, 0);
+	t.policy->toolsets[7] = '0';		/* x036 */
+	post(t.ids[D], "", BARE("1", "tools/list"));
+	ck_assert_int_eq(t.described, 2);
+}
+END_TEST
+
+/* What is of no toolset of the key's, or of none that is offered, is as unknown as what
+ * was never made. */
+START_TEST(toolsets)
+{
+	static const char *const hidden[] = { "other_set", "not_offered", "never_made" };
+	char want[300], got[300];
+
+	post(t.ids[D], "", BARE("1", "tools/list"));
+	for (int i = 0; i < 2; i++)
+		ck_assert_ptr_null(strstr(text(), hidden[i]));
+	for (int i = 0; i < 3; i++) {
+		char *body = mem_fmt("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\","
+		    "\"params\":{\"name\":\"%s\",\"arguments\":{}}}", hidden[i]);
+		const char *at;
+
+		post(t.ids[D], "", body);
+		free(body);
+		ck_assert_ptr_nonnull(strstr(text(), "-32602"));
+		at = strstr(text(), hidden[i]);
+		ck_assert_ptr_nonnull(at);
+		snprintf(got, sizeof(got), "%.*s*%s", (int)(at - text()), text(),
+		    at + strlen(hidden[i]));
+		if (i == 0)
+			memcpy(want, got, sizeof(want));
+		ck_assert_str_eq(got, want);
+	}
 }
 END_TEST
 
@@ -781,6 +828,7 @@ suite(void)
 	tcase_add_test(c, side_by_side);
 	tcase_add_test(c, batch);
 	tcase_add_test(c, lists_are_kept);
+	tcase_add_test(c, toolsets);
 	suite_add_tcase(s, c);
 	return s;
 }

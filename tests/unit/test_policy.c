@@ -58,7 +58,9 @@ static const struct {
 	{ "bot --workspaces T1,t2", "\"t2\" is no workspace id" },
 	{ "bot --workspaces T1 --workspaces T2", "given twice" },
 	{ "bot --role owner", "none of read, write, admin" },
-	{ "bot --toolsets cores", "no toolset \"cores\"" },
+	{ "bot --toolsets cores", "--toolsets has \"cores\" in it, which there is not, perhaps core" },
+	{ "bot --toolsets people,xyzzy", "write some of core, channels, people, posting" },
+	{ "bot --toolsets=", "--toolsets names nothing" },
 	{ "bot --read general", "\"general\" is no channel id" },
 	{ "bot --read U1", "\"U1\" is no channel id" },
 	{ "bot --write=", "at least one channel" },
@@ -177,20 +179,65 @@ END_TEST
 
 START_TEST(uses_tools)
 {
+	static char core[] = "core";
+	struct conf conf = { .toolsets = core };
 	struct key_row row = row_of("k_1", "T1", "write");
 	struct policy *p = policy_from_row(&row);
 
-	ck_assert(!policy_tool(NULL, ROLE_READ, "core"));
-	ck_assert(!policy_tool(p, ROLE_ADMIN, "core"));
-	ck_assert(!policy_tool(p, ROLE_READ, "files"));
-	ck_assert(policy_tool(p, ROLE_READ, "core"));
-	ck_assert(policy_tool(p, ROLE_WRITE, "core"));
+	ck_assert(!policy_tool(NULL, &conf, ROLE_READ, "core"));
+	ck_assert(!policy_tool(p, &conf, ROLE_ADMIN, "core"));
+	ck_assert(policy_tool(p, &conf, ROLE_READ, "core"));
+	ck_assert(policy_tool(p, &conf, ROLE_WRITE, "core"));
 	policy_drop(p);
 	row.role = "emperor";
 	ck_assert_ptr_null(policy_from_row(&row));
 	p = policy_seed();
-	ck_assert(policy_tool(p, ROLE_ADMIN, "files"));
+	ck_assert(policy_tool(p, &conf, ROLE_ADMIN, "core"));
+	ck_assert(!policy_tool(p, &conf, ROLE_READ, "files"));
 	ck_assert(policy_channel(p, "T1", "C1", true));
+	policy_drop(p);
+}
+END_TEST
+
+/* What the key has, what is offered, whose the tool is: is it there? */
+static const struct {
+	const char *key;
+	char conf[24];
+	const char *tool;
+	bool there;
+} sets[] = {
+	{ "core", "core", "core", true },
+	{ "core", "core", "core,people", true },
+	{ "core", "core", "files", false },
+	{ "core", "core,files", "files", false },
+	{ "files", "core", "files", false },
+	{ "files", "core,files", "files", true },
+	{ "core,files", "files", "files", true },
+	{ "people", "core", "core,people", true },
+	{ "core", "people", "core,people", true },
+	{ "core", "people", "core,channels", false },
+	{ "people", "channels", "core,people", false },
+	{ "people", "channels", "core,people,channels", true },
+	{ "*", "people", "core,people", true },
+	{ "*", "people", "core,channels", false },
+	{ "", "core", "core", false },
+	{ "core", "", "core", false },
+	{ "cor", "core", "core", false },
+};
+
+START_TEST(has_toolsets)
+{
+	struct key_row row = row_of("k_1", "T1", "read");
+	char offered[24];
+	struct conf conf = { .toolsets = offered };
+	struct policy *p;
+
+	snprintf(offered, sizeof(offered), "%s", sets[_i].conf);
+	row.toolsets = sets[_i].key;
+	p = policy_from_row(&row);
+	ck_assert(policy_offers(p, &conf, sets[_i].tool) == sets[_i].there);
+	ck_assert(policy_tool(p, &conf, ROLE_READ, sets[_i].tool) == sets[_i].there);
+	ck_assert(!policy_tool(p, &conf, ROLE_WRITE, sets[_i].tool));
 	policy_drop(p);
 }
 END_TEST
@@ -461,6 +508,7 @@ main(void)
 	suite_add_tcase(suite, options);
 	tcase_add_loop_test(rights, reaches, 0, sizeof(reach) / sizeof(reach[0]));
 	tcase_add_test(rights, uses_tools);
+	tcase_add_loop_test(rights, has_toolsets, 0, sizeof(sets) / sizeof(sets[0]));
 	suite_add_tcase(suite, rights);
 	tcase_add_checked_fixture(keys, setup, teardown);
 	tcase_add_test(keys, finds_keys);

@@ -6,6 +6,7 @@
 #include "base/scan.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -136,8 +137,8 @@ START_TEST(order_and_size)
 	struct buf all = { 0 }, note = { 0 };
 	struct json_object *args;
 	struct err err;
-	static char unset[] = "", set[] = "a,b";
-	struct conf conf = { .slack_scopes = unset };
+	static char unset[] = "", set[] = "a,b", core[] = "core";
+	struct conf conf = { .slack_scopes = unset, .toolsets = core };
 	char *scopes = tools_scopes(&conf);
 
 	ck_assert_int_eq(tools[0]->role, ROLE_READ);
@@ -159,6 +160,44 @@ START_TEST(order_and_size)
 }
 END_TEST
 
+/* core has all; each of the others has some, and asks for their scopes alone. */
+static const struct {
+	char name[16];
+	size_t n;
+	const char *scopes;
+} sets[] = {
+	{ "core", 12, "channels:read,groups:read,channels:history,groups:history,users:read,"
+	  "users.profile:read,chat:write,reactions:write" },
+	{ "channels", 6, "channels:read,groups:read,channels:history,groups:history" },
+	{ "people", 5, "users:read,users.profile:read" },
+	{ "posting", 5, "chat:write,reactions:write" },
+};
+
+START_TEST(toolsets)
+{
+	static char unset[] = "";
+	char name[16];
+	struct conf conf = { .slack_scopes = unset, .toolsets = name };
+	char *scopes;
+	size_t n = 0;
+
+	ck_assert_str_eq(conf_toolsets[_i], sets[_i].name);
+	snprintf(name, sizeof(name), "%s", sets[_i].name);
+	for (size_t i = 0; i < tool_count(); i++) {
+		struct err err;
+
+		n += list_has(tools[i]->toolsets, name);
+		ck_assert_msg(conf_words(tools[i]->toolsets, conf_toolsets, &err) == 0, "%s",
+		    err.text);
+	}
+	ck_assert_uint_eq(n, sets[_i].n);
+	scopes = tools_scopes(&conf);
+	ck_assert_str_eq(scopes, sets[_i].scopes);
+	free(scopes);
+	ck_assert_ptr_null(conf_toolsets[sizeof(sets) / sizeof(sets[0])]);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -170,6 +209,7 @@ main(void)
 	tcase_add_loop_test(tc, schemas, 0, (int)tool_count());
 	tcase_add_loop_test(tc, names, 0, (int)tool_count());
 	tcase_add_test(tc, order_and_size);
+	tcase_add_loop_test(tc, toolsets, 0, sizeof(sets) / sizeof(sets[0]));
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);

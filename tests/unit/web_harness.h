@@ -126,7 +126,7 @@ static const struct tool_arg tool_args[] = {
 	{ .name = "team_id", .type = ARG_TEAM, .header = "Slack-Team", .help = "a workspace" },
 	{ .name = NULL },
 };
-static const struct tool look_tool = { .name = "look", .toolset = "core",
+static const struct tool look_tool = { .name = "look", .toolsets = "core",
 	.role = ROLE_READ, .args = tool_args, .method = METHOD_NONE };
 const struct tool *const tools[] = { &look_tool, NULL };
 
@@ -185,11 +185,11 @@ new_policy(void)
 static struct conf
 new_conf(void)
 {
-	static char empty[] = "", base[] = "http://127.0.0.1:8080",
+	static char empty[] = "", core[] = "core", base[] = "http://127.0.0.1:8080",
 	    redirect[] = "http://127.0.0.1:8080/slack/oauth/callback";
 
 	return (struct conf){
-		.slack_scopes = empty, .slack_redirect_uri = redirect,
+		.slack_scopes = empty, .toolsets = core, .slack_redirect_uri = redirect,
 		.allowed_origins = empty, .public_base_url = base,
 		.base_origin = base, .base_path = empty, .base_loopback = true,
 		.request_timeout = 30000,
