@@ -427,7 +427,9 @@ on_row(void *arg, const struct chain_row *row, const struct err *err)
 		installs_refresh(r->s->installs, false);
 		end(r, REFRESH_LOST, 0);
 	} else if (is_early(r, row)) {
-		end(r, REFRESH_LATER, REST_MS);
+		log_debug("token", "renewed a moment ago, so not yet again"
+		    " team=%s", install_key(r->in));
+		end(r, REFRESH_EARLY, REST_MS);
 	} else if (!open_it(r, row, row->refresh, row->refresh_len,
 	    &r->token)) {
 		log_error("token", "a refresh token cannot be opened: is its"

@@ -9,9 +9,11 @@
  *
  * DONE: a newer pair than in's is in the store, whoever put it there.  BUSY: somebody
  * else is at it, or the store is away.  LATER: Slack cannot be asked now, come again
- * after wait_ms.  LOST: nobody can renew it.  GONE: there is nothing to renew. */
+ * after wait_ms.  EARLY: it is only due, and was renewed a moment ago: not before
+ * wait_ms, unless somebody needs it.  LOST: nobody can renew it.  GONE: there is nothing to renew. */
 enum refresh_end {
-	REFRESH_DONE, REFRESH_BUSY, REFRESH_LATER, REFRESH_LOST, REFRESH_GONE
+	REFRESH_DONE, REFRESH_BUSY, REFRESH_LATER, REFRESH_EARLY, REFRESH_LOST,
+	REFRESH_GONE
 };
 typedef void refresh_fn(void *arg, enum refresh_end end, int64_t wait_ms);
 

@@ -33,6 +33,7 @@ struct chain {
 	struct refresh *running;
 	struct event *timer;		/* the next attempt */
 	int64_t after;			/* not before; monotonic ms */
+	int64_t rest;			/* nor, when nobody needs it, before that */
 	TAILQ_HEAD(, token_wait) waits;
 };
 
@@ -194,12 +195,18 @@ on_wait(evutil_socket_t fd, short what, void *arg)
 /* ---- attempts ---- */
 
 static void
-try_after(struct chain *c, int64_t ms)
+look_after(struct chain *c, int64_t ms)
 {
 	struct timeval tv = clock_tv(ms);
 
-	c->after = clock_ms() + ms;
 	evtimer_add(c->timer, &tv);
+}
+
+static void
+try_after(struct chain *c, int64_t ms)
+{
+	c->after = clock_ms() + ms;
+	look_after(c, ms);
 }
 
 static void
@@ -215,6 +222,10 @@ on_end(void *arg, enum refresh_end end, int64_t wait_ms)
 		break;
 	case REFRESH_LATER:
 		try_after(c, wait_ms > BUSY_MS ? wait_ms : BUSY_MS);
+		break;
+	case REFRESH_EARLY:
+		c->rest = clock_ms() + wait_ms;
+		try_after(c, BUSY_MS);
 		break;
 	case REFRESH_LOST:
 		end_waits(c, SLACK_EXPIRED);
@@ -264,6 +275,12 @@ look_again(struct chain *c)
 	return true;
 }
 
+static bool
+rests_no_more(const struct chain *c)
+{
+	return clock_ms() >= c->rest && is_due(c->t, c->in);
+}
+
 /* What is left to do is begun, or waited for, or nothing. */
 static void
 go_on(struct chain *c)
@@ -277,11 +294,11 @@ go_on(struct chain *c)
 		return;
 	}
 	if (there && clock_ms() >= c->after && !c->t->draining &&
-	    (is_wanted(c) || is_due(c->t, c->in)))
+	    (is_wanted(c) || rests_no_more(c)))
 		c->running = refresh_begin(c->t->s, c->in,
 		    is_wanted(c) || is_over(c->in), on_end, c);
 	else if (!evtimer_pending(c->timer, NULL))
-		try_after(c, LOOK_MS);
+		look_after(c, LOOK_MS);
 }
 
 /* ---- the worker's ---- */

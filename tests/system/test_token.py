@@ -106,6 +106,18 @@ class Life(Rotating):
                        self.slack.calls()[-1]["token"] == self.chain(TEAM).current)
         self.assertEqual(self.refreshes(), 1)
 
+    def test_spent_soon_after_it_was_renewed(self):
+        """What is only due rests a while; who needs it does not wait for that."""
+        self.slack.world.rotation.expires_in = 3600
+        d = self.installed(workers=2, LOG_LEVEL="debug")
+        lib.wait_until("it is renewed", lambda: self.refreshes() == 1)
+        lib.wait_until("both let it rest", lambda: len({
+            row["pid"] for row in d.log_rows()
+            if "renewed a moment ago" in row["msg"]}) == 2)
+        self.chain(TEAM).expire()
+        self.assertEqual(self.many([d], 20), [])
+        self.assertEqual(self.refreshes(), 2)
+
     def test_down_for_days(self):
         d = self.installed()
         d.stop()
