@@ -130,15 +130,17 @@ spooled(struct master *m, int status, const struct buf *output, void *arg)
 	m->spool_told = status != JOB_OK;
 }
 
-static void
+static bool
 start_due(struct master *m, enum job_id job, int64_t *at, int64_t next,
     job_done_fn *done)
 {
 	if (*at == 0 || clock_ms() < *at || runs(m, job))
-		return;
+		return false;
 	*at = next;
-	if (job_start(m, job, NULL, done, NULL) == -1)
-		*at = clock_ms() + PREPARE_MAX_MS;
+	if (job_start(m, job, NULL, done, NULL) == 0)
+		return true;
+	*at = clock_ms() + PREPARE_MAX_MS;
+	return false;
 }
 
 void
@@ -162,7 +164,8 @@ job_tick(struct master *m)
 	start_due(m, JOB_PRUNE, &m->prune_job, now + PRUNE_EVERY_MS, NULL);
 	if (m->spool_job == 0)
 		m->spool_job = now;
-	if (region_spooled(m->region))
-		start_due(m, JOB_SPOOL, &m->spool_job, now + SPOOL_EVERY_MS,
-		    spooled);
+	if ((region_spooled(m->region) || m->spool_look) &&
+	    start_due(m, JOB_SPOOL, &m->spool_job, now + SPOOL_EVERY_MS,
+		spooled))
+		m->spool_look = false;
 }

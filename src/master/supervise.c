@@ -219,6 +219,7 @@ tell_death(const struct child *c, int status)
 		return;
 	}
 	counter_up(CNT_WORKERS_DIED);
+	c->m->spool_look = true;	/* what it was at may lie there */
 	log_error("supervise", "%s slot=%d generation=%u pid=%d %s=%d",
 	    texts[killed][is_wanted(c)], c->slot + 1, c->generation,
 	    (int)c->pid, killed ? "signal" : "status",

@@ -160,15 +160,29 @@ is_url(const char *s)
 	    strspn(s, letters) == strlen(s);
 }
 
+char *
+grant_bot_id(const struct js *auth_test)
+{
+	return id_of(auth_test, "bot_id");
+}
+
+char *
+grant_url(const struct js *auth_test)
+{
+	char *url = text_of(auth_test, "url", URL_MAX_LEN);
+
+	if (!is_url(url))
+		url[0] = '\0';
+	return url;
+}
+
 void
 grant_identify(struct grant *g, const struct js *auth_test)
 {
 	free(g->bot_id);
 	free(g->url);
-	g->bot_id = id_of(auth_test, "bot_id");
-	g->url = text_of(auth_test, "url", URL_MAX_LEN);
-	if (!is_url(g->url))
-		g->url[0] = '\0';
+	g->bot_id = grant_bot_id(auth_test);
+	g->url = grant_url(auth_test);
 }
 
 void

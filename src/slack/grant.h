@@ -28,7 +28,9 @@ char *grant_scopes(const struct js *answer);
 /* -1 and Slack's kind of error word in code: no_bot_token, or bad_answer. */
 int grant_read(struct grant *g, const struct js *answer, char *code,
     size_t size);
-/* bot_id and url; what does not look right stays "". */
+/* bot_id and url of an auth.test's answer; what does not look right is "".  Owned. */
+char *grant_bot_id(const struct js *auth_test);
+char *grant_url(const struct js *auth_test);
 void grant_identify(struct grant *g, const struct js *auth_test);
 void grant_wipe(struct grant *g);
 

@@ -34,9 +34,10 @@ struct oauth {
 	bool exchanging;		/* from here on it finishes in any case */
 
 	struct event *timer;		/* an answer that needs no waiting */
-	struct spool_place place;	/* for what the store will not take */
+	struct spool_place place;	/* for the answer, before anything else */
 	struct unit *unit;		/* the nonce */
 	int64_t asked;			/* wall ms, before the code was given away */
+	int64_t given;			/* and when its answer came */
 	int64_t until;			/* monotonic: a stop waits for it so long */
 	struct grant grant;
 	struct install *probe;		/* what auth.test is asked with */
@@ -145,15 +146,14 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	finish(o, o->end);
 }
 
-/* The store would not take it: the sealed row goes to the spool. */
+/* The store would not take it: a job stores what the spool has, later. */
 static void
-spool(struct oauth *o, const struct err *why)
+not_stored(struct oauth *o, const struct err *why)
 {
-	struct err err;
-
 	log_warn("oauth", "the store did not take an install team=%s: %s",
 	    o->row.team_id, why->text);
-	if (spool_write(&o->place, &o->row, &err) == 0) {
+	if (o->place.written) {
+		spool_release(&o->place);
 		region_set_spooled(o->s->region, true);
 		counter_up(CNT_SPOOLED);
 		finish(o, OAUTH_SPOOLED);
@@ -161,8 +161,8 @@ spool(struct oauth *o, const struct err *why)
 	}
 	log_error("oauth",
 	    "an install is lost, neither store nor spool took it:"
-	    " have it made again team=%s: %s",
-	    o->row.team_id, err.text);
+	    " have it made again team=%s",
+	    o->row.team_id);
 	snprintf(o->code, sizeof(o->code), "not_stored");
 	finish(o, OAUTH_STORE_AWAY);
 }
@@ -173,9 +173,11 @@ on_stored(void *arg, const struct err *err)
 	struct oauth *o = arg;
 
 	if (err != NULL) {
-		spool(o, err);
+		not_stored(o, err);
 		return;
 	}
+	if (o->place.written)
+		spool_forget(o->s->conf->state_dir, o->place.name);
 	installs_refresh(o->s->installs, false);
 	if (o->s->changes != NULL)
 		changes_wrote(o->s->changes);
@@ -217,11 +219,32 @@ store_ms(const struct oauth *o)
 }
 
 static void
-store(struct oauth *o)
+make_row(struct oauth *o)
 {
 	grant_row(&o->grant, o->s->keys, o->asked, &o->bot, &o->refresh,
 	    &o->row);
+	o->row.made = o->row.updated = o->given;
 	o->row.state = state_of(o);
+}
+
+/* Whatever becomes of this process, what Slack gave is kept; what auth.test adds is
+ * asked for later then (slack/upkeep.h). */
+static void
+spool(struct oauth *o)
+{
+	struct err err;
+
+	make_row(o);
+	if (spool_write(&o->place, &o->row, &err) == -1)
+		log_error("oauth", "the spool does not take an install, it is"
+		    " kept in memory until the store has it team=%s: %s",
+		    o->row.team_id, err.text);
+}
+
+static void
+store(struct oauth *o)
+{
+	make_row(o);
 	install_put(o->s->store, &o->row, (int)store_ms(o), on_stored, o);
 }
 
@@ -250,8 +273,6 @@ identify(struct oauth *o)
 		store(o);
 		return;
 	}
-	grant_row(&o->grant, o->s->keys, o->asked, &o->bot, &o->refresh,
-	    &o->row);
 	o->probe = install_from_row(o->s->keys, &o->row);
 	slack_ask(o->s, o->probe, METHOD_AUTH_TEST, "", 0, NULL,
 	    clock_ms() + ms, on_identified, o);
@@ -284,6 +305,8 @@ on_exchanged(void *arg, const struct slack_answer *a)
 		    o->code);
 		finish(o, OAUTH_SLACK_REFUSED);
 	} else {
+		o->given = clock_wall_ms();
+		spool(o);
 		identify(o);
 	}
 }

@@ -39,8 +39,8 @@ struct oauth_result {
 };
 typedef void oauth_fn(void *arg, const struct oauth_result *r);
 
-/* Checks the state, uses its nonce up, exchanges the code, asks auth.test, stores
- * the install.  From the exchange on it finishes without a listener. */
+/* Checks the state, uses its nonce up, exchanges the code, spools what came, asks
+ * auth.test, stores the install.  From the exchange on it finishes without a listener. */
 struct oauth;
 struct oauth *oauth_finish(struct slack *s, const char *state,
     const char *cookie, const char *code, oauth_fn *done, void *arg);

@@ -43,6 +43,7 @@ struct refresh {
 	int64_t tries;
 	bool asking;			/* counted in GAUGE_DETACHED */
 	int64_t asked;			/* wall ms, before Slack was */
+	int64_t rest_ms;		/* before it is asked again */
 
 	struct spooled *found;		/* left behind by somebody */
 	struct chain_pair pair;		/* what is to be stored */
@@ -145,6 +146,7 @@ not_stored(struct refresh *r, const struct err *err)
 	}
 	log_warn("token", "a new pair waits in the spool team=%s: %s",
 	    install_key(r->in), err->text);
+	spool_release(&r->place);
 	region_set_spooled(r->s->region, true);
 	counter_up(CNT_SPOOLED);
 	end(r, REFRESH_BUSY, 0);
@@ -236,14 +238,14 @@ on_rested(void *arg, bool hit, const struct err *err)
 
 	(void)hit, (void)err;
 	r->unit = NULL;
-	end(r, REFRESH_LATER, r->asked);
+	end(r, REFRESH_LATER, r->rest_ms);
 }
 
-/* It was not spent; asked is used for the wait from here. */
+/* It was not spent. */
 static void
 rest(struct refresh *r, int64_t wait_ms)
 {
-	r->asked = wait_ms;
+	r->rest_ms = wait_ms;
 	r->unit = chain_rest(r->s->store, &r->id, r->hash, board_owner(),
 	    on_rested, r);
 }

@@ -228,6 +228,26 @@ install_set_state(struct store *st, const char *enterprise_id,
 		    store_timeout(st), on_state, &op->op);
 }
 
+static void
+on_facts(void *arg, const struct answer *a, const struct err *err)
+{
+	(void)a;
+	finish(arg, err);
+}
+
+struct unit *
+install_facts(struct store *st, const struct install_row *row,
+    install_done_fn *done, void *arg)
+{
+	struct install_op *op = install_op(row->enterprise_id, row->team_id,
+	    done, arg);
+
+	return op_start(st, UNIT(DO(CHANGES_BUMP), DO(INSTALL_FACTS,
+	    TEXT(row->team_url), TEXT(row->bot_id), TEXT(row->enterprise_id),
+	    TEXT(row->team_id), INT(row->updated))), store_timeout(st),
+	    on_facts, &op->op);
+}
+
 /* ---- events ---- */
 
 struct event_op {

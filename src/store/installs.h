@@ -59,6 +59,10 @@ void install_set_state(struct store *st, const char *enterprise_id,
     const char *team_id, enum install_state from, enum install_state to,
     install_done_fn *done, void *arg);
 
+/* What auth.test says, of the install that was made at that time. */
+struct unit *install_facts(struct store *st, const struct install_row *row,
+    install_done_fn *done, void *arg);
+
 /* One of Slack's events, once: known is true when its id was there before, and then
  * nothing was done.  With ends the install is over (its tokens go), unless somebody
  * installed again after that wall ms: events may come late. */

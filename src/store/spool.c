@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -151,7 +152,9 @@ spool_reserve(struct spool_place *p, const char *state_dir,
 	    0600);
 	if (p->fd == -1)
 		return failed(path, errno, err);
-	if ((rc = posix_fallocate(p->fd, 0, ROOM)) == 0)
+	rc = flock(p->fd, LOCK_EX | LOCK_NB) == -1 ? errno :
+	    posix_fallocate(p->fd, 0, ROOM);
+	if (rc == 0)
 		return 0;
 	spool_release(p);
 	return failed(path, rc, err);
@@ -165,7 +168,8 @@ spool_release(struct spool_place *p)
 	if (p->fd == -1)
 		return;
 	place_path(p, RESERVED, path);
-	unlink(path);
+	if (!p->written)
+		unlink(path);
 	close(p->fd);
 	p->fd = -1;
 }
@@ -220,12 +224,11 @@ spool_write(struct spool_place *p, const void *row, struct err *err)
 	    ftruncate(p->fd, (off_t)text.len) == -1 || fsync(p->fd) == -1 ||
 	    rename(from, to) == -1) {
 		rc = failed(to, errno, err);
+		spool_release(p);
 	} else {
+		p->written = true;
 		sync_folder(p);
-		close(p->fd);
-		p->fd = -1;
 	}
-	spool_release(p);
 	buf_wipe(&text);
 	return rc;
 }
@@ -292,6 +295,20 @@ parse(struct spooled *s, const struct kind *kind, char *text)
 	return strcmp(at, LAST_LINE) == 0 ? 0 : -1;
 }
 
+/* Its writer lives, and is not through with it. */
+static bool
+is_held(int dir, const char *name)
+{
+	int fd = openat(dir, name,
+	    O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	bool held = fd != -1 && flock(fd, LOCK_SH | LOCK_NB) == -1 &&
+	    errno == EWOULDBLOCK;
+
+	if (fd != -1)
+		close(fd);
+	return held;
+}
+
 static int
 read_file(int dir, const char *name, char *text)
 {
@@ -324,7 +341,7 @@ on_times(void *arg, const struct answer *a)
 {
 	struct put *p = arg;
 
-	p->newer = a->rows > 0 && (answer_at(a, 0, 0)->n > p->updated ||
+	p->newer = a->rows > 0 && (answer_at(a, 0, 0)->n >= p->updated ||
 	    answer_at(a, 0, 1)->n > p->updated);
 }
 
@@ -340,7 +357,8 @@ on_put(void *arg, const struct err *err)
 	}
 }
 
-/* What was installed again or revoked since is not undone. */
+/* What was installed again or revoked since is not undone; nor what is there by now,
+ * since its tokens may have been renewed. */
 static int
 store_install(struct store *st, struct event_base *base,
     const union row *any, struct err *err)
@@ -355,7 +373,7 @@ store_install(struct store *st, struct event_base *base,
 		return -1;
 	if (p.newer) {
 		log_info("spool",
-		    "an install was overtaken by a newer one team=%s",
+		    "an install is in the store, or a newer one team=%s",
 		    row->team_id);
 		return 0;
 	}
@@ -470,10 +488,12 @@ static int
 replay_file(int dir, const char *name, struct store *st,
     struct event_base *base, struct err *err)
 {
-	struct spooled *s = load(dir, name);
+	struct spooled *s;
 	int rc;
 
-	if (s == NULL)
+	if (is_held(dir, name))
+		return 0;
+	if ((s = load(dir, name)) == NULL)
 		return put_aside(dir, name, err);
 	rc = kind_of(name)->store(st, base, &s->row, err);
 	if (rc == 0 && unlinkat(dir, name, 0) == -1 && errno != ENOENT)
@@ -593,7 +613,7 @@ spool_waits(const char *state_dir)
 		return true;		/* it will be told why */
 	}
 	while (!found && (e = readdir(d)) != NULL)
-		found = is_spooled(e) != 0;
+		found = is_spooled(e) != 0 && !is_held(dirfd(d), e->d_name);
 	closedir(d);
 	return found;
 }

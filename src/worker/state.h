@@ -18,6 +18,7 @@ struct worker {
 	struct httpc *httpc;
 	struct slack slack;
 	char *scopes;			/* its; owned */
+	struct upkeep *upkeep;
 	struct principals *principals;
 	struct toolbox box;
 	struct mcp *mcp;

@@ -10,6 +10,7 @@
 #include "slack/directory.h"
 #include "slack/installs.h"
 #include "slack/token.h"
+#include "slack/upkeep.h"
 #include "tools/tool.h"
 #include "worker/state.h"
 
@@ -202,6 +203,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	token_tend(w->slack.tokens);
+	upkeep_tend(w->upkeep);
 	if (w->slack.directory != NULL)
 		directory_tend(w->slack.directory);
 	if (!w->ready)
@@ -359,6 +361,7 @@ open_slack(struct worker *w, struct err *err)
 		.scopes = w->scopes = tools_scopes(c) };
 	w->slack.installs = installs_new(&w->slack);
 	w->slack.tokens = tokens_new(&w->slack);
+	w->upkeep = upkeep_new(&w->slack);
 	if (c->directory)
 		w->slack.directory = directory_new(&w->slack);
 	installs_on_news(w->slack.installs, on_news, w);
@@ -430,6 +433,7 @@ end(struct worker *w)
 	changes_free(w->changes);
 	principals_free(w->principals);
 	directory_free(w->slack.directory);
+	upkeep_free(w->upkeep);
 	tokens_free(w->slack.tokens);
 	installs_free(w->slack.installs);
 	if (w->httpc != NULL)

@@ -289,6 +289,104 @@ class Killed(Rotating):
         lib.wait_until("it serves again", lambda: self.read(d).ok)
 
 
+class Install(Rotating):
+    """kill -9 between the answer to the code and the store: Slack gave the tokens,
+    and auth.test is not answered yet."""
+
+    def spooled(self, d):
+        return glob.glob(d.state_dir + "/spool/install-*")
+
+    def killed(self, rotates):
+        self.slack.world.teams[TEAM].rotates = rotates
+        d = self.daemon(self.slack, workers=1)
+        d.start()
+        self.slack.fault("auth.test", "hold")
+        threading.Thread(target=self.quietly, args=(d,), daemon=True).start()
+        self.assertTrue(self.slack.wait_held("auth.test"))
+        self.assertEqual(len(self.spooled(d)), 1)
+        d.kill(d.workers()[0])
+        self.slack.release()
+        mcpclient.known(d, TEAM)
+        return d
+
+    @staticmethod
+    def quietly(d):
+        try:
+            install(d)
+        except Exception:   # noqa: BLE001  its worker is killed
+            pass
+
+    def test_killed(self):
+        for rotates in (False, True):
+            with self.subTest(rotates=rotates):
+                d = self.killed(rotates)
+                self.assertTrue(self.read(d).ok)
+                self.assertEqual(self.spooled(d), [])
+                row, = d.ctl_json("show", "installs")
+                self.assertEqual((row["team"], row["state"]), (TEAM, "live"))
+                self.assertEqual(len(self.slack.calls(ACCESS)), 1)
+                if rotates:
+                    self.check(d, 1 if self.slack.world.chain(TEAM).refreshes else 0)
+                d.stop()
+                self.slack.reset()
+
+    def test_what_auth_test_says_comes_later(self):
+        """The permalink needs the workspace's address, the search for a post of
+        unclear outcome the bot's id."""
+        d = self.killed(False)
+        lib.wait_until("its address is known", lambda:
+                       d.ctl_json("show", "installs")[0]["url"])
+        with Modern(d) as c:
+            t = c.tool("slack_post_message", channel_id=GENERAL, text="hello")
+            self.assertIn("permalink: http", t.text)
+        self.assertEqual(self.bot_ids(d), [self.slack.world.teams[TEAM].bot_id])
+        since = self.slack.mark()
+        lib.wait_until("nobody asks again", lambda: self.read(d).ok)
+        self.assertEqual(self.slack.calls("auth.test", since), [])
+
+    @staticmethod
+    def bot_ids(d):
+        import sqlite3
+        with sqlite3.connect(os.path.join(d.state_dir, "slackmcpd.db")) as c:
+            return [r[0] for r in c.execute("SELECT bot_id FROM installs")]
+
+    def test_auth_test_fails(self):
+        """The install is there at once, the rest when Slack answers."""
+        d = self.daemon(self.slack, workers=2)
+        d.start()
+        self.slack.fault("auth.test", "error", error="fatal_error", times=3)
+        install(d)
+        mcpclient.known(d, TEAM)
+        self.assertTrue(self.read(d).ok)
+        lib.wait_until("the bot's id is known", lambda: self.bot_ids(d) ==
+                       [self.slack.world.teams[TEAM].bot_id], 30)
+
+    def test_nothing_stays(self):
+        d = self.installed()
+        self.connect(d)             # the same workspace once more
+        self.assertEqual(os.listdir(d.state_dir + "/spool"), [])
+        self.assertEqual(len(d.ctl_json("show", "installs")), 1)
+        self.assertTrue(self.read(d).ok)
+
+    def test_all_killed(self):
+        """The machine goes: the next start has it."""
+        d = self.daemon(self.slack, workers=2)
+        d.start()
+        self.slack.fault("auth.test", "hold")
+        threading.Thread(target=self.quietly, args=(d,), daemon=True).start()
+        self.assertTrue(self.slack.wait_held("auth.test"))
+        workers = d.workers()
+        d.kill()
+        for pid in workers:
+            d.kill(pid)
+        d.wait()
+        self.slack.release()
+        d.start()
+        mcpclient.known(d, TEAM)
+        self.assertTrue(self.read(d).ok)
+        self.assertEqual(os.listdir(d.state_dir + "/spool"), [])
+
+
 class OnTwoHosts(test_mariadb.Shared, Rotating):
     setUp_db = test_mariadb.Shared.setUp
 

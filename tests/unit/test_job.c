@@ -411,6 +411,7 @@ put_into_spool(const struct install_row *row)
 
 	ck_assert_int_eq(spool_reserve(&place, folder, SPOOL_INSTALL, &err), 0);
 	ck_assert_int_eq(spool_write(&place, row, &err), 0);
+	spool_release(&place);
 }
 
 START_TEST(spool_is_emptied)

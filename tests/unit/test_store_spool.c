@@ -50,6 +50,7 @@ spool(const char *team, int64_t updated)
 
 	ck_assert_msg(spool_reserve(&place, folder, SPOOL_INSTALL, &err) == 0, "%s", err.text);
 	ck_assert_msg(spool_write(&place, &row, &err) == 0, "%s", err.text);
+	spool_release(&place);
 	ck_assert_int_eq(place.fd, -1);
 	ck_assert(spool_waits(folder));
 }
@@ -237,6 +238,9 @@ START_TEST(newer_row_is_kept)
 	wait_for(&t.calls);
 	ck_assert_int_eq(replay(), 0);
 	ck_assert_str_eq(stored().name, "newer");
+	spool("T1", 200);		/* was stored before the file could be removed */
+	ck_assert_int_eq(replay(), 0);
+	ck_assert_str_eq(stored().name, "newer");
 	spool("T1", 300);
 	spool("T1", 250);
 	ck_assert_int_eq(replay(), 0);
@@ -323,6 +327,12 @@ START_TEST(place_is_reserved)
 	row = row_of("T1", 100);
 	ck_assert_int_eq(spool_write(&a, &row, &err), 0);
 	ck_assert_int_eq(files(), 2);
+	ck_assert(!spool_waits(folder));	/* its writer is at it */
+	ck_assert_int_eq(replay(), 0);
+	ck_assert_uint_eq(stored().n, 0);
+	spool_release(&a);
+	ck_assert_int_eq(files(), 2);
+	ck_assert(spool_waits(folder));
 	ck_assert_int_eq(replay(), 0);
 	ck_assert_uint_eq(stored().n, 1);
 	ck_assert_int_eq(files(), 1);		/* young: somebody may be about to use it */
