@@ -254,21 +254,98 @@ mrkdwn_write(struct buf *out, const char *text, size_t len, bool crowds)
 	}
 }
 
-/* Is it the sign of a crowd's name, and no mail address? */
-static bool
-at_crowd(const char *text, size_t i, size_t len)
+/* &#64; &#x40;: the bytes, or 0. */
+static size_t
+numbered(const char *p, size_t len, unsigned *c)
 {
-	return text[i] == '@' && crowd(text + i + 1, len - i - 1) > 0 &&
-	    (i == 0 || !isalnum((unsigned char)text[i - 1]));
+	bool hex = len > 2 && (p[2] == 'x' || p[2] == 'X');
+	size_t first = hex ? 3 : 2, i = first;
+
+	if (!begins(p, len, "&#"))
+		return 0;
+	for (*c = 0; i < len && *c < 0x110000 && (hex ?
+	    isxdigit((unsigned char)p[i]) : isdigit((unsigned char)p[i])); i++)
+		*c = *c * (hex ? 16 : 10) + (isdigit((unsigned char)p[i]) ?
+		    (unsigned)p[i] - '0' : ((unsigned)p[i] | 0x20) - 'a' + 10);
+	if (i == first)
+		return 0;
+	return i < len && p[i] == ';' ? i + 1 : i;
+}
+
+/* What is seen of Markdown's next character, and its bytes: an entity or an escaped
+ * sign is as good as what it stands for. */
+static size_t
+seen(const char *p, size_t len, unsigned *c)
+{
+	static const struct {
+		const char *name;
+		char c;
+	} entities[] = { { "&lt;", '<' }, { "&LT;", '<' }, { "&excl;", '!' },
+		{ "&commat;", '@' } };
+	size_t n = numbered(p, len, c);
+
+	if (n > 0)
+		return n;
+	for (size_t i = 0; i < sizeof(entities) / sizeof(entities[0]); i++)
+		if (begins(p, len, entities[i].name)) {
+			*c = (unsigned char)entities[i].c;
+			return strlen(entities[i].name);
+		}
+	n = len > 1 && *p == '\\' && ispunct((unsigned char)p[1]) ? 2 : 1;
+	*c = (unsigned char)p[n - 1];
+	return n;
+}
+
+static bool
+is_letter(unsigned c)
+{
+	return c < 0x80 && isalnum((int)c);
+}
+
+/* Is the word seen at p, and whole? */
+static bool
+spells(const char *p, size_t len, const char *word)
+{
+	unsigned c;
+
+	for (; *word != '\0'; word++) {
+		size_t n = len > 0 ? seen(p, len, &c) : 0;
+
+		if (n == 0 || !is_letter(c) || tolower((int)c) != *word)
+			return false;
+		p += n;
+		len -= n;
+	}
+	return len == 0 || (seen(p, len, &c) > 0 && !is_letter(c));
+}
+
+/* Does c, with what follows it at p, call a crowd?  Within a mail address it does
+ * not. */
+static bool
+may_call(unsigned before, unsigned c, const char *p, size_t len)
+{
+	unsigned next;
+
+	if (c == '<')
+		return len > 0 && seen(p, len, &next) > 0 && next == '!';
+	if (c != '@' || is_letter(before))
+		return false;
+	for (size_t i = 0; i < sizeof(crowd_words) / sizeof(crowd_words[0]);
+	     i++)
+		if (spells(p, len, crowd_words[i]))
+			return true;
+	return false;
 }
 
 void
 mrkdwn_hush(struct buf *out, const char *text, size_t len)
 {
-	for (size_t i = 0; i < len; i++) {
-		buf_char(out, text[i]);
-		if (at_crowd(text, i, len) ||
-		    (text[i] == '<' && i + 1 < len && text[i + 1] == '!'))
+	unsigned before = 0, c = 0;
+
+	for (size_t i = 0, n; i < len; i += n, before = c) {
+		n = seen(text + i, len - i, &c);
+		buf_add(out, text + i, n);
+		if (may_call(before, c, text + i + n, len - i - n))
 			buf_str(out, "\xe2\x81\xa0");
 	}
 }

@@ -19,8 +19,9 @@ void mrkdwn_read(struct names *names, struct buf *out, const char *text,
  * accident. */
 void mrkdwn_write(struct buf *out, const char *text, size_t len, bool crowds);
 
-/* Markdown whose words call no crowd: <!… and @channel are parted by a character
- * that nobody sees. */
+/* Markdown whose words call no crowd: <!… and @channel, also when they are written
+ * with entities or escaped signs, are parted by a character that nobody sees.  For
+ * one message: where a text is cut decides what stands at its ends. */
 void mrkdwn_hush(struct buf *out, const char *text, size_t len);
 
 #endif

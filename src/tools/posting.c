@@ -97,33 +97,56 @@ posting_is_markdown(const struct call *call)
 	return wants(call, "markdown");
 }
 
+/* The text's first message, and where the next one begins.  Markdown is hushed
+ * after it is cut, and what that puts in has to fit as well. */
+static struct cut
+first_of(const char *text, size_t len, bool markdown, bool crowds,
+    struct buf *out)
+{
+	size_t room = markdown ? MARKDOWN_MAX : TEXT_MAX, used;
+	struct cut cut;
+
+	for (;;) {
+		cut = split_at(text, len, room);
+		buf_reset(out);
+		if (!markdown || crowds) {
+			buf_add(out, text, cut.end);
+			return cut;
+		}
+		mrkdwn_hush(out, text, cut.end);
+		used = split_units(out->p, out->len);
+		if (used <= MARKDOWN_MAX)
+			return cut;
+		room -= used - MARKDOWN_MAX;
+	}
+}
+
 size_t
 posting_texts(const struct call *call, struct buf *out)
 {
 	const char *text = call_text(call, "text");
 	bool markdown = posting_is_markdown(call);
 	bool crowds = wants(call, "mass_mentions");
-	struct buf b = { 0 };
-	size_t at = 0, n = 0;
+	struct buf all = { 0 }, one = { 0 };
+	size_t n = 0;
 
-	if (!markdown)
-		mrkdwn_write(&b, text, strlen(text), crowds);
-	else if (crowds)
-		buf_str(&b, text);
+	if (markdown)
+		buf_str(&all, text);
 	else
-		mrkdwn_hush(&b, text, strlen(text));
-	while (at < b.len) {
-		struct cut cut = split_at(b.p + at, b.len - at,
-		    markdown ? MARKDOWN_MAX : TEXT_MAX);
+		mrkdwn_write(&all, text, strlen(text), crowds);
+	for (size_t at = 0; at < all.len;) {
+		struct cut cut = first_of(all.p + at, all.len - at, markdown,
+		    crowds, &one);
 
-		if (strspn(b.p + at, " \t\r\n") < cut.end) {
-			buf_add(out, b.p + at, cut.end);
+		if (strspn(all.p + at, " \t\r\n") < cut.end) {
+			buf_add(out, one.p, one.len);
 			buf_char(out, '\0');
 			n++;
 		}
 		at += cut.next;
 	}
-	buf_wipe(&b);
+	buf_wipe(&all);
+	buf_wipe(&one);
 	return n;
 }
 

@@ -77,8 +77,8 @@ atom(const char *p, size_t len)
 	return n;
 }
 
-static size_t
-units(const char *p, size_t len)
+size_t
+split_units(const char *p, size_t len)
 {
 	size_t n = 0;
 
@@ -112,10 +112,10 @@ torn(const char *text, size_t len, size_t max)
 	size_t at = 0, n = width(text, len), used = 0;
 
 	do {
-		used += units(text + at, n);
+		used += split_units(text + at, n);
 		at += n;
 		n = at < len ? width(text + at, len - at) : 0;
-	} while (n > 0 && used + units(text + at, n) <= max);
+	} while (n > 0 && used + split_units(text + at, n) <= max);
 	return at;
 }
 
@@ -128,7 +128,7 @@ split_at(const char *text, size_t len, size_t max)
 	while (at < len) {
 		size_t n = atom(text + at, len - at);
 
-		used += units(text + at, n);
+		used += split_units(text + at, n);
 		if (used > max)
 			break;
 		if (used * 2 >= max && half == 0)

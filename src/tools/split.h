@@ -13,5 +13,7 @@ struct cut {
 	size_t end, next;
 };
 struct cut split_at(const char *text, size_t len, size_t max);
+/* How many characters those are. */
+size_t split_units(const char *text, size_t len);
 
 #endif

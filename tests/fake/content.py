@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """What is posted: whether Slack takes it, what it makes of the text, and whom it
 calls."""
+import html
 import re
 
 from args import SlackError, nested, said, truth, warned
@@ -12,6 +13,7 @@ CONTROL = r"<(?:[@#!][^<>\n]+|(?:https?|mailto):[^<>\n]+)>"
 URL = r"https?://[^\s<>|]+"
 EMOJI = {"🎉": "tada", "👍": "+1", "😀": "grinning", "❤️": "heart", "🚀": "rocket"}
 CROWD = re.compile(r"<!(channel|here|everyone|subteam\^[A-Z0-9]+)[|>]")
+ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 AT_CROWD = re.compile(r"(?<![\w@])@(channel|here|everyone)\b")
 
 
@@ -114,9 +116,12 @@ def unfurled(call, text):
 
 
 def crowds(form):
-    """The crowds that a post calls: channel, here, everyone, subteam^S…"""
+    """The crowds that a post calls: channel, here, everyone, subteam^S….  Of
+    Markdown this looks at what is meant, too: nobody knows in which order Slack
+    reads entities and escaped signs."""
     found = set(CROWD.findall(form.get("text", "")))
     loose = form.get("markdown_text", "")
+    loose += "\n" + html.unescape(ESCAPED.sub(r"\1", loose))
     if truth(form, "link_names") or form.get("parse") == "full":
         loose += "\n" + form.get("text", "")
     found |= set(AT_CROWD.findall(loose)) | set(CROWD.findall(loose))

@@ -473,7 +473,12 @@ class Writing(Posting):
         """Nobody is called by accident, in neither way of writing."""
         texts = ("<!channel> a", "<!here> b", "<!everyone|x> c", "@channel d",
                  "<!subteam^S0GROUP1> e", "**@here** f", "@Everyone g",
-                 "mail me@channel.example h")
+                 "mail me@channel.example h", "&lt;!here&gt; i", "`<!here>` `@here` j",
+                 "<https://e.org|<!channel>> <https://e.org|@channel> k",
+                 "[@here](https://e.org) [l](<!here>) l", "&#64;here &commat;here m",
+                 r"\<!here> <\!here> \@here n", "@&#104;ere &#60;!channel> o",
+                 "<!here\u200b> <\u200b!here> @\u200bhere p", "<!here|@here> q",
+                 "<<!here>> <@U1<!here>> <!here r", "```\n<!channel>\n@channel\n``` s")
         for markdown in (False, True):
             for text in texts:
                 self.good(self.post(text, markdown=markdown))
@@ -489,6 +494,21 @@ class Writing(Posting):
         for text in ("<!chan nel>", "<!date^1^{x}|@here>", "<!subteam^x>", "<!here"):
             self.good(self.post(text, mass_mentions=True))
         self.assertEqual(self.slack.world.pings, [])
+
+    def test_crowds_at_a_cut(self):
+        """What stands in the middle of a word may stand at a message's end."""
+        for markdown, size in ((False, 4000), (True, 12000)):
+            for before, after in (("x" * size, "@here"), ("x" * (size - 5), "@herex"),
+                                  ("x" * (size - 1) + "<", "!here> y"),
+                                  ("x" * (size - 3), "<!here> y"),
+                                  ("@here " * (size // 6), "<!here> " * 100)):
+                with self.subTest(before[:8], after=after[:8], markdown=markdown):
+                    self.since = self.slack.mark()
+                    self.good(self.post(before + after, markdown=markdown))
+                    self.assertEqual(self.slack.world.pings, [])
+                    for f in self.forms():
+                        self.assertLessEqual(len(f.get("markdown_text",
+                                                       f.get("text", ""))), size)
 
     def test_unfurling(self):
         for args, want in (({}, "false"), ({"unfurl": False}, "false"),
