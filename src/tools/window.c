@@ -11,6 +11,7 @@
 #include <time.h>
 
 #define AGE_DIGITS	6
+#define FRACTION	6
 
 /* Seconds; -1: none. */
 static int64_t
@@ -71,9 +72,23 @@ read_zone(const char **s, int *east)
 	return minutes >= 0 && minutes < 60;
 }
 
+/* .5 as 500000; what is finer than Slack's own times is left out. */
+static int
+read_fraction(const char **s)
+{
+	int value = 0, n = 0;
+
+	for (; **s >= '0' && **s <= '9'; (*s)++, n++)
+		if (n < FRACTION)
+			value = value * 10 + (**s - '0');
+	for (; n < FRACTION; n++)
+		value *= 10;
+	return value;
+}
+
 /* Behind the date: T09:00, T09:00:30, T09:00:30.123 */
 static bool
-read_clock(const char **s, struct tm *tm)
+read_clock(const char **s, struct tm *tm, int *fraction)
 {
 	if (!sign(s, "Tt "))
 		return true;
@@ -84,14 +99,14 @@ read_clock(const char **s, struct tm *tm)
 	if (sign(s, ":"))
 		tm->tm_sec = digits(s, 2);
 	if (sign(s, ".,"))
-		*s += strspn(*s, "0123456789");
+		*fraction = read_fraction(s);
 	return tm->tm_hour >= 0 && tm->tm_hour < 24 && tm->tm_min >= 0 &&
 	    tm->tm_min < 60 && tm->tm_sec >= 0 && tm->tm_sec < 61;
 }
 
 /* Seconds since 1970; -1: none. */
 static int64_t
-iso(const char *s)
+iso(const char *s, int *fraction)
 {
 	struct tm tm = { .tm_year = 0 }, then;
 	time_t t;
@@ -109,7 +124,7 @@ iso(const char *s)
 	if (tm.tm_year < 70 || then.tm_mon != tm.tm_mon ||
 	    then.tm_mday != tm.tm_mday || t < 0)
 		return -1;
-	if (!read_clock(&s, &tm) || !read_zone(&s, &east) || *s != '\0')
+	if (!read_clock(&s, &tm, fraction) || !read_zone(&s, &east) || *s != '\0')
 		return -1;
 	return timegm(&tm) - east;
 }
@@ -117,7 +132,9 @@ iso(const char *s)
 bool
 window_bound(const char *s, int64_t now_ms, char out[WINDOW_SIZE])
 {
-	int64_t back = age(s), at = back >= 0 ? now_ms / 1000 - back : iso(s);
+	int fraction = 0;
+	int64_t back = age(s), at = back >= 0 ? now_ms / 1000 - back :
+	    iso(s, &fraction);
 
 	if (slack_is_time(s) && strlen(s) < WINDOW_SIZE) {
 		memcpy(out, s, strlen(s) + 1);
@@ -125,6 +142,6 @@ window_bound(const char *s, int64_t now_ms, char out[WINDOW_SIZE])
 	}
 	if (back < 0 && at < 0)
 		return false;
-	snprintf(out, WINDOW_SIZE, "%" PRId64 ".000000", at > 0 ? at : 0);
+	snprintf(out, WINDOW_SIZE, "%" PRId64 ".%06d", at > 0 ? at : 0, fraction);
 	return true;
 }
