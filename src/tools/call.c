@@ -315,6 +315,16 @@ resolve(struct call *call)
 	return NEXT;
 }
 
+/* It is bound to the arguments as Slack gets them, so not before. */
+static enum next
+find_page(struct call *call)
+{
+	if (cursor_take(call, &call->out) == 0)
+		return NEXT;
+	call_later(call, true);
+	return WAIT;
+}
+
 static enum next
 ask(struct call *call)
 {
@@ -360,6 +370,7 @@ shape(struct call *call)
 
 static enum next (*const steps[])(struct call *call) = {
 	resolve,
+	find_page,
 	ask,
 	name,
 	shape,
@@ -421,13 +432,6 @@ check_scopes(struct call *call, const struct call_ask *ask, struct buf *refused)
 {
 	(void)ask;
 	return target_scopes(call, refused);
-}
-
-static int
-check_cursor(struct call *call, const struct call_ask *ask, struct buf *refused)
-{
-	(void)ask;
-	return cursor_take(call, refused);
 }
 
 static void
@@ -499,7 +503,6 @@ static int (*const checks[])(struct call *call, const struct call_ask *ask,
 	check_team,
 	check_channels,
 	check_scopes,
-	check_cursor,
 	check_caps,
 	check_rate,
 };

@@ -14,6 +14,7 @@
 
 #define LIST	"slack_list_channels"
 #define READ	"slack_get_channel_history"
+#define THREAD	"slack_get_thread_replies"
 
 /* A call just as far as a cursor looks at it. */
 static struct {
@@ -98,23 +99,42 @@ take(struct call *call, const char *cursor)
 	return rc;
 }
 
+#define IM	"{\"types\":\"im\",\"limit\":5}"
+#define SPAN	"\"oldest\":\"7d\",\"latest\":\"1d\""
 static const struct {
 	const char *principal, *team, *tool, *args;
 	int rc;
+	const char *of_tool, *of_args;	/* of the call that gave it */
 } rows[] = {
-	{ "k_two", "T1", LIST, "{\"types\":\"im\",\"limit\":5}", -1 },
-	{ "k_one", "T2", LIST, "{\"types\":\"im\",\"limit\":5}", -1 },
-	{ "k_one", "T1", READ, "{\"types\":\"im\",\"limit\":5}", -1 },
-	{ "k_one", "T1", LIST, "{\"types\":\"mpim\",\"limit\":5}", -1 },
-	{ "k_one", "T1", LIST, "{\"limit\":5}", -1 },
+	{ "k_two", "T1", LIST, "{\"types\":\"im\",\"limit\":5}", -1, LIST, IM },
+	{ "k_one", "T2", LIST, "{\"types\":\"im\",\"limit\":5}", -1, LIST, IM },
+	{ "k_one", "T1", READ, "{\"types\":\"im\",\"limit\":5}", -1, LIST, IM },
+	{ "k_one", "T1", LIST, "{\"types\":\"mpim\",\"limit\":5}", -1, LIST, IM },
+	{ "k_one", "T1", LIST, "{\"limit\":5}", -1, LIST, IM },
 	/* a page's own arguments may differ */
-	{ "k_one", "T1", LIST, "{\"types\":\"im\",\"limit\":5}", 0 },
-	{ "k_one", "T1", LIST, "{\"types\":\"im\",\"limit\":7,\"team_id\":\"T1\"}", 0 },
+	{ "k_one", "T1", LIST, "{\"types\":\"im\",\"limit\":5}", 0, LIST, IM },
+	{ "k_one", "T1", LIST, "{\"types\":\"im\",\"limit\":7,\"team_id\":\"T1\"}", 0, LIST, IM },
+	{ "k_one", "T1", LIST, "{\"types\":\"im\",\"format\":\"json\"}", 0, LIST, IM },
+	/* each by itself */
+	{ "k_one", "T1", READ, "{\"channel_id\":\"C1\"," SPAN "}", 0,
+	  READ, "{\"channel_id\":\"C1\"," SPAN ",\"limit\":5}" },
+	{ "k_one", "T1", READ, "{\"channel_id\":\"C2\"," SPAN "}", -1,
+	  READ, "{\"channel_id\":\"C1\"," SPAN "}" },
+	{ "k_one", "T1", READ, "{\"channel_id\":\"C1\",\"oldest\":\"8d\",\"latest\":\"1d\"}", -1,
+	  READ, "{\"channel_id\":\"C1\"," SPAN "}" },
+	{ "k_one", "T1", READ, "{\"channel_id\":\"C1\",\"oldest\":\"7d\",\"latest\":\"2d\"}", -1,
+	  READ, "{\"channel_id\":\"C1\"," SPAN "}" },
+	{ "k_one", "T1", READ, "{\"channel_id\":\"C1\",\"latest\":\"7d\"}", -1,
+	  READ, "{\"channel_id\":\"C1\",\"oldest\":\"7d\"}" },
+	{ "k_one", "T1", THREAD, "{\"channel_id\":\"C1\",\"thread_ts\":\"2.000001\"}", -1,
+	  THREAD, "{\"channel_id\":\"C1\",\"thread_ts\":\"1.000001\"}" },
+	{ "k_one", "T1", THREAD, "{\"channel_id\":\"C1\"}", -1, READ, "{\"channel_id\":\"C1\"}" },
 };
 
 START_TEST(bound)
 {
-	struct call *call = new_call("k_one", "T1", LIST, "{\"types\":\"im\",\"limit\":5}");
+	struct call *call = new_call("k_one", "T1", rows[_i].of_tool, rows[_i].of_args);
+	long limit = call_number(call, ARG_LIMIT);
 	char *cursor = given(call, "dGVhbTpDMQ==", 3);
 
 	drop(call);
@@ -123,7 +143,7 @@ START_TEST(bound)
 	if (rows[_i].rc == 0) {
 		ck_assert_str_eq(cursor_at(call), "dGVhbTpDMQ==");
 		ck_assert_uint_eq(call->skip, 3);
-		ck_assert_int_eq(call_number(call, ARG_LIMIT), 5);
+		ck_assert_int_eq(call_number(call, ARG_LIMIT), limit);
 	}
 	drop(call);
 	free(cursor);
