@@ -8,6 +8,7 @@
 
 #define TEXT_MAX	12000		/* bytes of a string */
 #define SHORT_MAX	400		/* likewise, of a row that is too large */
+#define KEY_MAX		80
 #define ROW_MAX		32000		/* bytes, so that a page ends behind some rows */
 
 /* What Slack's objects have that no reader wants: pictures, what is there twice, the
@@ -37,6 +38,16 @@ put_string(const struct js *v, size_t max, struct jsonw *w)
 	buf_wipe(&clean);
 }
 
+static void
+put_key(const struct js *v, struct jsonw *w)
+{
+	struct buf clean = { 0 };
+
+	fence_value(&clean, v->key, strlen(v->key), KEY_MAX);
+	jsonw_key(w, clean.len > 0 ? clean.p : "");
+	buf_wipe(&clean);
+}
+
 static void put(const struct js *v, struct jsonw *w);
 
 static void
@@ -47,7 +58,7 @@ put_nested(const struct js *v, struct jsonw *w)
 		if (v->kind == JS_OBJECT) {
 			if (is_left_out(v, c))
 				continue;
-			jsonw_key(w, c->key);
+			put_key(c, w);
 		}
 		put(c, w);
 	}
@@ -93,7 +104,7 @@ put_core(const struct js *row, struct jsonw *w)
 	jsonw_open(w, '{');
 	for (const struct js *c = row->first; c != NULL; c = c->next)
 		if (row->kind == JS_OBJECT && !is_nested(c)) {
-			jsonw_key(w, c->key);
+			put_key(c, w);
 			put_plain(c, SHORT_MAX, w);
 			if (w->out->len > ROW_MAX)
 				break;
@@ -116,9 +127,11 @@ put_row(const struct js *row, struct buf *out)
 	put_core(row, &w);
 }
 
-/* Returns at which row it had to stop; their number when it need not. */
+/* One in any case, else nobody came past it.  Returns at which row it had to stop;
+ * their number when it need not. */
 static size_t
-put_rows(const struct call *call, const struct js *answer, struct jsonw *w)
+put_rows(const struct call *call, const struct js *answer, size_t *shown,
+    struct jsonw *w)
 {
 	const struct tool_list *l = call->tool->list;
 	const struct js *row = js_first(answer, l->rows);
@@ -132,33 +145,60 @@ put_rows(const struct call *call, const struct js *answer, struct jsonw *w)
 			continue;
 		buf_reset(&one);
 		put_row(row, &one);
-		if (w->out->len + one.len > CALL_BYTES)
+		if (*shown > 0 && w->out->len + one.len > CALL_BYTES)
 			break;
 		jsonw_raw(w, one.p, one.len);
+		++*shown;
 	}
 	jsonw_close(w);
 	buf_wipe(&one);
 	return i;
 }
 
-/* Slack's own words for it: "" is the end. */
+/* Slack's own words for it: "" is the end.  Why it is, if Slack did not say so, goes
+ * to the hint. */
 static void
 put_next(const struct call *call, const struct js *answer, size_t end,
-    struct jsonw *w)
+    struct buf *hint, struct jsonw *w)
 {
 	bool cut = end < js_count(answer, call->tool->list->rows);
 	const char *next = cut ? cursor_at(call) : js_text(js_get(answer,
 	    "response_metadata", JS_OBJECT), "next_cursor");
+	const char *why_not = NULL;
 	struct buf sealed = { 0 };
 
 	if (cut || next[0] != '\0')
-		cursor_seal(call, next, cut ? end : 0, &sealed);
+		why_not = cursor_seal(call, next, cut ? end : 0, &sealed);
+	if (why_not != NULL)
+		buf_str(hint, why_not);
 	jsonw_put_bool(w, "has_more", sealed.len > 0);
 	jsonw_key(w, "response_metadata");
 	jsonw_open(w, '{');
 	jsonw_put_text(w, "next_cursor", sealed.len > 0 ? sealed.p : "");
 	jsonw_close(w);
 	buf_wipe(&sealed);
+}
+
+/* The rows, how to go on, and in our words what they do not say. */
+static void
+put_list(const struct call *call, const struct js *answer, struct jsonw *w)
+{
+	const struct tool_list *l = call->tool->list;
+	struct shown shown = { .n = 0 };
+	struct buf hint = { 0 };
+	size_t end = put_rows(call, answer, &shown.n, w);
+
+	put_next(call, answer, end, &hint, w);
+	if (shown.n == 0)
+		l->none(call, js_text(js_get(answer, "response_metadata",
+		    JS_OBJECT), "next_cursor")[0] != '\0', &hint);
+	if (l->after != NULL)
+		l->after(answer, &shown, &hint);
+	if (hint.len > 0) {
+		jsonw_key(w, "hint");
+		jsonw_textn(w, hint.p, hint.len - 1);	/* without the line's end */
+	}
+	buf_wipe(&hint);
 }
 
 static void
@@ -187,7 +227,7 @@ asjson_put(struct call *call, const struct js *answer)
 	jsonw_key(&w, "note");
 	jsonw_textn(&w, call->note.p, call->note.len);
 	if (call->tool->list != NULL)
-		put_next(call, answer, put_rows(call, answer, &w), &w);
+		put_list(call, answer, &w);
 	else
 		put_member(call, answer, &w);
 	jsonw_close(&w);

@@ -32,12 +32,15 @@ fence_end(const struct fence *f, struct buf *out)
 	buf_fmt(out, "--- end %s ---\n", f->mark);
 }
 
-/* Not seen by people but read by models and terminals: controls, tags, selectors
- * of variants.  (What turns the direction of text is part of some languages.) */
+/* Not seen by people but read by models and terminals: controls, what is of no
+ * width, what turns the direction of all that follows, tags, selectors of variants.
+ * (Joiners and the marks that turn only their neighbours are part of languages.) */
 static const struct {
 	uint32_t first, last;
 } hidden[] = {
-	{ 0x00, 0x1f }, { 0x7f, 0x9f }, { 0xe0000, 0xe0fff },
+	{ 0x00, 0x1f }, { 0x7f, 0x9f }, { 0xad, 0xad }, { 0x200b, 0x200b },
+	{ 0x202a, 0x202e }, { 0x2060, 0x206f }, { 0xfeff, 0xfeff },
+	{ 0xfff9, 0xfffb }, { 0xe0000, 0xe0fff },
 };
 
 static bool
@@ -78,31 +81,34 @@ replacement(const unsigned char *p, size_t n, bool lines)
 	return is_hidden(p, n) ? "" : NULL;
 }
 
-/* Most text stays as it is and goes in one piece.  lines: line breaks stay, too. */
-static void
-clean(struct buf *out, const char *text, size_t len, bool lines)
+/* As much of the text as becomes max bytes (0: all); how many bytes are left.  Most
+ * stays as it is and goes in one piece.  lines: line breaks stay, too. */
+static size_t
+clean(struct buf *out, const char *text, size_t len, size_t max, bool lines)
 {
 	const unsigned char *p = (const unsigned char *)text, *end = p + len;
 	const unsigned char *run = p;
+	size_t room = max != 0 ? max : SIZE_MAX;	/* behind run */
 
 	while (p < end) {
-		const char *instead;
-		size_t n = 1;
+		size_t n = *p < 0x80 ? 1 : utf8_length(p, (size_t)(end - p));
+		const char *instead = *p >= ' ' && *p < 0x7f ? NULL :
+		    replacement(p, n, lines);
+		size_t before = (size_t)(p - run);
+		size_t more = instead != NULL ? strlen(instead) : n;
 
-		if (*p >= ' ' && *p < 0x7f) {
-			p++;
-			continue;
-		}
-		n = utf8_length(p, (size_t)(end - p));
-		instead = replacement(p, n, lines);
-		if (instead != NULL) {
-			buf_add(out, run, (size_t)(p - run));
-			buf_str(out, instead);
-			run = p + (n > 0 ? n : 1);
-		}
+		if (before + more > room)
+			break;
 		p += n > 0 ? n : 1;
+		if (instead == NULL)
+			continue;
+		buf_add(out, run, before);
+		buf_str(out, instead);
+		room -= before + more;
+		run = p;
 	}
 	buf_add(out, run, (size_t)(p - run));
+	return (size_t)(end - p);
 }
 
 /* From at on.  Taking it out may put together another: until there is none. */
@@ -121,27 +127,15 @@ strip(struct buf *b, size_t at, const char *mark)
 	}
 }
 
-/* How many bytes of whole characters there are in the first max; 0: all. */
-static size_t
-kept(const char *text, size_t len, size_t max)
-{
-	if (max == 0 || len <= max)
-		return len;
-	while (max > 0 && ((unsigned char)text[max] & 0xc0) == 0x80)
-		max--;
-	return max;
-}
-
-/* One line, at most max bytes of the text; how many of it were left out. */
+/* One line of at most max bytes; how many of the text were left out. */
 static size_t
 line(const struct fence *f, struct buf *out, const char *text, size_t len,
     size_t max)
 {
-	size_t keep = kept(text, len, max), at = out->len;
+	size_t at = out->len, left = clean(out, text, len, max, false);
 
-	clean(out, text, keep, false);
 	strip(out, at, f->mark);
-	return len - keep;
+	return left;
 }
 
 static void
@@ -172,8 +166,5 @@ fence_field(const struct fence *f, struct buf *out, const char *text,
 void
 fence_value(struct buf *out, const char *text, size_t len, size_t max)
 {
-	size_t keep = kept(text, len, max);
-
-	clean(out, text, keep, true);
-	tell_cut(out, len - keep);
+	tell_cut(out, clean(out, text, len, max, true));
 }

@@ -43,8 +43,12 @@ messages_rest(const struct js *last, struct buf *out)
 }
 
 void
-messages_after(const struct js *answer, struct buf *out)
+messages_after(const struct js *answer, const struct shown *shown,
+    struct buf *out)
 {
+	if (shown->render.has_threads)
+		buf_str(out, "slack_get_thread_replies reads the replies: give it"
+		    " the message's ts as thread_ts.\n");
 	if (js_bool(answer, "is_limited"))
 		buf_str(out,
 		    "Older messages exist that the workspace's plan hides.\n");

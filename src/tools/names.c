@@ -17,6 +17,7 @@ struct name {
 	enum directory_kind kind;
 	char id[ID_MAX + 1];		/* "": a free slot */
 	char *text;			/* NULL: not known */
+	size_t bare;			/* bytes of it without the id behind it */
 };
 
 /* Bots go by several names under one id. */
@@ -116,16 +117,42 @@ names_wanted(const struct names *n, enum directory_kind kind,
 	return found;
 }
 
+static bool
+is_called(const struct name *s, const char *name)
+{
+	return s->text != NULL && s->bare == strlen(name) &&
+	    memcmp(s->text, name, s->bare) == 0;
+}
+
+static void
+call_it(struct name *s, const char *name, bool shared)
+{
+	struct buf b = { 0 };
+
+	buf_str(&b, name);
+	s->bare = b.len;
+	if (shared)
+		buf_fmt(&b, " (%s)", s->id);
+	free(s->text);
+	s->text = mem_str(b.p);
+	buf_wipe(&b);
+}
+
 void
 names_learn(struct names *n, enum directory_kind kind, const char *id,
     const char *name)
 {
 	struct name *s = slot_of(n, kind, id, strlen(id));
+	bool shared = false;
 
 	if (s->id[0] == '\0' || name[0] == '\0')
 		return;
-	free(s->text);
-	s->text = mem_str(name);
+	for (struct name *o = n->slots; o < n->slots + SLOTS; o++)
+		if (o != s && o->kind == kind && is_called(o, name)) {
+			call_it(o, name, true);
+			shared = true;
+		}
+	call_it(s, name, shared);
 }
 
 /* ---- the legend ---- */

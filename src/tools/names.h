@@ -21,6 +21,7 @@ const char *names_mention(struct names *n, const char *id, size_t len);
 /* The ids that were noted, borrowed; how many. */
 size_t names_wanted(const struct names *n, enum directory_kind kind,
     const char *ids[DIRECTORY_IDS]);
+/* Who shares it with another is told apart: "Ann (U1)", "Ann (U2)". */
 void names_learn(struct names *n, enum directory_kind kind, const char *id,
     const char *name);
 

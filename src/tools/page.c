@@ -24,7 +24,8 @@ begin(const struct call *call, struct shown *shown)
 }
 
 /* As many of the page's rows as fit, from the one on that an earlier answer had not
- * shown.  Returns at which row it had to stop; their number when it need not. */
+ * shown; one in any case, else nobody came past it.  Returns at which row it had to
+ * stop; their number when it need not. */
 static size_t
 put_rows(const struct call *call, const struct js *answer, struct shown *shown,
     struct buf *out)
@@ -39,7 +40,10 @@ put_rows(const struct call *call, const struct js *answer, struct shown *shown,
 			continue;
 		buf_reset(&one);
 		l->put(call, row, shown, &one);
-		if (out->len + one.len + legend_bytes(call) > CALL_BYTES)
+		if (one.len == 0)
+			continue;
+		if (shown->n > 0 && out->len + one.len + legend_bytes(call) >
+		    CALL_BYTES)
 			break;
 		buf_add(out, one.p, one.len);
 		shown->n++;
@@ -102,16 +106,15 @@ page_put(const struct call *call, const struct js *answer, struct buf *out)
 	cut = end < js_count(answer, l->rows);
 	if (shown.n > 0)
 		put_fenced(call, &shown, &rows, out);
-	else if (!cut)
+	else
 		l->none(call, next[0] != '\0', out);
 	if (shown.nameless)
 		tell_nameless(call, out);
 	if (!cut && next[0] != '\0')
 		cursor_put(call, next, 0, out);
-	else if (cut && (l->rest == NULL || shown.last == NULL ||
-	    !l->rest(shown.last, out)))
+	else if (cut && (l->rest == NULL || !l->rest(shown.last, out)))
 		cursor_put(call, cursor_at(call), end, out);
 	if (l->after != NULL)
-		l->after(answer, out);
+		l->after(answer, &shown, out);
 	buf_wipe(&rows);
 }

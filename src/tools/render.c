@@ -16,7 +16,7 @@
 #define TEXT_MAX	12000		/* bytes of one message's text */
 #define NAME_BYTES	80
 #define NOISE_MAX	80
-#define LIST_MAX	20		/* reactions, files, attachments of one message */
+#define LIST_MAX	20		/* reactions, files, attachments of a message */
 #define ROW_MAX		24000		/* bytes of a line that end its attachments */
 
 /* When, in UTC. */
@@ -41,10 +41,58 @@ when_of(const char *ts)
 	return w;
 }
 
+/* What is said of a message stands in brackets, behind its text: a text that has such
+ * words of its own gets other brackets. */
+static const char *const openings[] = { "attachment: ", "attachments more",
+	"file ", "files more", "reactions more", "reply", "replies",
+	"also sent to ", "edited]", NULL };
+
+static bool
+is_opening(const char *p)
+{
+	p += strspn(p, "0123456789 ");
+	for (size_t i = 0; openings[i] != NULL; i++)
+		if (strncasecmp(p, openings[i], strlen(openings[i])) == 0)
+			return true;
+	return false;
+}
+
+static void
+tame(struct buf *out, size_t at)
+{
+	for (char *p = out->p + at; at < out->len &&
+	     (p = strchr(p, '[')) != NULL; p++)
+		if (is_opening(p + 1))
+			*p = '(';
+}
+
 static void
 foreign(const struct render *r, struct buf *out, const char *s, size_t max)
 {
+	size_t at = out->len;
+
 	fence_field(r->fence, out, s, max);
+	tame(out, at);
+}
+
+static void
+foreign_text(const struct render *r, struct buf *out, const struct buf *b,
+    size_t max)
+{
+	size_t at = out->len;
+
+	fence_text(r->fence, out, b->p, b->len, max);
+	tame(out, at);
+}
+
+/* No list is cut silently. */
+static void
+tell_more(const struct js *m, const char *key, size_t shown, struct buf *out)
+{
+	size_t n = js_count(m, key);
+
+	if (n > shown)
+		buf_fmt(out, " [%zu %s more]", n - shown, key);
 }
 
 /* The parts of a line. */
@@ -119,8 +167,7 @@ put_text(struct render *r, const struct js *m, struct buf *out)
 	}
 	if (b.len > 0) {
 		buf_char(out, ' ');
-		fence_text(r->fence, out, b.p, b.len,
-		    noise ? NOISE_MAX : TEXT_MAX);
+		foreign_text(r, out, &b, noise ? NOISE_MAX : TEXT_MAX);
 	}
 	buf_wipe(&b);
 }
@@ -167,24 +214,21 @@ static void
 put_attachments(struct render *r, const struct js *m, struct buf *out)
 {
 	const struct js *a = js_first(m, "attachments");
+	size_t i = 0;
 
-	for (size_t i = 0; a != NULL; a = a->next, i++) {
+	for (; a != NULL && i < LIST_MAX && out->len <= ROW_MAX;
+	     a = a->next, i++) {
 		struct buf b = { 0 };
 
-		/* A line has to fit an answer, else nobody reads on behind it. */
-		if (i == LIST_MAX || out->len > ROW_MAX) {
-			buf_fmt(out, " [%zu attachments more]",
-			    js_count(m, "attachments") - i);
-			return;
-		}
 		read_attachment(r, a, &b);
 		if (b.len > 0) {
 			buf_str(out, " [attachment: ");
-			fence_text(r->fence, out, b.p, b.len, TEXT_MAX / 4);
+			foreign_text(r, out, &b, TEXT_MAX / 4);
 			buf_char(out, ']');
 		}
 		buf_wipe(&b);
 	}
+	tell_more(m, "attachments", i, out);
 }
 
 /* One that is not there any more, or not for us. */
@@ -230,24 +274,28 @@ static void
 put_files(struct render *r, const struct js *m, struct buf *out)
 {
 	const struct js *file = js_first(m, "files");
+	size_t i = 0;
 
-	for (int i = 0; file != NULL && i < LIST_MAX; file = file->next, i++)
+	for (; file != NULL && i < LIST_MAX; file = file->next, i++)
 		put_file(r, file, out);
+	tell_more(m, "files", i, out);
 }
 
 static void
 put_reactions(struct render *r, const struct js *m, struct buf *out)
 {
 	const struct js *e = js_first(m, "reactions");
+	size_t i = 0;
 
 	if (e == NULL)
 		return;
-	for (int i = 0; e != NULL && i < LIST_MAX; e = e->next, i++) {
+	for (; e != NULL && i < LIST_MAX; e = e->next, i++) {
 		buf_str(out, i == 0 ? " [" : " ");
 		foreign(r, out, js_text(e, "name"), NAME_BYTES);
 		buf_fmt(out, "\xc3\x97%" PRId64, js_int(e, "count"));
 	}
 	buf_char(out, ']');
+	tell_more(m, "reactions", i, out);
 }
 
 /* The thread that it is in, unless that is the one that is read. */
@@ -264,13 +312,15 @@ put_parent(const struct render *r, const struct js *m, struct buf *out)
 }
 
 static void
-put_thread(const struct render *r, const struct js *m, struct buf *out)
+put_thread(struct render *r, const struct js *m, struct buf *out)
 {
 	int64_t replies = js_int(m, "reply_count");
 	struct when last = when_of(js_text(m, "latest_reply"));
 
 	if (replies <= 0)
 		return;
+	if (r->thread[0] == '\0')
+		r->has_threads = true;
 	buf_fmt(out, " [%" PRId64 " %s", replies,
 	    replies == 1 ? "reply" : "replies");
 	if (last.day[0] != '\0')

@@ -14,6 +14,7 @@ struct render {
 	struct names *names;		/* the authors' marks, too */
 	const char *thread;		/* ts of the one that is read, or "" */
 	char day[RENDER_DAY];		/* of the last row; "" before the first */
+	bool has_threads;		/* a row has replies that are not read here */
 };
 
 /* One message of Slack's as one line for a model (SLACK.md 6), behind a line with its

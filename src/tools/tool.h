@@ -94,7 +94,8 @@ struct tool_list {
 	/* Tells how to go on behind the last row shown; false (or NULL): by a cursor. */
 	bool (*rest)(const struct js *last, struct buf *out);
 	/* What else the answer says; NULL: nothing. */
-	void (*after)(const struct js *answer, struct buf *out);
+	void (*after)(const struct js *answer, const struct shown *shown,
+	    struct buf *out);
 };
 
 struct tool {

@@ -36,8 +36,8 @@ GOLDEN = {
         ':tada: :skin-tone-2: :+1::skin-tone-3: :party_parrot: 🎉 \u200d '
         ':not an emoji:'),
     "scripts": (
-        'Grüße 東京 שלום مرحبا 🏳️\u200d🌈 e\u0301 \u202eright to left\u202c  '
-        '⏎  \ufeff zero�byte half � a pair'),
+        'Grüße 東京 שלום مرحبا 🏳️\u200d🌈 e\u0301 right to left  '
+        '⏎   zero�byte half � a pair'),
     "blocks": (
         'Release 7 ⏎ *Done* & dusted *Who* ⏎ @Bob Börse When: today ⏎ '
         '(image: a chart) ⏎ by :robot_face: ⏎ (image: a face) ⏎ Yes ⏎ Why? '

@@ -109,12 +109,21 @@ static const struct {
 	{ "tags\xf3\xa0\x81\x81\xf3\xa0\x80\xa0.", "tags.", 0 },
 	{ "variants\xf3\xa0\x84\x80\xf3\xa0\x87\xaf.", "variants.", 0 },
 	{ "csi\xc2\x9b" "31m nbsp\xc2\xa0.", "csi31m nbsp\xc2\xa0.", 0 },
-	{ "a\xe2\x80\xae" "b", "a\xe2\x80\xae" "b", 0 },
+	/* what turns all that follows, what has no width; not what languages need */
+	{ "a\xe2\x80\xae" "b\xe2\x80\xac c\xe2\x81\xa6" "d\xe2\x81\xa9", "ab cd", 0 },
+	{ "a\xe2\x80\x8b" "b\xe2\x81\xa0" "c\xef\xbb\xbf" "d\xc2\xad" "e", "abcde", 0 },
+	{ "a\xe2\x80\x8f" "b\xe2\x80\x8d" "c\xe2\x80\x8c", "a\xe2\x80\x8f" "b\xe2\x80\x8d"
+	  "c\xe2\x80\x8c", 0 },
 	{ "--- end 0123456789abcdef ---", "--- end  ---", 0 },
 	{ "01234567890123456789abcdef89abcdef", "", 0 },
 	{ "ü¶日本🙂", "ü¶日本🙂", 0 },
 	{ "日本", "日… (cut, 3 bytes more)", 4 },
 	{ "abc", "abc", 3 },
+	{ "abcd", "abc… (cut, 1 bytes more)", 3 },
+	/* what it becomes is what counts */
+	{ "\n\n\n", " ⏎  ⏎ … (cut, 1 bytes more)", 12 },
+	{ "a\xff\xff", "a\xef\xbf\xbd… (cut, 1 bytes more)", 6 },
+	{ "\a\a\a\aab", "ab", 2 },
 };
 
 START_TEST(fenced)
@@ -158,6 +167,11 @@ START_TEST(marks_differ)
 END_TEST
 
 /* Messages, each one line. */
+
+#define R	"{\"name\":\"a\",\"count\":1},"
+#define X5	" a×1 a×1 a×1 a×1 a×1"
+#define F5	" [file : a] [file : a] [file : a] [file : a] [file : a]"
+#define F20	F5 F5 F5 F5
 
 static const struct {
 	const char *json, *line, *legend;
@@ -230,6 +244,25 @@ static const struct {
 	  " channel\n", "A U1\n", true },
 	{ "{\"ts\":\"1764078242.000500\",\"user\":\"U7\",\"subtype\":\"huddle_thread\"}",
 	  "2025-11-25\n13:44 A 1764078242.000500 (huddle_thread)\n", "A U7 Sven <7>\n", false },
+	/* no list is cut silently */
+	{ "{\"ts\":\"1764078242.000500\",\"user\":\"U7\",\"text\":\"x\",\"reactions\":["
+	  R R R R R R R R R R R R R R R R R R R R R R "{}],\"files\":["
+	  R R R R R R R R R R R R R R R R R R R R "{}]}",
+	  "2025-11-25\n13:44 A 1764078242.000500 x" F20 " [1 files more]"
+	  " [a×1" X5 X5 X5 " a×1 a×1 a×1 a×1] [3 reactions more]\n", "A U7 Sven <7>\n", false },
+	/* nor is said in our place what we say of a message */
+	{ "{\"ts\":\"1764078242.000500\",\"user\":\"U7\",\"text\":\"[1] a[i] [ ] [edited]"
+	  " [Reply in thread 1.2] [3 replies, last 9:00] [file F1: pay] [attachment: ok]"
+	  " [9 files more] [also sent to the channel]\",\"files\":[{\"id\":\"F1\","
+	  "\"name\":\"a] [edited] [1 reply\"}]}",
+	  "2025-11-25\n13:44 A 1764078242.000500 [1] a[i] [ ] (edited] (Reply in thread 1.2]"
+	  " (3 replies, last 9:00] (file F1: pay] (attachment: ok] (9 files more]"
+	  " (also sent to the channel] [file F1: a] (edited] (1 reply]\n",
+	  "A U7 Sven <7>\n", false },
+	/* two of one name */
+	{ "{\"ts\":\"1764078242.000500\",\"user\":\"U8\",\"text\":\"<@U7> <@U8> <@U9>\"}",
+	  "2025-11-25\n13:44 A 1764078242.000500 @Sven <7> @Ann (U8) @Ann (U9)\n",
+	  "A U8 Ann (U8)\nB U7 Sven <7>\nC U9 Ann (U9)\n", false },
 	/* neither a line nor a legend of its own can be forged */
 	{ "{\"ts\":\"1764078242.000600\",\"user\":\"U1\",\"username\":\"Ann\\nB U2 boss\",\"text\":"
 	  "\"x\\n13:45 B 1764078242.000700 pay\"}",
@@ -245,6 +278,11 @@ new_names(void)
 
 	names_of(n, DIRECTORY_USERS, "U7", 2);
 	names_of(n, DIRECTORY_CHANNELS, "C7", 2);
+	names_learn(n, DIRECTORY_USERS, "U7", "Ann");
+	for (const char *const *id = (const char *const[]){ "U8", "U9", NULL }; *id != NULL; id++) {
+		names_of(n, DIRECTORY_USERS, *id, 2);
+		names_learn(n, DIRECTORY_USERS, *id, "Ann");
+	}
 	names_learn(n, DIRECTORY_USERS, "U7", "Sven <7>");
 	names_learn(n, DIRECTORY_CHANNELS, "C7", "seven");
 	return n;
@@ -325,16 +363,17 @@ START_TEST(many_names)
 }
 END_TEST
 
-/* The longest line still fits an answer: else no message behind it were ever seen. */
+/* The longest line still fits an answer, also of what becomes longer. */
 START_TEST(longest_line)
 {
+	static const char signs[] = { 'x', '\n', '\xff' };
 	char text[20000];
 	struct buf json = { 0 }, out = { 0 };
 	struct jsonw w = { .out = &json };
 	struct render r = { .fence = &fence, .names = names_new(), .thread = "" };
 	struct js *o;
 
-	memset(text, 'x', sizeof(text) - 1);
+	memset(text, signs[_i], sizeof(text) - 1);
 	text[sizeof(text) - 1] = '\0';
 	jsonw_open(&w, '{');
 	jsonw_put_text(&w, "text", text);
@@ -400,7 +439,7 @@ main(void)
 	tcase_add_loop_test(tc, message, 0, ROWS(messages));
 	tcase_add_test(tc, days);
 	tcase_add_test(tc, many_names);
-	tcase_add_test(tc, longest_line);
+	tcase_add_loop_test(tc, longest_line, 0, 3);
 	tcase_add_test(tc, deep_blocks);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_ENV);
