@@ -221,6 +221,89 @@ START_TEST(leads_to_itself)
 }
 END_TEST
 
+/* Rows that are each larger than an answer: one at a time, to the end. */
+
+static void
+put_large(const struct call *call, const struct js *row, struct shown *shown,
+    struct buf *out)
+{
+	(void)call, (void)shown;
+	for (size_t i = 0; i < CALL_BYTES + 100; i++)
+		buf_str(out, js_text(row, "sign"));
+}
+
+static void
+put_none(const struct call *call, bool more, struct buf *out)
+{
+	(void)call, (void)more;
+	buf_str(out, "none\n");
+}
+
+static const struct tool_list large_list = { .rows = "rows", .one = "row",
+	.many = "rows", .order = "", .legend = "", .put = put_large, .none = put_none };
+static const struct tool_arg large_args[] = { ARGUMENT_CURSOR, { .name = NULL } };
+static const struct tool large = { .name = "large", .args = large_args,
+	.list = &large_list };
+
+static bool
+has_sign(const struct call *call, char sign)
+{
+	char key[] = "\"sign\":\"x\"", run[] = "xxxx";
+
+	key[strlen(key) - 2] = sign;
+	memset(run, sign, 4);
+	return strstr(call->json.len > 0 ? call->json.p : call->out.p,
+	    call->json.len > 0 ? key : run) != NULL;
+}
+
+START_TEST(larger_than_an_answer)
+{
+	char digits[CALL_BYTES + 100];
+	struct buf json = { 0 };
+	char *cursor = NULL;
+	struct js *answer;
+
+	memset(digits, '1', sizeof(digits) - 1);
+	digits[sizeof(digits) - 1] = '\0';
+	buf_str(&json, "{\"rows\":[");
+	for (char sign = '3'; sign <= '5'; sign++)
+		buf_fmt(&json, "%s{\"sign\":\"%c\",\"n\":%s}", sign > '3' ? "," : "",
+		    sign, digits);
+	buf_str(&json, "]}");
+	answer = js_parse(json.p, json.len);
+	ck_assert_ptr_nonnull(answer);
+	for (char sign = '3'; sign <= '5'; sign++) {
+		struct call *call = new_call("k_one", "T1", LIST, "{}");
+		const char *at;
+
+		call->tool = &large;
+		fence_new(&call->fence);
+		if (cursor != NULL)
+			ck_assert_int_eq(take(call, cursor), 0);
+		if (_i == 0)
+			page_put(call, answer, &call->out);
+		else
+			asjson_put(call, answer);
+		for (char other = '3'; other <= '5'; other++)
+			ck_assert_int_eq(has_sign(call, other), other == sign);
+		free(cursor);
+		at = _i == 0 ? strstr(call->out.p, "cursor=") :
+		    strstr(call->json.p, "next_cursor\":\"A");
+		ck_assert_int_eq(at != NULL, sign < '5');
+		if (at != NULL) {
+			at += strcspn(at, "=:") + (_i == 0 ? 1 : 2);
+			cursor = mem_strn(at, strcspn(at, "\"\n"));
+		}
+		buf_wipe(&call->out);
+		buf_wipe(&call->json);
+		buf_wipe(&call->note);
+		drop(call);
+	}
+	js_free(answer);
+	buf_wipe(&json);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -234,6 +317,7 @@ main(void)
 	tcase_add_loop_test(tc, times, 0, sizeof(sealed) / sizeof(sealed[0]));
 	tcase_add_test(tc, junk);
 	tcase_add_test(tc, leads_to_itself);
+	tcase_add_loop_test(tc, larger_than_an_answer, 0, 2);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
