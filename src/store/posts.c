@@ -251,7 +251,8 @@ posts_own(const struct answer *beside, const char *ts)
 }
 
 size_t
-posts_twins(const struct answer *beside, const struct post_id *id)
+posts_twins(const struct answer *beside, const struct post_id *id,
+    int64_t since)
 {
 	size_t n = 0;
 
@@ -259,7 +260,8 @@ posts_twins(const struct answer *beside, const struct post_id *id)
 		const struct value *state = answer_at(beside, i, 0),
 		    *digest = answer_at(beside, i, 2);
 
-		n += (is(state, POST_IS_SENDING) ||
+		n += answer_at(beside, i, 3)->n >= since &&
+		    (is(state, POST_IS_SENDING) ||
 		    is(state, POST_IS_UNKNOWN)) &&
 		    digest->len == sizeof(id->digest) &&
 		    memcmp(digest->text, id->digest, digest->len) == 0;

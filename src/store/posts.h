@@ -72,12 +72,13 @@ const char *post_text(enum post_word word);
 /* An equal call has found the message of a row that did not know: id's, made then. */
 void post_found(struct store *st, const struct post_id *id, const char *ts,
     int deadline_ms);
-/* What else the ledger knows of id's channel since then, so that a lookup takes no
- * other call's message for id's.  For the callback: is this ts another row's, and
- * how many equal writes are open. */
+/* What else the ledger knows of id's channel since then (wall ms), so that a lookup
+ * takes no other call's message for id's.  For the callback: is this ts another
+ * row's, and how many equal writes, made since then, are open. */
 struct unit *posts_beside(struct store *st, const struct post_id *id,
     int64_t since, int deadline_ms, store_done_fn *done, void *arg);
 bool posts_own(const struct answer *beside, const char *ts);
-size_t posts_twins(const struct answer *beside, const struct post_id *id);
+size_t posts_twins(const struct answer *beside, const struct post_id *id,
+    int64_t since);
 
 #endif

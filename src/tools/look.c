@@ -17,6 +17,8 @@
 #define FOUND_MAX	16
 #define LEDGER_MS	2000
 #define CALL_MS		60000	/* a row may be so much older than its message */
+#define BEHIND_MS	600000	/* our clock may be so much behind Slack's */
+#define PAGES_MAX	5
 
 struct look {
 	struct look_ask ask;
@@ -25,6 +27,7 @@ struct look {
 	struct unit *unit;
 	char found[FOUND_MAX][24];
 	size_t n;
+	int pages;
 	look_fn *done;
 	void *arg;
 };
@@ -51,6 +54,12 @@ end(struct look *l, const char *ts)
 	wipe(l);
 }
 
+static int64_t
+since(const struct look *l)
+{
+	return l->ask.made / 1000 - SKEW_S;
+}
+
 /* As many equal posts as are open must be there, else it may be another's. */
 static void
 on_beside(void *arg, const struct answer *a, const struct err *err)
@@ -65,13 +74,8 @@ on_beside(void *arg, const struct answer *a, const struct err *err)
 			first = l->found[i];
 			n++;
 		}
-	end(l, err == NULL && n > posts_twins(a, l->ask.id) ? first : "");
-}
-
-static int64_t
-since(const struct look *l)
-{
-	return l->ask.made / 1000 - SKEW_S;
+	end(l, err == NULL && n > posts_twins(a, l->ask.id,
+	    since(l) * 1000 - CALL_MS) ? first : "");
 }
 
 static bool
@@ -111,41 +115,57 @@ pick(struct look *l, const struct js *answer)
 	}
 }
 
-static void
-on_messages(void *arg, const struct slack_answer *a)
-{
-	struct look *l = arg;
-
-	l->asked = NULL;
-	if (a->class == SLACK_NONE)
-		pick(l, a->json);
-	if (l->n == 0) {
-		end(l, "");
-		return;
-	}
-	l->unit = posts_beside(l->ask.slack->store, l->ask.id,
-	    since(l) * 1000 - CALL_MS, LEDGER_MS, on_beside, l);
-}
+static void on_messages(void *arg, const struct slack_answer *a);
 
 static void
-on_time(evutil_socket_t fd, short what, void *arg)
+ask_page(struct look *l, const char *cursor)
 {
-	struct look *l = arg;
 	const struct look_ask *ask = &l->ask;
 	bool threaded = ask->thread[0] != '\0';
 	struct buf form = { 0 };
 
-	(void)fd, (void)what;
+	l->pages++;
 	buf_form(&form, "channel", ask->id->channel, strlen(ask->id->channel));
 	if (threaded)
 		buf_form(&form, "ts", ask->thread, strlen(ask->thread));
 	buf_fmt(&form, "&oldest=%lld.000000&inclusive=true&limit=" PAGE,
 	    (long long)since(l));
+	if (cursor[0] != '\0')
+		buf_form(&form, "cursor", cursor, strlen(cursor));
 	l->asked = slack_ask(ask->slack, ask->install,
 	    threaded ? METHOD_CONVERSATIONS_REPLIES :
 	    METHOD_CONVERSATIONS_HISTORY, form.p, form.len, ask->id->channel,
 	    ask->deadline, on_messages, l);
 	buf_wipe(&form);
+}
+
+static void
+on_messages(void *arg, const struct slack_answer *a)
+{
+	struct look *l = arg;
+	const char *next = js_text(js_get(a->json, "response_metadata",
+	    JS_OBJECT), "next_cursor");
+
+	l->asked = NULL;
+	if (a->class == SLACK_NONE)
+		pick(l, a->json);
+	if (next[0] != '\0' && l->pages < PAGES_MAX) {
+		ask_page(l, next);
+		return;
+	}
+	if (l->n == 0) {
+		end(l, "");
+		return;
+	}
+	l->unit = posts_beside(l->ask.slack->store, l->ask.id,
+	    since(l) * 1000 - BEHIND_MS, LEDGER_MS, on_beside, l);
+}
+
+static void
+on_time(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	ask_page(arg, "");
 }
 
 struct look *

@@ -4,9 +4,12 @@ written is what was meant."""
 import concurrent.futures
 import html
 import http.client
+import os
 import re
 import socket
+import sqlite3
 import threading
+import time
 
 import lib
 import mcpclient
@@ -56,6 +59,16 @@ class Posting(lib.Suite):
     def stored(self, text, channel=RANDOM):
         return [m["ts"] for m in self.team.channels[channel].messages
                 if m["text"] == text]
+
+    def row_of(self, key, change):
+        """The ledger's row of that idempotency key is not what it was."""
+        name, = (f for f in os.listdir(self.d.state_dir) if f.endswith(".db"))
+        db = sqlite3.connect(os.path.join(self.d.state_dir, name), timeout=10)
+        with db:
+            done = db.execute(f"UPDATE posts SET {change} WHERE call_key = ?",
+                              ("k:" + key,))
+            self.assertEqual(done.rowcount, 1)
+        db.close()
 
     def check_posted(self, t, ts, *words):
         self.assertTrue(t.ok, t)
@@ -153,6 +166,28 @@ class Faults(Posting):
             self.check_unknown(b.result())
             self.slack.release()
             self.assertTrue(a.result().ok, a.result())
+
+    def test_the_clock_is_behind(self):
+        """Slack's clock is minutes ahead of ours: an equal post of a while ago looks
+        as if it were the one that is looked for."""
+        channel, world = "CABULK0004", self.slack.world
+        world.last_ts = int((time.time() + 400) * 1000000)
+        self.addCleanup(setattr, world, "last_ts", 0)
+        self.assertTrue(self.post("skewed", channel, idempotency_key="skewed").ok)
+        self.row_of("skewed", "made = made - 300000")
+        self.slack.fault(POST, "reset")
+        self.check_unknown(self.post("skewed", channel))
+
+    def test_much_was_said_since(self):
+        """More than a page of it."""
+        self.check_posted(self.post("long ago", idempotency_key="long-ago"),
+                          *self.stored("long ago"))
+        self.row_of("long-ago", "state = 'unknown', answer = ''")
+        for i in range(450):
+            self.slack.world.say(TEAM, RANDOM, f"since then {i}")
+        t = self.post("long ago", idempotency_key="long-ago")
+        self.check_posted(t, *self.stored("long ago"), "earlier equal call")
+        self.assertEqual(len(self.sent()), 1)
 
     def test_by_name(self):
         """The channel is looked at by its id, whatever the call says."""

@@ -582,6 +582,7 @@ struct beside {
 	bool own, none;
 	size_t twins;
 	const struct post_id *id;
+	int64_t since;			/* of the twins, too */
 };
 
 static void
@@ -593,13 +594,13 @@ on_beside(void *arg, const struct answer *a, const struct err *err)
 	t->calls++;
 	t->own = posts_own(a, "1.2");
 	t->none = posts_own(a, "");
-	t->twins = posts_twins(a, t->id);
+	t->twins = posts_twins(a, t->id, t->since);
 }
 
 static struct beside
 look_beside(const struct post_id *id, int64_t since)
 {
-	struct beside t = { .id = id };
+	struct beside t = { .id = id, .since = since };
 
 	posts_beside(st, id, since, 5000, on_beside, &t);
 	wait_for(&t.calls);
