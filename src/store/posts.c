@@ -42,11 +42,22 @@ const char *
 post_text(enum post_word word)
 {
 	static const char *const texts[] = {
-#define X(w, text) [w] = text,
+#define X(w, text, way) [w] = text,
 		POST_WORDS(X)
 #undef X
 	};
 	return texts[word];
+}
+
+const char *
+post_way(enum post_word word)
+{
+	static const char *const ways[] = {
+#define X(w, text, way) [w] = way,
+		POST_WORDS(X)
+#undef X
+	};
+	return ways[word];
 }
 
 static void

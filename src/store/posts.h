@@ -10,15 +10,17 @@
  *
  * Any other word: do not send, and say this instead.  A row whose write was never
  * sent is as good as none. */
-#define POST_WORDS(X)                                                    \
-	X(POST_GO,      "")                                              \
-	X(POST_POSTED,  "was posted by an earlier equal call")           \
-	X(POST_REFUSED, "was refused by Slack in an earlier equal call") \
-	X(POST_OPEN,    "may have been posted by an earlier equal call; look at the channel, and only if it is not there use a new idempotency_key") \
-	X(POST_OTHER,   "key was used for another call; use a new idempotency_key")
+#define POST_WORDS(X) \
+	X(POST_GO,      "", "") \
+	X(POST_POSTED,  "was posted by an earlier equal call", "") \
+	X(POST_REFUSED, "was refused by Slack in an earlier equal call", \
+	  "To try again, use a new idempotency_key.") \
+	X(POST_OPEN,    "may have been posted by an earlier equal call", \
+	  "Look at the channel, and only if it is not there use a new idempotency_key.") \
+	X(POST_OTHER,   "key was used for another call", "Use a new idempotency_key.")
 
 enum post_word {
-#define X(word, text) word,
+#define X(word, text, way) word,
 	POST_WORDS(X)
 #undef X
 };
@@ -68,6 +70,7 @@ void post_end(struct store *st, const struct post_id *id,
     enum post_state state, const char *channel, const char *text,
     int deadline_ms);
 const char *post_text(enum post_word word);
+const char *post_way(enum post_word word);	/* what to do then */
 
 /* An equal call has found the message of a row that did not know: id's, made then. */
 void post_found(struct store *st, const struct post_id *id, const char *ts,

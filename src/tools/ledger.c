@@ -57,7 +57,8 @@ ledger_name(struct call *call, const struct call_ask *ask)
 	call->id.channel = call_of(call, ARG_CHANNEL);
 }
 
-/* The other parts of a call have names of their own: no given key holds a blank. */
+/* The other parts of a call have names of their own: no given key holds a blank.
+ * They belong to the first one's row: when that is too old to count, so are they. */
 static void
 name_part(struct call *call, size_t part)
 {
@@ -66,8 +67,8 @@ name_part(struct call *call, size_t part)
 
 	if (part == 0)
 		return;
-	snprintf(call->part_key, sizeof(call->part_key), "%s %zu", call->key,
-	    part);
+	snprintf(call->part_key, sizeof(call->part_key), "%s %lld %zu",
+	    call->key, (long long)call->head, part);
 	call->id.key = call->part_key;
 	call_digest(call, digest);
 	buf_add(&b, digest, sizeof(digest));

@@ -20,6 +20,7 @@
 #define LOOK_MS		4000	/* kept of the call's time for a look */
 #define SETTLE_MS	1000	/* before it: Slack may be at it still */
 #define AGAIN_MS	250	/* an equal call is under way: how is it now? */
+#define PARTS_MAX	20	/* Slack takes one a second */
 
 struct sending {
 	struct buf texts;		/* of the parts, each with its NUL */
@@ -84,6 +85,20 @@ thread(const struct call *call)
 	return call->sending->sent[0].ts;
 }
 
+/* How to go on after that: with an equal call, or by hand. */
+static void
+put_way(const struct call *call, bool final, struct buf *out)
+{
+	const struct sending *s = call->sending;
+
+	if (s->n > 1 && !final && call_of(call, ARG_KEY)[0] != '\0')
+		buf_str(out, " An equal call with the same idempotency_key goes"
+		    " on from here.");
+	else if (s->at > 0 && thread(call)[0] != '\0')
+		buf_fmt(out, " To go on, post what is missing, and only that,"
+		    " with thread_ts %s.", thread(call));
+}
+
 /* An error's text is in call->out: what was done before it, and what was not. */
 static void
 stop(struct call *call, bool final)
@@ -101,9 +116,7 @@ stop(struct call *call, bool final)
 	buf_add(&text, call->out.p, call->out.len);
 	if (s->at + 1 < s->n)
 		buf_str(&text, " What follows in the text was not sent.");
-	if (s->n > 1 && !final && call_of(call, ARG_KEY)[0] != '\0')
-		buf_str(&text, " An equal call with the same idempotency_key"
-		    " goes on from here.");
+	put_way(call, final, &text);
 	buf_wipe(&call->out);
 	call->out = text;
 	call_end(call, true);
@@ -130,13 +143,16 @@ part_done(struct call *call, const char *ts, bool earlier, bool found)
 static void
 refuse(struct call *call, enum post_word word, const char *text)
 {
+	bool first = call->sending->at == 0;
+
 	buf_fmt(&call->out, "Nothing was posted now. This %s", post_text(word));
 	if (word == POST_REFUSED)
-		buf_fmt(&call->out,
-		    " (%s): %s To try again, use a new idempotency_key", text,
-		    slack_error_text(text));
-	buf_str(&call->out, ".");
-	stop(call, word != POST_OPEN);
+		buf_fmt(&call->out, " (%s): %s", text, slack_error_text(text));
+	else
+		buf_char(&call->out, '.');
+	buf_fmt(&call->out, " %s",
+	    first ? post_way(word) : "Look at the thread for it.");
+	stop(call, word != POST_OPEN || !first);
 }
 
 static void
@@ -248,11 +264,16 @@ store_away(struct call *call, const struct err *err)
 	stop(call, false);
 }
 
-/* By a worker of this host, that is; of another's nothing is known. */
+/* By a worker of this host, that is; of another's nothing is known.  No call lasts
+ * longer than that: then its outcome could not be stored. */
 static bool
 under_way(const struct call *call, const struct post_was *was)
 {
+	const struct conf *conf = call->box->slack->conf;
+	int64_t age = clock_wall_ms() - was->made;
+
 	return was->sending &&
+	    age < conf->request_timeout + conf->upstream_timeout &&
 	    board_owner_lives(call->box->slack->region, was->owner);
 }
 
@@ -278,6 +299,8 @@ on_begun(void *arg, enum post_word word, const struct post_was *was,
 	struct call *call = arg;
 
 	call->post = NULL;
+	if (call->sending->at == 0)
+		call->head = word == POST_GO ? call->id.made : was->made;
 	if (call->done == NULL) {
 		if (err == NULL && word == POST_GO)
 			ledger_unsent(call);
@@ -335,6 +358,16 @@ next_part(struct call *call)
 	begin(call);
 }
 
+static void
+too_long(struct call *call)
+{
+	buf_fmt(&call->out, "The text makes %zu messages, and one call may post %d."
+	    " Nothing was posted. Post it in several calls, the later ones with"
+	    " the first one's ts as thread_ts. (Of & < > and emoji fewer fit"
+	    " one message.)", call->sending->n, PARTS_MAX);
+	call_later(call, true);
+}
+
 void
 sending_start(struct call *call)
 {
@@ -349,7 +382,10 @@ sending_start(struct call *call)
 	s->again = evtimer_new(call->box->slack->base, on_again, call);
 	if (s->again == NULL)
 		fatal("no timer for a post");
-	next_part(call);
+	if (s->n > PARTS_MAX)
+		too_long(call);
+	else
+		next_part(call);
 }
 
 bool

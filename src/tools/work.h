@@ -28,7 +28,8 @@ struct call {
 	const struct js *answer;	/* Slack's, held */
 	struct post *post;		/* being begun in the ledger */
 	struct post_id id;
-	char key[160], part_key[192];
+	char key[160], part_key[224];
+	int64_t head;			/* when the first part's row was made */
 	struct sending *sending;	/* of a tool that posts */
 
 	struct directory_ask *looking;

@@ -189,6 +189,18 @@ class Faults(Posting):
         self.check_posted(t, *self.stored("long ago"), "earlier equal call")
         self.assertEqual(len(self.sent()), 1)
 
+    def test_the_row_was_never_told(self):
+        """It says sending, its worker lives, and that call is long over: it is
+        looked for, not waited for."""
+        self.check_posted(self.post("never told", idempotency_key="never-told"),
+                          *self.stored("never told"))
+        self.row_of("never-told", "state = 'sending', answer = '', made = made - 60000")
+        began = time.monotonic()
+        t = self.post("never told", idempotency_key="never-told")
+        self.check_posted(t, *self.stored("never told"), "earlier equal call")
+        self.assertLess(time.monotonic() - began, 10 * lib.SLOW)
+        self.assertEqual(len(self.sent()), 1)
+
     def test_by_name(self):
         """The channel is looked at by its id, whatever the call says."""
         self.slack.fault(POST, "reset", effect=True)
@@ -483,6 +495,53 @@ class Writing(Posting):
                       team_id="T0BETA0001")
         self.assertRegex(t.text, "Of 3 parts 2 are posted.*wait \\d+ s")
         self.assertEqual(len(self.sent()), 3)       # it is known by now
+
+    def test_a_part_is_unknown(self):
+        """An equal call looks for it; whoever goes on by hand is told where, and not
+        to post the whole again."""
+        text, key = "u" * 9000, "unknown-part"
+        self.slack.fault(POST, "reset", skip=1)
+        t = self.post(text, idempotency_key=key)
+        self.check_unknown(t)
+        ts, = self.stored("u" * 4000)
+        self.assertRegex(t.text, f"Of 3 parts 1 are posted, with ts {ts}")
+        self.assertIn("goes on from here", t.text)
+        t = self.post(text, idempotency_key=key)
+        self.check_unknown(t)
+        self.assertIn(f"and only that, with thread_ts {ts}", t.text)
+        self.assertNotIn("new idempotency_key", t.text)
+        self.assertEqual(len(self.sent()), 2)
+
+    def test_a_part_is_lost_without_a_key(self):
+        for thread in (None, self.good(self.post("a head")).ts()):
+            self.since = self.slack.mark()
+            more = {"thread_ts": thread} if thread else {}
+            self.slack.fault(POST, "reset", skip=1)
+            t = self.post("v" * 9000, **more)
+            self.check_unknown(t)
+            ts = self.stored("v" * 4000)[-1]
+            self.assertIn(f"with ts {ts}", t.text)
+            self.assertIn(f"and only that, with thread_ts {thread or ts}", t.text)
+            self.assertEqual(len(self.sent()), 2)
+
+    def test_the_first_part_is_too_old(self):
+        """Then all of it is a new post, what the others' rows say or not."""
+        text, key = "o" * 5000, "old-head"
+        first = self.good(self.post(text, idempotency_key=key))
+        self.row_of(key, "made = made - 660000")
+        second = self.good(self.post(text, idempotency_key=key))
+        self.assertEqual(len(self.sent()), 4)
+        self.assertNotIn("earlier", second.text)
+        self.assertEqual(self.forms()[3]["thread_ts"], second.ts())
+        self.assertNotEqual(first.ts(), second.ts())
+
+    def test_too_many_parts(self):
+        """More than there is time for: said before anything is sent."""
+        t = self.post("&" * 40000)
+        self.assertTrue(t.error, t)
+        self.assertRegex(t.text, "makes 50 messages.*Nothing was posted")
+        self.assertEqual(self.sent(), [])
+        self.good(self.post("&" * 16000))       # 20
 
     def test_long_is_repeated_whole(self):
         text = "r" * 9000
