@@ -64,6 +64,8 @@ def reactions_remove(call):
     row["count"] -= 1
     if not row["count"]:
         there.remove(row)
+    if not there:
+        del m["reactions"]
     return {}
 
 
