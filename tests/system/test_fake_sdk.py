@@ -129,6 +129,41 @@ class OAuth(SdkCase):
         self.refused("account_inactive", "auth.test")
 
 
+    def test_grace(self):
+        """Two at once with one refresh token: within the grace both get a pair, and
+        the refresh token of one of them is worth nothing."""
+        app = {"client_id": self.world.client_id,
+               "client_secret": self.world.client_secret}
+        self.world.teams[ACME].rotates = True
+        for survivor, living in (("last", 1), ("first", 0)):
+            self.world.rotation.grace = 60
+            self.world.rotation.survivor = survivor
+            spent = self.good(self.install())["refresh_token"]
+            self.client()
+            got = [self.call("oauth.v2.access", grant_type="refresh_token",
+                             refresh_token=spent, **app) for _ in range(2)]
+            tokens = [g["refresh_token"] for g in got]
+            self.assertEqual(len({*tokens, spent}), 3)
+            self.refused("invalid_refresh_token", "oauth.v2.access",
+                         grant_type="refresh_token",
+                         refresh_token=tokens[1 - living], **app)
+            last = self.call("oauth.v2.access", grant_type="refresh_token",
+                             refresh_token=tokens[living], **app)
+            # two access tokens of a chain live at once, no third
+            for text, word in ((got[0]["access_token"], "token_revoked"),
+                               (got[1]["access_token"], None),
+                               (last["access_token"], None)):
+                self.client(text)
+                if word:
+                    self.refused(word, "auth.test")
+                else:
+                    self.call("auth.test")
+            self.world.rotation.grace = 0
+            self.client()
+            self.refused("invalid_refresh_token", "oauth.v2.access",
+                         grant_type="refresh_token", refresh_token=spent, **app)
+
+
 class Work(SdkCase):
     def setUp(self):
         super().setUp()
@@ -214,6 +249,30 @@ class Work(SdkCase):
         bad = self.fails("auth.test")
         self.assertEqual((bad["code"], bad["retryAfter"]),
                          ("slack_webapi_rate_limited_error", 7))
+
+
+    def test_cohort(self):
+        """Once a minute and 15 messages, for reading messages alone, whether the
+        tiers are kept or not."""
+        self.world.teams[ACME].limited = True
+        here = {"channel": "CAGENERAL1", "limit": 100}
+        self.client(self.token, rejectRateLimitedCalls=True)
+        a = self.call("conversations.history", **here)
+        self.assertEqual(len(a["messages"]), 15)
+        self.assertTrue(a["has_more"])
+        self.assertTrue(a["response_metadata"]["next_cursor"])
+        bad = self.fails("conversations.history", **here)
+        self.assertEqual(bad["code"], "slack_webapi_rate_limited_error")
+        self.assertGreater(bad["retryAfter"], 40)
+        self.assertLessEqual(bad["retryAfter"], 60)
+        parent = a["messages"][0]["ts"]
+        for i in range(20):
+            self.world.say(ACME, "CAGENERAL1", str(i), thread_ts=parent)
+        r = self.call("conversations.replies", channel="CAGENERAL1", ts=parent)
+        self.assertEqual((len(r["messages"]), r["has_more"]), (15, True))
+        self.fails("conversations.replies", channel="CAGENERAL1", ts=parent)
+        for _ in range(3):
+            self.call("conversations.list")
 
 
 class Paging(SdkCase):
