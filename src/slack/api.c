@@ -35,11 +35,15 @@ static const unsigned repeats[][CAUSES] = {
 	[SAFE_WRITE] = { 2,      IN_TIME, 1,       0 },
 };
 
+enum where { WHERE_TEAM, WHERE_TOKEN };
+
 static const struct {
 	const char *name;
 	enum safe safe;
+	enum where where;
 } methods[] = {
-#define METHOD(sym, name, tier, burst, safe, per) { name, SAFE_##safe },
+#define METHOD(sym, name, tier, burst, safe, per, where) \
+	{ name, SAFE_##safe, WHERE_##where },
 #include "slack/methods.def"
 #undef METHOD
 };
@@ -205,7 +209,9 @@ taken_away(const struct slack_call *c)
 	if (c->in->state != INSTALL_LIVE || c->s->installs == NULL)
 		return false;
 	now = installs_find(c->s->installs, install_key(c->in));
-	return now != NULL && now->state != INSTALL_LIVE;
+	if (now == NULL)	/* its org was not left this one */
+		return c->in->org != NULL;
+	return now->state != INSTALL_LIVE;
 }
 
 /* Why it cannot be sent at all. */
@@ -254,8 +260,8 @@ on_renewed(void *arg, struct install *in, const struct slack_answer *why)
 static void
 renew(struct slack_call *c)
 {
-	c->renewal = token_renew(c->s->tokens, c->in, c->deadline - ANSWER_MS,
-	    on_renewed, c);
+	c->renewal = token_renew(c->s->tokens, c->in->org != NULL ?
+	    c->in->org : c->in, c->deadline - ANSWER_MS, on_renewed, c);
 }
 
 /* Then it is renewed, or over. */
@@ -530,6 +536,9 @@ slack_ask(struct slack *s, struct install *in, enum slack_method m,
 	c->in = install_hold(in);
 	c->m = m;
 	buf_add(&c->form, form, len);
+	if (methods[m].where == WHERE_TEAM && in->team_id[0] != '\0')
+		buf_form(&c->form, "team_id", in->team_id,
+		    strlen(in->team_id));
 	budget_of(&c->budget, s, in, m, channel);
 	c->deadline = deadline_ms;
 	c->done = done;

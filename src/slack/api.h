@@ -8,7 +8,7 @@
 
 enum slack_method {
 	METHOD_NONE = -1,
-#define METHOD(sym, name, tier, burst, safe, per) METHOD_##sym,
+#define METHOD(sym, name, tier, burst, safe, per, where) METHOD_##sym,
 #include "slack/methods.def"
 #undef METHOD
 	METHOD_COUNT
@@ -19,7 +19,7 @@ bool slack_method_repeatable(enum slack_method m);	/* twice does no harm */
 /* One call to Slack: waits for its budget (shm/bucket.h) within the deadline, those
  * of a worker in the order in which they came; obeys a 429 at once for everybody;
  * retries as methods.def and SLACK.md 10 allow.
- * form is "a=b&c=d", without the token; channel is for the budget (may be NULL). */
+ * form is "a=b&c=d", without the token and team_id; channel is for the budget (may be NULL). */
 struct slack_call;
 struct slack_call *slack_ask(struct slack *s, struct install *in,
     enum slack_method m, const char *form, size_t len, const char *channel,

@@ -18,7 +18,7 @@ static const struct {
 	int tier, burst;
 	enum per per;
 } methods[] = {
-#define METHOD(sym, name, tier, burst, safe, per) { tier, burst, PER_##per },
+#define METHOD(sym, name, tier, burst, safe, per, where) { tier, burst, PER_##per },
 #include "slack/methods.def"
 #undef METHOD
 };
@@ -39,12 +39,13 @@ budget_of(struct budget *b, const struct slack *s, const struct install *in,
     enum slack_method m, const char *channel)
 {
 	const struct conf *conf = s->conf;
+	const char *team = install_key(install_row_of(in));
 
 	snprintf(b->scope, sizeof(b->scope), "slack:%.40s:%.40s:%s", in->app_id,
-	    install_key(in), slack_method_name(m));
+	    team, slack_method_name(m));
 	if (methods[m].per == PER_CHANNEL && channel != NULL)
 		snprintf(b->lane, sizeof(b->lane), "slack:%.40s:%.40s:%s:%.40s",
-		    in->app_id, install_key(in), slack_method_name(m), channel);
+		    in->app_id, team, slack_method_name(m), channel);
 	else
 		snprintf(b->lane, sizeof(b->lane), "%s", b->scope);
 	b->rate = (struct rate){ 0, 0 };

@@ -5,7 +5,7 @@
 #include "slack/api.h"
 
 /* Slack counts per app, workspace and method (SLACK.md 9); some methods also per
- * channel.  The names of the two buckets of one call, and the rate of the lane. */
+ * channel; the workspaces of an org-wide install count together.  The names of the two buckets of one call, and the rate of the lane. */
 #define BUDGET_NAME	192
 struct budget {
 	char scope[BUDGET_NAME];	/* what a 429 binds */

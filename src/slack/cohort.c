@@ -27,7 +27,7 @@ static void
 name_it(char out[128], const struct install *in, enum known k)
 {
 	snprintf(out, 128, "slack:%.40s:%.40s:%s", in->app_id,
-	    install_key(in), k == SURE ? "limited" : "perhaps limited");
+	    install_key(install_row_of(in)), k == SURE ? "limited" : "perhaps limited");
 }
 
 static bool

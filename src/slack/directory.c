@@ -32,7 +32,7 @@ place_of(struct directory *d, struct install *in)
 	struct place *p;
 
 	LIST_FOREACH(p, &d->places, next)
-		if (strcmp(install_key(p->in), install_key(in)) == 0)
+		if (strcmp(install_place(p->in), install_place(in)) == 0)
 			break;
 	if (p == NULL) {
 		p = mem_new(sizeof(*p));
@@ -82,7 +82,8 @@ tend(struct place *p)
 	struct install *now = installs_find(p->d->s->installs,
 	    install_key(p->in));
 
-	if (now == NULL || now->state != INSTALL_LIVE)
+	if (now == NULL || now->state != INSTALL_LIVE ||
+	    strcmp(install_place(now), install_place(p->in)) != 0)
 		return;
 	for (enum directory_kind k = 0; k < DIRECTORY_KINDS; k++)
 		if (p->kinds[k].fill == NULL && clock_ms() >= p->kinds[k].after)

@@ -9,7 +9,12 @@
  * store for all workers and hosts, filled in the background within the budget, by
  * lease, a page at a time.  Complete, or partial and then said so; what is there is
  * never replaced by less.  Nothing waits for a fill. */
-enum directory_kind { DIRECTORY_CHANNELS, DIRECTORY_USERS, DIRECTORY_KINDS };
+enum directory_kind {
+	DIRECTORY_CHANNELS,
+	DIRECTORY_USERS,
+	DIRECTORY_KINDS,		/* those of a workspace */
+	DIRECTORY_TEAMS = DIRECTORY_KINDS	/* of an org-wide install: slack/orgs.h */
+};
 
 struct directory;
 struct directory *directory_new(struct slack *s);

@@ -158,7 +158,7 @@ read_more(struct directory_ask *a)
 	}
 	if (n > DIRECTORY_GET_MAX)
 		n = DIRECTORY_GET_MAX;
-	a->unit = directory_rows_get(a->d->s->store, install_key(a->in),
+	a->unit = directory_rows_get(a->d->s->store, install_place(a->in),
 	    kinds[a->kind].word, (const char *const *)a->ids + a->at, n,
 	    budget_ms(a), on_get, a);
 	a->at += n;
@@ -203,7 +203,7 @@ ask_slack(struct directory_ask *a, const char *cursor)
 {
 	struct buf form = { 0 };
 
-	kind_form(&form, a->kind, a->in, FIND_LIMIT, cursor);
+	kind_form(&form, a->kind, FIND_LIMIT, cursor);
 	a->pages++;
 	a->asked = slack_ask(a->d->s, a->in, kinds[a->kind].method, form.p,
 	    form.len, NULL, a->deadline - MARGIN_MS, on_page, a);
@@ -233,7 +233,7 @@ static void
 run(struct directory_ask *a)
 {
 	struct store *st = a->d->s->store;
-	const char *team = install_key(a->in), *word = kinds[a->kind].word;
+	const char *team = install_place(a->in), *word = kinds[a->kind].word;
 
 	switch (a->question) {
 	case QUESTION_GET:
@@ -298,7 +298,7 @@ begin(struct directory_ask *a)
 	if (read != 0 && clock_ms() - read < STATE_MS && !asks_state)
 		run(a);
 	else
-		a->unit = fill_see(a->d->s->store, install_key(a->in),
+		a->unit = fill_see(a->d->s->store, install_place(a->in),
 		    kinds[a->kind].word, on_state, a);
 	return a;
 }

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#define TEAM_MAX	30	/* so that E…/T… fits the store's column */
+
 bool
 entry_read_channel(const struct js *o, struct directory_entry *e)
 {
@@ -56,6 +58,15 @@ entry_read_person(const struct js *o, struct directory_entry *e)
 	e->about = strcmp(real, e->label) != 0 ? real :
 	    js_text(profile, "title");
 	return slack_is_id(e->id, strlen(e->id), "UW");
+}
+
+bool
+entry_read_team(const struct js *o, struct directory_entry *e)
+{
+	e->handle = e->id;
+	e->label = js_text(o, "name");
+	e->about = "";
+	return strlen(e->id) <= TEAM_MAX && slack_is_id(e->id, strlen(e->id), "T");
 }
 
 static void

@@ -35,6 +35,7 @@ struct directory_entry {
  * false: it is none. */
 bool entry_read_channel(const struct js *o, struct directory_entry *e);
 bool entry_read_person(const struct js *o, struct directory_entry *e);
+bool entry_read_team(const struct js *o, struct directory_entry *e);
 
 /* The texts of n entries are copied into own, which they borrow from then. */
 void directory_keep(struct directory_entry *e, size_t n, struct buf *own);

@@ -10,6 +10,7 @@
 #include "slack/id.h"
 #include "slack/installs.h"
 #include "store/changes.h"
+#include "store/directory.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,7 +28,8 @@ struct event_in {
 	enum event_end end;
 	char challenge[EVENT_CHALLENGE_SIZE];
 	char type[64], team[64], id[ID_MAX + 4];	/* for the log */
-	bool ends;
+	bool ends;			/* an install */
+	bool moves;			/* workspaces of an org-wide one */
 };
 
 bool
@@ -101,7 +103,7 @@ on_stored(void *arg, bool known, const struct err *err)
 	else
 		log_debug("events", "taken type=%s event=%s%s", e->type, e->id,
 		    known ? " known=yes" : "");
-	if (e->ends) {
+	if (e->ends || e->moves) {
 		installs_refresh(e->s->installs, false);
 		if (e->s->changes != NULL)
 			changes_wrote(e->s->changes);
@@ -129,6 +131,24 @@ id_of(const struct js *o, const char *key)
 	return slack_is_id(s, strlen(s), NULL) && strlen(s) < ID_MAX ? s : "";
 }
 
+/* The workspaces that an organisation took from the app; granted ones are read anew
+ * (slack/orgs.h).  True: the event is of that sort. */
+static bool
+tells_teams(const struct event_in *e, const struct js *event,
+    const char *lost[DIRECTORY_GET_MAX], size_t *n)
+{
+	bool revoked = strcmp(e->type, "team_access_revoked") == 0;
+
+	*n = 0;
+	if (!revoked && strcmp(e->type, "team_access_granted") != 0)
+		return false;
+	for (const struct js *v = js_first(event, "team_ids");
+	    v != NULL && revoked && *n < DIRECTORY_GET_MAX; v = v->next)
+		if (v->kind == JS_STRING)
+			lost[(*n)++] = v->text;
+	return true;
+}
+
 /* Whose install it is says authorizations[0], not team_id (SLACK.md 15). */
 static void
 store_event(struct event_in *e, const struct js *body)
@@ -136,7 +156,8 @@ store_event(struct event_in *e, const struct js *body)
 	const struct js *event = js_get(body, "event", JS_OBJECT);
 	const struct js *who = js_first(body, "authorizations");
 	const char *id = js_text(body, "event_id");
-	const char *enterprise, *team;
+	const char *enterprise, *team, *lost[DIRECTORY_GET_MAX];
+	size_t n;
 
 	if (who == NULL)
 		who = body;
@@ -150,6 +171,12 @@ store_event(struct event_in *e, const struct js *body)
 	slack_word(e->id, sizeof(e->id), id, strlen(id));
 	if (id[0] == '\0' || strcmp(e->id, id) != 0 || event == NULL) {
 		later(e, EVENT_BAD);
+		return;
+	}
+	if (tells_teams(e, event, lost, &n) && enterprise[0] != '\0') {
+		e->moves = true;
+		install_event_teams(e->s->store, id, enterprise, lost, n,
+		    on_stored, e);
 		return;
 	}
 	e->ends = ends_install(event) && e->team[0] != '\0';

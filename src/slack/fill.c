@@ -7,6 +7,7 @@
 #include "shm/board.h"
 #include "slack/error.h"
 #include "slack/kind.h"
+#include "store/changes.h"
 #include "store/directory.h"
 #include "store/lease.h"
 
@@ -81,6 +82,8 @@ on_over(void *arg, const struct err *err)
 	if (err != NULL)
 		log_debug("directory", "a run's end could not be stored: %s",
 		    err->text);
+	else if (f->row.news && f->s->changes != NULL)
+		changes_wrote(f->s->changes);
 	over(f, f->wait_ms);
 }
 
@@ -90,14 +93,15 @@ fail(struct fill *f, const char *problem)
 {
 	counter_up(CNT_DIRECTORY_FAILED);
 	log_info("directory", "a run ended early team=%s kind=%s problem=%s"
-	    " entries=%lld", install_key(f->in), kinds[f->kind].word, problem,
+	    " entries=%lld", install_place(f->in), kinds[f->kind].word, problem,
 	    (long long)f->entries);
 	snprintf(f->problem, sizeof(f->problem), "%s", problem);
 	if (f->state[0] == '\0')
 		snprintf(f->state, sizeof(f->state), "partial");
+	f->row.news = f->kind == DIRECTORY_TEAMS && f->page[0] != '\0';
 	f->row.ended = clock_wall_ms();
 	f->wait_ms = f->s->conf->directory_pause * FAILED_PAUSES;
-	f->unit = fill_set(f->s->store, install_key(f->in),
+	f->unit = fill_set(f->s->store, install_place(f->in),
 	    kinds[f->kind].word, &f->row, on_over, f);
 }
 
@@ -109,10 +113,11 @@ complete(struct fill *f)
 	f->problem[0] = f->page[0] = '\0';
 	f->row.entries = f->entries;
 	f->row.ended = clock_wall_ms();
+	f->row.news = f->kind == DIRECTORY_TEAMS;
 	f->wait_ms = f->s->conf->directory_ttl;
 	log_info("directory", "complete team=%s kind=%s entries=%lld",
-	    install_key(f->in), kinds[f->kind].word, (long long)f->entries);
-	f->unit = fill_end(f->s->store, install_key(f->in),
+	    install_place(f->in), kinds[f->kind].word, (long long)f->entries);
+	f->unit = fill_end(f->s->store, install_place(f->in),
 	    kinds[f->kind].word, &f->row, on_over, f);
 }
 
@@ -166,7 +171,7 @@ put_rows(struct fill *f)
 	while (n < DIRECTORY_PUT_MAX && f->put < f->n)
 		rows[n++] = entry_row(&f->entry[f->put++]);
 	if (n > 0) {
-		f->unit = directory_rows_put(f->s->store, install_key(f->in),
+		f->unit = directory_rows_put(f->s->store, install_place(f->in),
 		    kinds[f->kind].word, rows, n, f->row.fill,
 		    clock_wall_ms(), on_rows, f);
 		return;
@@ -178,7 +183,7 @@ put_rows(struct fill *f)
 	if (f->page[0] == '\0' || f->entries >= f->s->conf->directory_max)
 		complete(f);
 	else
-		f->unit = fill_set(f->s->store, install_key(f->in),
+		f->unit = fill_set(f->s->store, install_place(f->in),
 		    kinds[f->kind].word, &f->row, on_page_stored, f);
 }
 
@@ -233,7 +238,7 @@ ask(struct fill *f)
 	struct buf form = { 0 };
 
 	f->fresh |= f->page[0] == '\0';
-	kind_form(&form, f->kind, f->in, LIMIT, f->page);
+	kind_form(&form, f->kind, LIMIT, f->page);
 	f->asked = slack_ask(f->s, f->in, kinds[f->kind].method, form.p,
 	    form.len, NULL, clock_ms() + ASK_MS, on_answer, f);
 	buf_wipe(&form);
@@ -300,7 +305,7 @@ on_state(void *arg, const struct fill_row *row, const struct err *err)
 	} else if (strcmp(f->state, "complete") != 0) {
 		f->entries = f->row.entries;
 	}
-	f->unit = fill_set(f->s->store, install_key(f->in),
+	f->unit = fill_set(f->s->store, install_place(f->in),
 	    kinds[f->kind].word, &f->row, on_begun, f);
 }
 
@@ -312,7 +317,7 @@ on_lease(void *arg, int left_ms)
 	if (left_ms == 0)
 		over(f, BUSY_MS);
 	else
-		f->unit = fill_see(f->s->store, install_key(f->in),
+		f->unit = fill_see(f->s->store, install_place(f->in),
 		    kinds[f->kind].word, on_state, f);
 }
 
@@ -328,7 +333,7 @@ fill_begin(struct slack *s, struct install *in, enum directory_kind kind,
 	f->done = done;
 	f->arg = arg;
 	snprintf(f->name, sizeof(f->name), "%s:%.40s", kinds[kind].word,
-	    install_key(in));
+	    install_place(in));
 	f->lease = (struct lease){ .st = s->store, .name = f->name,
 		.owner = board_owner(), .ttl_ms = LEASE_MS, .gone = board_owner_gone,
 		.region = s->region };

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/mem.h"
+#include "slack/orgs.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 struct slot {
 	struct install *in;
 	size_t seq;			/* of reading */
+	bool stale;
 };
 
 struct installs {
@@ -26,6 +28,8 @@ struct installs {
 	struct install **fresh;		/* of the refresh under way */
 	size_t nfresh, fresh_room;
 	struct unit *unit;
+	struct granted *granted;	/* of fresh[org] */
+	size_t org;
 	struct event *timer;
 	bool loaded, again;
 	bool all;			/* the next refresh is to read all */
@@ -41,6 +45,18 @@ const char *
 install_key(const struct install *in)
 {
 	return in->team_id[0] != '\0' ? in->team_id : in->enterprise_id;
+}
+
+const char *
+install_place(const struct install *in)
+{
+	return in->org != NULL ? in->place : install_key(in);
+}
+
+const struct install *
+install_row_of(const struct install *in)
+{
+	return in->org != NULL ? in->org : in;
 }
 
 struct install *
@@ -66,6 +82,8 @@ install_drop(struct install *in)
 	free(in->bot_user_id);
 	free(in->bot_id);
 	free(in->installer);
+	free(in->place);
+	install_drop(in->org);
 	free(in);
 }
 
@@ -134,11 +152,39 @@ install_from_row(const struct keyring *keys, const struct install_row *row)
 	return in;
 }
 
+struct install *
+install_of_org(struct install *org, const char *team_id, const char *name)
+{
+	struct install *in = mem_new(sizeof(*in));
+	struct buf place = { 0 };
+
+	*in = *org;		/* state, times, what there is to tell of the token */
+	in->refs = 1;
+	in->org = install_hold(org);
+	in->enterprise_id = mem_str(org->enterprise_id);
+	in->team_id = mem_str(team_id);
+	in->app_id = mem_str(org->app_id);
+	in->name = mem_str(name);
+	in->url = mem_str(org->url);
+	in->domain = mem_str("");
+	in->scopes = mem_str(org->scopes);
+	in->bot_user_id = mem_str(org->bot_user_id);
+	in->bot_id = mem_str(org->bot_id);
+	in->installer = mem_str(org->installer);
+	in->bot_token = (struct secret){ 0 };
+	secret_copy(&in->bot_token, &org->bot_token);
+	buf_fmt(&place, "%s/%s", in->enterprise_id, in->team_id);
+	in->place = mem_str(place.p);
+	buf_wipe(&place);
+	return in;
+}
+
 static bool
 same_row(const struct install *a, const struct install *b)
 {
 	return strcmp(a->team_id, b->team_id) == 0 &&
-	    strcmp(a->enterprise_id, b->enterprise_id) == 0;
+	    strcmp(a->enterprise_id, b->enterprise_id) == 0 &&
+	    (a->org != NULL) == (b->org != NULL);
 }
 
 /* The same row twice: the later reading first. */
@@ -150,13 +196,25 @@ by_row(const void *x, const void *y)
 
 	if (c == 0)
 		c = strcmp(a->in->enterprise_id, b->in->enterprise_id);
+	if (c == 0)
+		c = (a->in->org != NULL) - (b->in->org != NULL);
 	if (c != 0)
 		return c;
 	return a->seq > b->seq ? -1 : a->seq < b->seq;
 }
 
-/* A workspace that moved into an org may have two rows: the live, newer one is
- * the one to use. */
+/* Which of a workspace's installs is the one to use: that of its own, if it is live or
+ * the operator has disabled it; its org's; the others, which are not usable. */
+static int
+rank(const struct install *in)
+{
+	if (in->org != NULL)
+		return in->state == INSTALL_LIVE ? 2 : 4;
+	return in->state == INSTALL_LIVE ? 0 :
+	    in->state == INSTALL_DISABLED ? 1 : 3;
+}
+
+/* A workspace that moved into an org may have two rows of its own: the newer one. */
 static int
 by_key(const void *x, const void *y)
 {
@@ -166,8 +224,8 @@ by_key(const void *x, const void *y)
 
 	if (c != 0)
 		return c;
-	if ((a->state == INSTALL_LIVE) != (b->state == INSTALL_LIVE))
-		return a->state == INSTALL_LIVE ? -1 : 1;
+	if (rank(a) != rank(b))
+		return rank(a) - rank(b);
 	return a->updated > b->updated ? -1 : a->updated < b->updated;
 }
 
@@ -178,7 +236,7 @@ add(struct installs *i, struct install *in)
 		i->room = i->room == 0 ? 16 : i->room * 2;
 		i->v = mem_array(i->v, i->room, sizeof(*i->v));
 	}
-	i->v[i->n] = (struct slot){ in, i->n };
+	i->v[i->n] = (struct slot){ .in = in, .seq = i->n };
 	i->n++;
 }
 
@@ -188,6 +246,27 @@ forget(struct installs *i)
 	for (size_t k = 0; k < i->n; k++)
 		install_drop(i->v[k].in);
 	i->n = 0;
+}
+
+/* An org's row was read again, and with it all of its workspaces: those from before
+ * go, by the row that they hold. */
+static void
+drop_stale(struct installs *i)
+{
+	size_t kept = 0, n = i->n;
+
+	for (size_t k = 0; k < n; k++) {
+		const struct install *org = i->v[k].in->org;
+
+		if (org != NULL && installs_find(i, org->enterprise_id) != org)
+			i->v[k].stale = true;
+	}
+	for (size_t k = 0; k < n; k++)
+		if (i->v[k].stale)
+			install_drop(i->v[k].in);
+		else
+			i->v[kept++] = i->v[k];
+	i->n = kept;
 }
 
 static void
@@ -211,6 +290,7 @@ merge(struct installs *i)
 				i->v[kept++] = i->v[k];
 		i->n = kept;
 		qsort(i->v, i->n, sizeof(*i->v), by_key);
+		drop_stale(i);
 	}
 	i->nfresh = 0;
 	i->changed = i->at;
@@ -245,32 +325,78 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
+try_later(struct installs *i, const struct err *err)
+{
+	struct timeval tv = clock_tv(RETRY_MS);
+
+	log_debug("installs", "installs could not be read: %s", err->text);
+	forget_fresh(i);
+	i->all |= i->anew;
+	evtimer_add(i->timer, &tv);
+}
+
+static void
+make_room(struct installs *i, size_t n)
+{
+	if (i->nfresh + n <= i->fresh_room)
+		return;
+	i->fresh_room = i->nfresh + n;
+	i->fresh = mem_array(i->fresh, i->fresh_room, sizeof(struct install *));
+}
+
+static void read_orgs(struct installs *i);
+
+static void
+on_granted(void *arg, struct install **in, size_t n, const struct err *err)
+{
+	struct installs *i = arg;
+
+	i->granted = NULL;
+	if (err != NULL) {
+		try_later(i, err);
+		return;
+	}
+	make_room(i, n);
+	for (size_t k = 0; k < n; k++)
+		i->fresh[i->nfresh++] = in[k];
+	i->org++;
+	read_orgs(i);
+}
+
+/* All rows are there: now the workspaces of those that are org-wide. */
+static void
+read_orgs(struct installs *i)
+{
+	for (; i->org < i->nfresh; i->org++) {
+		struct install *in = i->fresh[i->org];
+
+		if (in->team_id[0] != '\0' || in->state != INSTALL_LIVE)
+			continue;
+		i->granted = granted_read(i->slack, in, on_granted, i);
+		return;
+	}
+	merge(i);
+	if (i->again)
+		begin(i);
+}
+
+static void
 on_rows(void *arg, const struct install_row *rows, size_t n,
     const struct err *err)
 {
 	struct installs *i = arg;
-	struct timeval tv = clock_tv(RETRY_MS);
 
 	i->unit = NULL;
 	if (err != NULL) {
-		log_debug("installs", "installs could not be read: %s",
-		    err->text);
-		forget_fresh(i);
-		i->all |= i->anew;
-		evtimer_add(i->timer, &tv);
+		try_later(i, err);
 		return;
 	}
 	if (n == 0) {
-		merge(i);
-		if (i->again)
-			begin(i);
+		i->org = 0;
+		read_orgs(i);
 		return;
 	}
-	if (i->nfresh + n > i->fresh_room) {
-		i->fresh_room = i->nfresh + n;
-		i->fresh = mem_array(i->fresh, i->fresh_room,
-		    sizeof(struct install *));
-	}
+	make_room(i, n);
 	for (size_t k = 0; k < n; k++)
 		i->fresh[i->nfresh++] = install_from_row(i->slack->keys,
 		    &rows[k]);
@@ -297,6 +423,8 @@ installs_free(struct installs *i)
 		return;
 	if (i->unit != NULL)
 		store_cancel(i->unit);
+	if (i->granted != NULL)
+		granted_cancel(i->granted);
 	event_free(i->timer);
 	forget_fresh(i);
 	free(i->fresh);
@@ -309,7 +437,7 @@ void
 installs_refresh(struct installs *i, bool all)
 {
 	i->all |= all;
-	if (i->unit != NULL)
+	if (i->unit != NULL || i->granted != NULL)
 		i->again = true;
 	else
 		begin(i);

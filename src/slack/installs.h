@@ -7,7 +7,7 @@
 #include "store/installs.h"
 
 /* The workspaces as this worker knows them: a copy of the store's rows with the
- * bot token opened.  Filled at start and after each move of `changes`. */
+ * bot token opened, and those that org-wide installs were granted.  Filled at start and after each move of `changes`. */
 struct installs;
 
 /* Immutable and counted: hold a reference over a wait, so that a change of the
@@ -28,6 +28,9 @@ struct install {
 	int64_t made, updated;
 	struct secret bot_token;	/* "Bearer xoxb-…", as the header wants it */
 	bool unreadable;		/* its key id is not ours: no token */
+	/* Of a workspace that an org-wide install was granted (slack/orgs.h): */
+	struct install *org;		/* whose token it has; NULL: a row of its own */
+	char *place;			/* "E…/T…" */
 };
 
 struct installs *installs_new(struct slack *slack);
@@ -39,7 +42,9 @@ bool installs_loaded(const struct installs *i);
 /* fn after each reading that brought something. */
 void installs_on_news(struct installs *i, void (*fn)(void *arg), void *arg);
 
-/* By team id (or enterprise id of an org-wide install): any state.  NULL: none. */
+/* By team id (or enterprise id of an org-wide install): any state.  NULL: none.  Of
+ * several, the workspace's own install that is live or disabled, before that of its
+ * org, before the others. */
 struct install *installs_find(struct installs *i, const char *team_id);
 /* In order of team id; stop when fn returns false. */
 void installs_each(struct installs *i,
@@ -51,5 +56,12 @@ struct install *install_hold(struct install *in);
 void install_drop(struct install *in);		/* NULL is fine */
 /* The id that keys and arguments use: team_id, else enterprise_id. */
 const char *install_key(const struct install *in);
+/* Under which the store keeps what belongs to the workspace (store/directory.h). */
+const char *install_place(const struct install *in);
+/* Itself, or the org-wide install that it comes from: whose token it is. */
+const struct install *install_row_of(const struct install *in);
+/* A workspace that an org-wide install was granted; refs 1. */
+struct install *install_of_org(struct install *org, const char *team_id,
+    const char *name);
 
 #endif

@@ -4,12 +4,14 @@
 
 #include "base/clock.h"
 
-const struct kind kinds[DIRECTORY_KINDS] = {
+const struct kind kinds[DIRECTORY_KINDS + 1] = {
 	[DIRECTORY_CHANNELS] = { "channels", METHOD_CONVERSATIONS_LIST,
 	    "exclude_archived=true&types=public_channel,private_channel",
 	    "channels", entry_read_channel },
 	[DIRECTORY_USERS] = { "users", METHOD_USERS_LIST, "",
 	    "members", entry_read_person },
+	[DIRECTORY_TEAMS] = { DIRECTORY_TEAMS_WORD, METHOD_AUTH_TEAMS_LIST, "",
+	    "teams", entry_read_team },
 };
 
 bool
@@ -21,16 +23,13 @@ directory_read(enum directory_kind kind, const struct js *thing,
 }
 
 void
-kind_form(struct buf *form, enum directory_kind kind,
-    const struct install *in, int limit, const char *cursor)
+kind_form(struct buf *form, enum directory_kind kind, int limit,
+    const char *cursor)
 {
 	buf_fmt(form, "limit=%d%s%s", limit,
 	    kinds[kind].form[0] != '\0' ? "&" : "", kinds[kind].form);
 	if (cursor[0] != '\0')
 		buf_form(form, "cursor", cursor, strlen(cursor));
-	if (in->team_id[0] == '\0')
-		buf_form(form, "team_id", in->enterprise_id,
-		    strlen(in->enterprise_id));
 }
 
 const char *
@@ -46,6 +45,6 @@ kind_put(struct slack *s, const struct install *in, enum directory_kind kind,
 {
 	struct directory_row row = entry_row(e);
 
-	directory_rows_put(s->store, install_key(in), kinds[kind].word, &row, 1,
+	directory_rows_put(s->store, install_place(in), kinds[kind].word, &row, 1,
 	    fill, clock_wall_ms(), NULL, NULL);
 }

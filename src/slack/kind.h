@@ -14,11 +14,11 @@ struct kind {
 	const char *array;		/* of a page: what holds the things */
 	bool (*read)(const struct js *o, struct directory_entry *e);
 };
-extern const struct kind kinds[DIRECTORY_KINDS];
+extern const struct kind kinds[DIRECTORY_KINDS + 1];
 
 /* The form of one page; cursor "" is the first. */
-void kind_form(struct buf *form, enum directory_kind kind,
-    const struct install *in, int limit, const char *cursor);
+void kind_form(struct buf *form, enum directory_kind kind, int limit,
+    const char *cursor);
 /* Where the next one begins; "": there is none. */
 const char *kind_next(const struct slack_answer *a);
 /* One thing that was found by itself, in passing. */

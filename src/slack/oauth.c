@@ -194,7 +194,8 @@ state_of(const struct oauth *o)
 	struct install *old = installs_find(o->s->installs,
 	    g->team_id[0] != '\0' ? g->team_id : g->enterprise_id);
 
-	if (old != NULL && strcmp(old->enterprise_id, g->enterprise_id) == 0 &&
+	if (old != NULL && old->org == NULL &&
+	    strcmp(old->enterprise_id, g->enterprise_id) == 0 &&
 	    (old->state == INSTALL_LIVE || old->state == INSTALL_DISABLED))
 		return old->state;
 	if (conf->install_allow[0] == '\0')

@@ -21,6 +21,7 @@ struct slack {
 	const struct keyring *keys;
 	struct installs *installs;
 	struct directory *directory;	/* NULL: there is none */
+	struct orgs *orgs;
 	struct tokens *tokens;		/* NULL: nothing is renewed */
 	const char *scopes;		/* list that an install is asked for */
 	TAILQ_HEAD(slack_line, slack_call) line;	/* api.c's: all calls, as they came */

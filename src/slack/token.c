@@ -96,7 +96,7 @@ current(const struct tokens *t, const struct install *in)
 {
 	struct install *now = installs_find(t->s->installs, install_key(in));
 
-	return now != NULL &&
+	return now != NULL && now->org == NULL &&
 	    strcmp(now->enterprise_id, in->enterprise_id) == 0 ? now : NULL;
 }
 
@@ -352,7 +352,7 @@ look(void *arg, struct install *in)
 {
 	struct tokens *t = arg;
 
-	if (is_due(t, in) && chain_of(t, in) == NULL)
+	if (in->org == NULL && is_due(t, in) && chain_of(t, in) == NULL)
 		go_on(chain_new(t, in));
 	return true;
 }

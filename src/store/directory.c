@@ -142,14 +142,14 @@ on_done(void *arg, const struct answer *a, const struct err *err)
 }
 
 static struct unit *
-write_rows(struct store *st, const struct step *steps, directory_done_fn *done,
-    void *arg)
+write_rows(struct store *st, const struct step *steps, store_done_fn *on_end,
+    directory_done_fn *done, void *arg)
 {
 	struct done_op *op = mem_new(sizeof(*op));
 
 	op->done = done;
 	op->arg = arg;
-	return op_start(st, steps, store_timeout(st), on_done, &op->op);
+	return op_start(st, steps, store_timeout(st), on_end, &op->op);
 }
 
 /* A row's texts, cut and in lower case; must live until store_run has copied them. */
@@ -202,7 +202,7 @@ directory_rows_put(struct store *st, const char *team, const char *kind,
 		    INT(rows[i].members), INT(fill), INT(now));
 	}
 	steps[k].id = ST_END;
-	return write_rows(st, steps, done, arg);
+	return write_rows(st, steps, on_done, done, arg);
 }
 
 /* ---- fills ---- */
@@ -235,6 +235,19 @@ fill_see(struct store *st, const char *team, const char *kind, fill_fn *done,
 	    store_timeout(st), on_fill, &op->op);
 }
 
+static const struct err another = { ERR_NOT_FOUND,
+	"another run has begun, or is to begin" };
+
+static void
+on_end(void *arg, const struct answer *a, const struct err *err)
+{
+	struct done_op *op = arg;
+
+	if (op->done != NULL)
+		op->done(op->arg, err == NULL && a->touched == 0 ? &another :
+		    err);
+}
+
 /* There was no row: with one the same is done again. */
 static void
 on_set(void *arg, const struct answer *a, const struct err *err)
@@ -244,7 +257,8 @@ on_set(void *arg, const struct answer *a, const struct err *err)
 
 	if (err != NULL || a->touched > 0 || op->added) {
 		if (op->set != NULL)
-			op->set(op->arg, err);
+			op->set(op->arg, err == NULL && a->touched == 0 ?
+			    &another : err);
 		return;
 	}
 	op->added = true;
@@ -267,12 +281,16 @@ set_fill(struct store *st, const struct step *steps, directory_done_fn *done,
 #define SET(row, team, kind) \
 	DO(FILL_SET, INT((row)->fill), TEXT((row)->state), INT((row)->entries), \
 	    INT((row)->began), INT((row)->ended), TEXT((row)->page), \
-	    TEXT((row)->problem), TEXT(team), TEXT(kind))
+	    TEXT((row)->problem), TEXT(team), TEXT(kind), INT((row)->fill))
+#define NEWS(org)	DO(CHANGES_BUMP), DO(INSTALL_NEWS, TEXT(org), TEXT(""))
 
 struct unit *
 fill_set(struct store *st, const char *team, const char *kind,
     const struct fill_row *row, directory_done_fn *done, void *arg)
 {
+	if (row->news)
+		return write_rows(st, UNIT(NEWS(team), SET(row, team, kind)),
+		    on_end, done, arg);
 	return set_fill(st, UNIT(SET(row, team, kind)), done, arg);
 }
 
@@ -280,6 +298,12 @@ struct unit *
 fill_end(struct store *st, const char *team, const char *kind,
     const struct fill_row *row, directory_done_fn *done, void *arg)
 {
-	return write_rows(st, UNIT(DO(DIRECTORY_SWEEP, TEXT(team), TEXT(kind),
-	    INT(row->fill)), SET(row, team, kind)), done, arg);
+	struct step sweep = DO(DIRECTORY_SWEEP, TEXT(team), TEXT(kind),
+	    INT(row->fill));
+
+	if (row->news)
+		return write_rows(st, UNIT(NEWS(team), sweep, SET(row, team,
+		    kind)), on_end, done, arg);
+	return write_rows(st, UNIT(sweep, SET(row, team, kind)), on_end, done,
+	    arg);
 }

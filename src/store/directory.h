@@ -5,7 +5,12 @@
 #include "store/store.h"
 
 /* Rows of the directory (slack/directory.h): channels and people of a workspace, and
- * how far each kind's last fill came.  team is install_key; kind a word. */
+ * how far each kind's last fill came.  kind is a word, team an install_place():
+ *	T…	a workspace that has an install of its own
+ *	E…/T…	a workspace that an org-wide install was granted
+ *	E…	such an install; of the one kind DIRECTORY_TEAMS_WORD, its workspaces
+ * so what there is of an organisation has team = 'E…' or team LIKE 'E…/%'. */
+#define DIRECTORY_TEAMS_WORD	"teams"
 struct directory_row {
 	const char *id;
 	const char *handle;		/* in lower case */
@@ -45,12 +50,16 @@ struct fill_row {
 	int64_t began, ended;		/* wall ms */
 	const char *page;		/* cursor of the run under way; "": none is */
 	const char *problem;
+	bool news;			/* to be written: what the install of the org
+					 * `team` reaches may have changed; its row is
+					 * marked so, for all workers */
 };
 typedef void fill_fn(void *arg, const struct fill_row *row,
     const struct err *err);		/* no row yet: all 0 and "" */
 struct unit *fill_see(struct store *st, const char *team, const char *kind,
     fill_fn *done, void *arg);
-/* The row as told, made if it is not there. */
+/* The row as told, made if it is not there.  An error, too, when somebody has begun
+ * another run meanwhile, or has said that this one is out of date. */
 struct unit *fill_set(struct store *st, const char *team, const char *kind,
     const struct fill_row *row, directory_done_fn *done, void *arg);
 /* Likewise, at a complete end: what this run did not find goes. */

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "store/chains.h"
+#include "store/directory.h"
 #include "store/op.h"
 
 #include <inttypes.h>
@@ -257,7 +258,7 @@ struct event_op {
 	bool ends;
 };
 
-/* The id alone, or with the end of an install behind it, which may touch no row. */
+/* The id alone, or with what it does behind it, which may touch no row. */
 static void
 on_event(void *arg, const struct answer *a, const struct err *err)
 {
@@ -285,4 +286,25 @@ install_event(struct store *st, const char *event_id, bool ends,
 		    &op->op);
 	else
 		op_start(st, UNIT(add), store_timeout(st), on_event, &op->op);
+}
+
+void
+install_event_teams(struct store *st, const char *event_id,
+    const char *enterprise_id, const char *const *lost, size_t n,
+    install_event_fn *done, void *arg)
+{
+	struct event_op *op = mem_new(sizeof(*op));
+	struct step lose = DO(DIRECTORY_LOSE, TEXT(enterprise_id),
+	    TEXT(DIRECTORY_TEAMS_WORD));
+
+	for (size_t i = 0; i < DIRECTORY_GET_MAX; i++)
+		lose.params[2 + i] = (struct value)TEXT(n == 0 ? "" :
+		    lost[i < n ? i : n - 1]);
+	op->done = done;
+	op->arg = arg;
+	op->ends = true;
+	op_start(st, UNIT(DO(EVENT_ADD, TEXT(event_id), INT(clock_wall_ms())),
+	    DO(CHANGES_BUMP), DO(INSTALL_NEWS, TEXT(enterprise_id), TEXT("")),
+	    DO(FILL_DUE, TEXT(enterprise_id), TEXT(DIRECTORY_TEAMS_WORD)), lose),
+	    store_timeout(st), on_event, &op->op);
 }

@@ -70,5 +70,10 @@ typedef void install_event_fn(void *arg, bool known, const struct err *err);
 void install_event(struct store *st, const char *event_id, bool ends,
     const char *enterprise_id, const char *team_id, int64_t happened,
     install_event_fn *done, void *arg);
+/* Likewise: an org-wide install was given workspaces, or these n were taken from it
+ * (lost; 20 at most go at once, n 0: none).  Its list is due to be read again. */
+void install_event_teams(struct store *st, const char *event_id,
+    const char *enterprise_id, const char *const *lost, size_t n,
+    install_event_fn *done, void *arg);
 
 #endif

@@ -59,7 +59,7 @@ struct value {
 #define BYTES(p, size)	{ .letter = 'b', .text = (const char *)(p), .len = (size) }
 
 #define PARAMS_MAX	24
-#define STEPS_MAX	4
+#define STEPS_MAX	5
 
 struct step {
 	enum statement_id id;

@@ -53,7 +53,7 @@ ledger_name(struct call *call, const struct call_ask *ask)
 	call->id.key = call->key;
 	call->id.owner = board_owner();
 	call->id.tool = call->tool->name;
-	call->id.team = install_key(call->install);
+	call->id.team = install_place(call->install);
 	call->id.channel = call_of(call, ARG_CHANNEL);
 }
 

@@ -11,8 +11,10 @@
 static bool
 may(const struct call *call, const struct js *row)
 {
-	return policy_channel(call_policy(call), install_key(call_install(call)),
-	    js_text(row, "id"), false);
+	const struct install *in = call_install(call);
+
+	return policy_channel(call_policy(call), in->enterprise_id,
+	    in->team_id, js_text(row, "id"), false);
 }
 
 static void
@@ -65,8 +67,6 @@ form(struct call *call, struct buf *form)
 		buf_form(form, "types", types, strlen(types));
 	if (call_arg(call, "exclude_archived") == NULL)
 		buf_form(form, "exclude_archived", "true", 4);
-	if (in->team_id[0] != '\0')
-		buf_form(form, "team_id", in->team_id, strlen(in->team_id));
 }
 
 static const struct tool_arg args[] = { ARGUMENT_TEAM, ARGUMENT_LIMIT(100),

@@ -25,7 +25,7 @@ static bool
 may_show(const struct call *call, enum directory_kind kind, const char *id)
 {
 	return kind != DIRECTORY_CHANNELS || policy_channel(call->policy,
-	    install_key(call->install), id, false);
+	    call->install->enterprise_id, call->install->team_id, id, false);
 }
 
 /* Whom the directory does not know it asks Slack about, in vain without the scope. */

@@ -97,19 +97,22 @@ policy_seed(void)
 }
 
 bool
-policy_team(const struct policy *p, const char *team_id)
+policy_team(const struct policy *p, const char *enterprise_id,
+    const char *team_id)
 {
 	return p != NULL && team_id != NULL && team_id[0] != '\0' &&
-	    list_allows(p->workspaces, team_id);
+	    (list_allows(p->workspaces, team_id) ||
+		(enterprise_id[0] != '\0' &&
+		    list_has(p->workspaces, enterprise_id)));
 }
 
 bool
-policy_channel(const struct policy *p, const char *team_id,
-    const char *channel_id, bool write)
+policy_channel(const struct policy *p, const char *enterprise_id,
+    const char *team_id, const char *channel_id, bool write)
 {
 	const char *list;
 
-	if (!policy_team(p, team_id) || channel_id == NULL ||
+	if (!policy_team(p, enterprise_id, team_id) || channel_id == NULL ||
 	    channel_id[0] == '\0')
 		return false;
 	if (write && p->role < ROLE_WRITE)

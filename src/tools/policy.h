@@ -40,11 +40,14 @@ void policy_drop(struct policy *p);
 struct policy *policy_from_row(const struct key_row *row);	/* NULL: unknown role */
 struct policy *policy_seed(void);	/* admin, all workspaces; principal "env" */
 
-/* May it reach this workspace, this channel there?  What it may not reach does not
+/* May it reach this workspace (of this organisation, or ""), this channel there?
+ * A key that names T… reaches that workspace, one that names E… all workspaces of the
+ * organisation that are connected here.  What it may not reach does not
  * exist for it: the caller says the same words as for a thing that is not there. */
-bool policy_team(const struct policy *p, const char *team_id);
-bool policy_channel(const struct policy *p, const char *team_id,
-    const char *channel_id, bool write);
+bool policy_team(const struct policy *p, const char *enterprise_id,
+    const char *team_id);
+bool policy_channel(const struct policy *p, const char *enterprise_id,
+    const char *team_id, const char *channel_id, bool write);
 /* Is there a tool of these toolsets for it?  One of them has to be offered at all
  * (TOOLSETS), and one has to be the key's. */
 bool policy_offers(const struct policy *p, const struct conf *conf,

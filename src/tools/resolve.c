@@ -34,8 +34,8 @@ static bool
 may_see(const struct call *call, size_t kind, const struct directory_entry *e)
 {
 	return kinds[kind].kind != DIRECTORY_CHANNELS ||
-	    policy_channel(call->policy, install_key(call->install), e->id,
-		false);
+	    policy_channel(call->policy, call->install->enterprise_id,
+		call->install->team_id, e->id, false);
 }
 
 static void

@@ -24,7 +24,8 @@ struct search {
 static bool
 reaches(const struct policy *p, const struct install *in)
 {
-	return in->state == INSTALL_LIVE && policy_team(p, install_key(in));
+	return in->state == INSTALL_LIVE &&
+	    policy_team(p, in->enterprise_id, in->team_id);
 }
 
 /* What looks like an id is one: a workspace may not take another's for its name. */
@@ -36,9 +37,12 @@ is_id(const char *s)
 	return n >= 8 && slack_is_id(s, n, "TE");
 }
 
+/* An organisation's id is that of its only workspace, as far as the key reaches. */
 static bool
 is_called(const struct install *in, const char *name)
 {
+	if (strcmp(in->enterprise_id, name) == 0)
+		return true;
 	return !is_id(name) && (strcasecmp(name, in->name) == 0 ||
 	    strcasecmp(name, in->domain) == 0);
 }
@@ -71,6 +75,20 @@ field(const struct listing *l, const char *text)
 	fence_field(l->fence, l->out, text, FIELD_BYTES);
 }
 
+/* The URL of what an org-wide install reaches is its organisation's. */
+static void
+put_org(const struct listing *l, const struct install *in)
+{
+	if (in->enterprise_id[0] == '\0')
+		return;
+	buf_str(l->out, " | of organisation ");
+	buf_str(l->out, in->enterprise_id);
+	if (in->org == NULL)
+		return;
+	buf_char(l->out, ' ');
+	fence_field(l->fence, l->out, in->org->name, FIELD_BYTES);
+}
+
 static bool
 list_one(void *arg, struct install *in)
 {
@@ -80,12 +98,11 @@ list_one(void *arg, struct install *in)
 		return true;
 	if (l->n++ >= l->max)
 		return true;
-	buf_str(l->out, install_key(in));
+	buf_str(l->out, in->team_id);
 	field(l, in->name);
-	if (in->url[0] != '\0')
+	if (in->url[0] != '\0' && in->org == NULL)
 		field(l, in->url);
-	if (in->team_id[0] == '\0')
-		buf_str(l->out, " | a whole organisation");
+	put_org(l, in);
 	if (in->unreadable)
 		buf_str(l->out,
 		    " | its token cannot be read, the operator has to look");
@@ -112,6 +129,27 @@ target_list(const struct toolbox *box, const struct policy *p,
 	return l.n;
 }
 
+static bool
+is_org(void *arg, struct install *in)
+{
+	struct search *s = arg;
+
+	if (in->team_id[0] == '\0' && in->state == INSTALL_LIVE &&
+	    policy_team(s->policy, "", in->enterprise_id))
+		s->n++;
+	return s->n == 0;
+}
+
+/* Whoever reaches all of an organisation may know that it is there. */
+static bool
+waits_for_org(const struct call *call)
+{
+	struct search s = { .policy = call->policy };
+
+	installs_each(call->box->slack->installs, is_org, &s);
+	return s.n > 0;
+}
+
 /* Which one is meant?  What the key does not reach is not there (DESIGN 6). */
 static int
 refuse_team(const struct call *call, const struct search *s,
@@ -126,6 +164,14 @@ refuse_team(const struct call *call, const struct search *s,
 		return -1;
 	}
 	installs_each(call->box->slack->installs, look, &any);
+	if (any.n == 0 && waits_for_org(call)) {
+		buf_str(refused,
+		    "An organisation is connected, but which workspaces it gave"
+		    " to the app is not known yet, or it gave none. Try again in"
+		    " a minute; then an admin of the organisation has to add"
+		    " workspaces to the app.");
+		return -1;
+	}
 	if (any.n == 0) {
 		buf_str(refused,
 		    "There is no workspace that this key reaches. An admin"
@@ -197,7 +243,8 @@ target_find(struct call *call, struct buf *refused)
 	in = installs_find(all, s.given);
 	if (in != NULL && reaches(call->policy, in))
 		return take(call, in, refused);
-	if (in != NULL && !policy_team(call->policy, install_key(in)))
+	if (in != NULL && !policy_team(call->policy, in->enterprise_id,
+	    install_key(in)))
 		counter_up(CNT_POLICY_REFUSED);
 	installs_each(all, look, &s);
 	if (s.n != 1)
@@ -212,10 +259,11 @@ refuse_channel(const struct call *call, const char *channel,
 {
 	struct slack_answer a = { .class = SLACK_NOT_SEEN,
 		.code = "channel_not_found" };
-	const char *team = install_key(call->install);
+	const struct install *in = call->install;
 
 	counter_up(CNT_POLICY_REFUSED);
-	if (policy_channel(call->policy, team, channel, false))
+	if (policy_channel(call->policy, in->enterprise_id, in->team_id,
+	    channel, false))
 		buf_str(refused,
 		    "This key may read this channel, but not write to it.");
 	else
@@ -228,6 +276,7 @@ int
 target_channels(struct call *call, struct buf *refused)
 {
 	bool write = call->tool->role > ROLE_READ;
+	const struct install *in = call->install;
 
 	for (const struct tool_arg *a = call->tool->args; a->name != NULL;
 	     a++) {
@@ -235,7 +284,7 @@ target_channels(struct call *call, struct buf *refused)
 
 		if (a->type == ARG_CHANNEL &&
 		    slack_is_id(channel, strlen(channel), "CGD") &&
-		    !policy_channel(call->policy, install_key(call->install),
+		    !policy_channel(call->policy, in->enterprise_id, in->team_id,
 			channel, write))
 			return refuse_channel(call, channel, refused);
 	}

@@ -99,7 +99,8 @@ static void
 done_page(struct visit *v, const struct oauth_result *r)
 {
 	bool spooled = r->end == OAUTH_SPOOLED,
-	     live = !spooled && r->state == INSTALL_LIVE;
+	     live = !spooled && r->state == INSTALL_LIVE,
+	     org = r->team_id[0] == 'E';
 	struct page p;
 
 	page_begin(&p, live ? PAGE_GOOD : PAGE_WAIT,
@@ -112,8 +113,8 @@ done_page(struct visit *v, const struct oauth_result *r)
 		    r->state == INSTALL_PENDING ? "install approve" :
 						  "install enable",
 		    r->team_id);
-	page_fact(&p, "Workspace", r->team_name);
-	page_fact(&p, "Team id", r->team_id);
+	page_fact(&p, org ? "Organisation" : "Workspace", r->team_name);
+	page_fact(&p, org ? "Its id" : "Team id", r->team_id);
 	page_fact(&p, "State",
 	    spooled ? "spooled" : install_state_word(r->state));
 	tell_agents(v->web->conf, &p, r->team_id);

@@ -176,6 +176,34 @@ key_list_run(struct work *k)
 	keys_since(k->w->store, 0, on_keys, k);
 }
 
+struct count {
+	const char *org;
+	int64_t n;
+};
+
+static bool
+count_one(void *arg, struct install *in)
+{
+	struct count *c = arg;
+
+	if (in->org != NULL && strcmp(in->enterprise_id, c->org) == 0)
+		c->n++;
+	return true;
+}
+
+/* How many an org-wide install serves: as this worker knows them. */
+static void
+put_workspaces(struct work *k, const struct install_row *row)
+{
+	struct count c = { row->enterprise_id, 0 };
+
+	if (row->team_id[0] != '\0')
+		c.n = 1;
+	else
+		installs_each(k->w->slack.installs, count_one, &c);
+	table_int(k->table, c.n);
+}
+
 static void
 put_install(struct work *k, const struct install_row *row)
 {
@@ -198,6 +226,7 @@ put_install(struct work *k, const struct install_row *row)
 					     "ok");
 	put_time(t, row->expires);
 	put_time(t, row->updated);
+	put_workspaces(k, row);
 }
 
 /* The store's rows, not this worker's copy, which may be a second old. */
@@ -226,7 +255,8 @@ static void
 installs_run(struct work *k)
 {
 	k->table = table_new(
-	    "team name state url enterprise scopes token expires updated");
+	    "team name state url enterprise scopes token expires updated"
+	    " workspaces#");
 	installs_since(k->w->store, 0, on_installs, k);
 }
 
@@ -273,6 +303,7 @@ on_candidates(void *arg, const struct install_row *rows, size_t n,
 {
 	struct work *k = arg;
 	const char *team = k->req.argv[0];
+	const struct install *in;
 	struct err none;
 
 	if (err != NULL) {
@@ -291,8 +322,16 @@ on_candidates(void *arg, const struct install_row *rows, size_t n,
 		    k);
 		return;
 	}
-	err_set(&none, ERR_NOT_FOUND,
-	    "there is no workspace %.40s; see show installs", team);
+	in = installs_find(k->w->slack.installs, team);
+	if (in != NULL && in->org != NULL)
+		err_set(&none, ERR_NOT_FOUND,
+		    "%.40s belongs to the install of the organisation %.40s:"
+		    " its admins take workspaces from it, here the whole"
+		    " install can be changed, or a key's --workspaces", team,
+		    in->enterprise_id);
+	else
+		err_set(&none, ERR_NOT_FOUND,
+		    "there is no workspace %.40s; see show installs", team);
 	work_end(k, &none);
 }
 

@@ -8,6 +8,7 @@
 #include "net/listen.h"
 #include "shm/board.h"
 #include "slack/directory.h"
+#include "slack/orgs.h"
 #include "slack/installs.h"
 #include "slack/token.h"
 #include "slack/upkeep.h"
@@ -204,6 +205,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	}
 	token_tend(w->slack.tokens);
 	upkeep_tend(w->upkeep);
+	orgs_tend(w->slack.orgs);
 	if (w->slack.directory != NULL)
 		directory_tend(w->slack.directory);
 	if (!w->ready)
@@ -362,6 +364,7 @@ open_slack(struct worker *w, struct err *err)
 	w->slack.installs = installs_new(&w->slack);
 	w->slack.tokens = tokens_new(&w->slack);
 	w->upkeep = upkeep_new(&w->slack);
+	w->slack.orgs = orgs_new(&w->slack);
 	if (c->directory)
 		w->slack.directory = directory_new(&w->slack);
 	installs_on_news(w->slack.installs, on_news, w);
@@ -434,6 +437,7 @@ end(struct worker *w)
 	principals_free(w->principals);
 	directory_free(w->slack.directory);
 	upkeep_free(w->upkeep);
+	orgs_free(w->slack.orgs);
 	tokens_free(w->slack.tokens);
 	installs_free(w->slack.installs);
 	if (w->httpc != NULL)

@@ -63,6 +63,14 @@ class Events:
         return self.callback(home_id, {"type": "tokens_revoked", "tokens": {
             "oauth": list(users), "bot": list(bots)}}, **more)
 
+    def team_access(self, org_id, granted, *team_ids, **more):
+        """An organisation gives the app workspaces, or takes them from it."""
+        word = "granted" if granted else "revoked"
+        for t in team_ids:
+            self.world.teams[t].granted = granted
+        return self.callback(org_id, {"type": f"team_access_{word}",
+                                      "team_ids": list(team_ids)}, **more)
+
     def rate_limited(self, home_id):
         return {"token": "-", "type": "app_rate_limited", "team_id": home_id,
                 "minute_rate_limited": int(time.time()) // 60 * 60,

@@ -62,6 +62,7 @@ Events (events.py), signed with world.signing_secret:
     fake.events.send(fake.events.verification())        Reply: status, body
     for body in fake.events.uninstall(T):       the tokens end, and two events
         fake.events.deliver(body, waits=(0, 1, 5))      with Slack's retries
+    fake.events.team_access(E, False, T, …)     and so it is, in this world
     fake.events.tokens_revoked(T, users=[U], bots=[], event_time=…)
     fake.events.send(body, age=301, secret="…", headers={"X-Slack-Signature": None})
 

@@ -90,8 +90,8 @@ policy_of(const struct request *req)
 		p = policy_from_row(&row);
 		MUST(p != NULL);
 		MUST(policy_tool(p, &conf, ROLE_READ, offered));
-		MUST(row.workspaces[0] != '\0' || !policy_team(p, "T1"));
-		MUST(p->role >= ROLE_WRITE || !policy_channel(p, "T1", "C1", true));
+		MUST(row.workspaces[0] != '\0' || !policy_team(p, "", "T1"));
+		MUST(p->role >= ROLE_WRITE || !policy_channel(p, "", "T1", "C1", true));
 		policy_drop(p);
 	} else {
 		MUST(err.kind == ERR_INPUT && err.text[0] != '\0');

@@ -138,26 +138,39 @@ static const struct {
 	const char *workspaces, *role, *read, *write;
 	const char *team, *channel;
 	bool team_ok, read_ok, write_ok;
+	const char *org;
 } reach[] = {
 	/* nothing, by default */
-	{ "", "admin", "", "", "T1", "C1", false, false, false },
-	{ "T1", "admin", "", "", "T2", "C1", false, false, false },
-	{ "T1", "admin", "", "", "T", "C1", false, false, false },
-	{ "T11", "admin", "", "", "T1", "C1", false, false, false },
-	{ "T1", "admin", "", "", "", "C1", false, false, false },
-	{ "*", "admin", "", "", "", "C1", false, false, false },
-	{ "T1", "read", "", "", "T1", "", true, false, false },
+	{ "", "admin", "", "", "T1", "C1", false, false, false, "" },
+	{ "T1", "admin", "", "", "T2", "C1", false, false, false, "" },
+	{ "T1", "admin", "", "", "T", "C1", false, false, false, "" },
+	{ "T11", "admin", "", "", "T1", "C1", false, false, false, "" },
+	{ "T1", "admin", "", "", "", "C1", false, false, false, "" },
+	{ "*", "admin", "", "", "", "C1", false, false, false, "" },
+	{ "T1", "read", "", "", "T1", "", true, false, false, "" },
 	/* a role that reads never writes */
-	{ "T1", "read", "", "", "T1", "C1", true, true, false },
-	{ "T1", "read", "", "C1", "T1", "C1", true, true, false },
+	{ "T1", "read", "", "", "T1", "C1", true, true, false, "" },
+	{ "T1", "read", "", "C1", "T1", "C1", true, true, false, "" },
 	/* lists of channels */
-	{ "T1", "write", "C2", "", "T1", "C1", true, false, true },
-	{ "T1", "write", "", "C2", "T1", "C1", true, true, false },
-	{ "T1", "write", "C2", "C1", "T1", "C1", true, false, true },
-	{ "T1", "write", "C1,C2", "C1,C2", "T1", "C2", true, true, true },
-	{ "T2", "write", "C1", "C1", "T1", "C1", false, false, false },
-	{ "*", "write", "", "", "T9", "C9", true, true, true },
-	{ "*", "write", "*", "*", "T9", "C9", true, false, false },
+	{ "T1", "write", "C2", "", "T1", "C1", true, false, true, "" },
+	{ "T1", "write", "", "C2", "T1", "C1", true, true, false, "" },
+	{ "T1", "write", "C2", "C1", "T1", "C1", true, false, true, "" },
+	{ "T1", "write", "C1,C2", "C1,C2", "T1", "C2", true, true, true, "" },
+	{ "T2", "write", "C1", "C1", "T1", "C1", false, false, false, "" },
+	{ "*", "write", "", "", "T9", "C9", true, true, true, "" },
+	{ "*", "write", "*", "*", "T9", "C9", true, false, false, "" },
+	/* an organisation: E… is all of its workspaces, T… that one */
+	{ "E1", "write", "", "", "T1", "C1", true, true, true, "E1" },
+	{ "E1", "write", "", "", "T1", "C1", false, false, false, "E2" },
+	{ "E1", "write", "", "", "T1", "C1", false, false, false, "" },
+	{ "E1", "read", "C1", "", "T1", "C2", true, false, false, "E1" },
+	{ "T1", "write", "", "", "T1", "C1", true, true, true, "E1" },
+	{ "T1", "write", "", "", "T2", "C1", false, false, false, "E1" },
+	{ "T1,E2", "write", "", "", "T2", "C1", true, true, true, "E2" },
+	{ "*", "write", "", "", "T1", "C1", true, true, true, "E1" },
+	{ "E1", "write", "", "", "", "C1", false, false, false, "E1" },
+	{ "", "admin", "", "", "T1", "C1", false, false, false, "E1" },
+	{ "E11", "admin", "", "", "T1", "C1", false, false, false, "E1" },
 };
 
 START_TEST(reaches)
@@ -168,10 +181,10 @@ START_TEST(reaches)
 	row.channels_read = reach[_i].read;
 	row.channels_write = reach[_i].write;
 	p = policy_from_row(&row);
-	ck_assert_int_eq(policy_team(p, reach[_i].team), reach[_i].team_ok);
-	ck_assert_int_eq(policy_channel(p, reach[_i].team, reach[_i].channel, false),
+	ck_assert_int_eq(policy_team(p, reach[_i].org, reach[_i].team), reach[_i].team_ok);
+	ck_assert_int_eq(policy_channel(p, reach[_i].org, reach[_i].team, reach[_i].channel, false),
 	    reach[_i].read_ok);
-	ck_assert_int_eq(policy_channel(p, reach[_i].team, reach[_i].channel, true),
+	ck_assert_int_eq(policy_channel(p, reach[_i].org, reach[_i].team, reach[_i].channel, true),
 	    reach[_i].write_ok);
 	policy_drop(p);
 }
@@ -194,7 +207,7 @@ START_TEST(uses_tools)
 	p = policy_seed();
 	ck_assert(policy_tool(p, &conf, ROLE_ADMIN, "core"));
 	ck_assert(!policy_tool(p, &conf, ROLE_READ, "files"));
-	ck_assert(policy_channel(p, "T1", "C1", true));
+	ck_assert(policy_channel(p, "", "T1", "C1", true));
 	policy_drop(p);
 }
 END_TEST
@@ -387,7 +400,7 @@ START_TEST(holds_policy)
 	principals_refresh(s.p, false);
 	answer();
 	ck_assert_ptr_null(find(key, &maybe));
-	ck_assert(policy_team(p, "T1"));
+	ck_assert(policy_team(p, "", "T1"));
 	policy_drop(p);
 }
 END_TEST
