@@ -44,7 +44,7 @@ add_oauth(struct jsonw *w, const struct conf *conf)
 	jsonw_close(w);
 }
 
-/* What tells of an install's end.  Slack delivers over https only. */
+/* What tells of an install's end, and of what an org-wide one reaches.  Slack delivers over https only. */
 static void
 add_events(struct jsonw *w, const struct conf *conf)
 {
@@ -57,6 +57,8 @@ add_events(struct jsonw *w, const struct conf *conf)
 	jsonw_put_text(w, "request_url", url.p);
 	begin(w, "bot_events", '[');
 	jsonw_text(w, "app_uninstalled");
+	jsonw_text(w, "team_access_granted");
+	jsonw_text(w, "team_access_revoked");
 	jsonw_text(w, "tokens_revoked");
 	jsonw_close(w);
 	jsonw_close(w);
@@ -83,7 +85,7 @@ web_manifest(const struct conf *conf, struct buf *out)
 	add_oauth(&w, conf);
 	begin(&w, "settings", '{');
 	add_events(&w, conf);
-	jsonw_put_bool(&w, "org_deploy_enabled", false);
+	jsonw_put_bool(&w, "org_deploy_enabled", true);
 	jsonw_put_bool(&w, "socket_mode_enabled", false);
 	jsonw_put_bool(&w, "token_rotation_enabled", true);
 	jsonw_close(&w);
