@@ -35,6 +35,7 @@ struct conf {
 	char *slack_scopes;		/* "": what the enabled tools need */
 	struct secret slack_signing_secret;
 	char *slack_api_url;		/* ends with / */
+	bool slack_gov;			/* both are GovSlack's; derived */
 	char *slack_authorize_url;
 	char *install_allow;		/* list of T… and E… ids, or "*" */
 

@@ -19,8 +19,15 @@
 #define KEY_DISTINCT	8
 #define NODE_NAME_MAX	16
 
-#define BASIC_INFORMATION	"copy it from https://api.slack.com/apps, your " \
-	"app, Basic Information"
+/* Where the Slack app's values are. */
+static const char *
+basic_information(const struct conf *c)
+{
+	return c->slack_gov ? "copy it from https://api.slack-gov.com/apps,"
+	    " your app, Basic Information" :
+	    "copy it from https://api.slack.com/apps, your app, Basic"
+	    " Information";
+}
 
 static bool
 has_word(const char *text, const char *const *words)
@@ -74,15 +81,16 @@ static void
 app(struct conf_loading *l)
 {
 	const struct conf *c = l->c;
+	const char *basic = basic_information(c);
 	const struct {
 		const char *key, *text, *cure;
 		bool required;
 	} options[] = {
-		{ "SLACK_CLIENT_ID", c->slack_client_id, BASIC_INFORMATION, true },
+		{ "SLACK_CLIENT_ID", c->slack_client_id, basic, true },
 		{ "SLACK_CLIENT_SECRET", secret_expose(&c->slack_client_secret),
-		  BASIC_INFORMATION, true },
+		  basic, true },
 		{ "SLACK_SIGNING_SECRET", secret_expose(&c->slack_signing_secret),
-		  BASIC_INFORMATION, false },
+		  basic, false },
 		{ "SLACK_REDIRECT_URI", c->slack_redirect_uri, "write this "
 		  "daemon's public address and /slack/oauth/callback", false },
 		{ "AFFINITYBOTS_MCP_API_KEY", secret_expose(&c->api_key),
@@ -116,7 +124,8 @@ client_id(struct conf_loading *l)
 	conf_quote(quoted, NULL, id);
 	if (strpbrk(id, " \t") != NULL)
 		conf_error(l->report, "SLACK_CLIENT_ID",
-		    "%s has a blank in it: %s", quoted, BASIC_INFORMATION);
+		    "%s has a blank in it: %s", quoted,
+		    basic_information(l->c));
 	else if (id[strspn(id, "0123456789.")] != '\0')
 		conf_warn(l->report, "SLACK_CLIENT_ID",
 		    "%s does not look like one "

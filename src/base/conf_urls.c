@@ -9,6 +9,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define CALLBACK	"/slack/oauth/callback"
 
@@ -150,19 +151,51 @@ base_and_redirect(struct conf_loading *l)
 	}
 }
 
+static bool
+is_gov(const struct url *u)
+{
+	static const char gov[] = "slack-gov.com";
+	size_t n = strlen(u->host), k = sizeof(gov) - 1;
+
+	return n >= k && strcasecmp(u->host + n - k, gov) == 0 &&
+	    (n == k || u->host[n - k - 1] == '.');
+}
+
+/* An app lives in one of Slack's two worlds, which share nothing (SLACK.md 2). */
+static void
+one_world(struct conf_loading *l, bool api_gov, bool authorize_gov)
+{
+	const char *gov = "SLACK_API_URL", *other = "SLACK_AUTHORIZE_URL";
+	const char *cure = "https://slack-gov.com/oauth/v2/authorize";
+
+	l->c->slack_gov = api_gov;
+	if (api_gov == authorize_gov)
+		return;
+	if (!api_gov) {
+		gov = other;
+		other = "SLACK_API_URL";
+		cure = "https://slack-gov.com/api/";
+	}
+	conf_error(l->report, other, "it is not GovSlack's, and %s is: the two"
+	    " share no app, no workspace and no token; write %s, or leave out"
+	    " both", gov, cure);
+}
+
 static void
 slack_urls(struct conf_loading *l)
 {
 	struct conf *c = l->c;
-	struct url u;
+	struct url api, authorize;
 	char *text;
 	size_t len;
+	bool good = safe_url(l, "SLACK_AUTHORIZE_URL", c->slack_authorize_url,
+	    &authorize, "https://slack.com/oauth/v2/authorize");
 
-	safe_url(l, "SLACK_AUTHORIZE_URL", c->slack_authorize_url, &u,
-	    "https://slack.com/oauth/v2/authorize");
-	if (!safe_url(l, "SLACK_API_URL", c->slack_api_url, &u,
+	if (!safe_url(l, "SLACK_API_URL", c->slack_api_url, &api,
 	    "https://slack.com/api/"))
 		return;
+	if (good)
+		one_world(l, is_gov(&api), is_gov(&authorize));
 	len = strlen(c->slack_api_url);
 	if (c->slack_api_url[len - 1] == '/')
 		return;

@@ -160,6 +160,23 @@ class Problems(lib.Suite):
         scopes = manifest["oauth_config"]["scopes"]["bot"]
         for scope in ("chat:write", "channels:history", "channels:read"):
             self.assertIn(scope, scopes)
+        self.assertEqual(manifest["settings"]["event_subscriptions"], {
+            "request_url": "https://mcp.example.org/slack/events", "bot_events": [
+                "app_uninstalled", "team_access_granted", "team_access_revoked",
+                "tokens_revoked"]})
+        self.assertIs(manifest["settings"]["org_deploy_enabled"], True)
+
+    def test_govslack(self):
+        """Both URLs of one world; the other way round is told."""
+        api, page = "https://slack-gov.com/api", "https://slack-gov.com/oauth/v2/authorize"
+        said = self.check(0, "-T", SLACK_API_URL=api, SLACK_AUTHORIZE_URL=page)
+        self.assertIn("https://slack-gov.com/api/", said)
+        self.assertIn(page, said)
+        for more in ({"SLACK_API_URL": api}, {"SLACK_AUTHORIZE_URL": page},
+                     {"SLACK_API_URL": api,
+                      "SLACK_AUTHORIZE_URL": "https://slack.com/oauth/v2/authorize"}):
+            said = self.check(78, **more)
+            self.assertIn("it is not GovSlack's, and", said)
 
     def test_the_examples_placeholders_are_named(self):
         example = os.path.join(lib.HERE, "../../etc/slackmcpd.env.example")

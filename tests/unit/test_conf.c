@@ -162,6 +162,11 @@ static const struct {
 	{ "PUBLIC_BASE_URL=ftp://x", "is no web address" },
 	{ "SLACK_API_URL=http://slack.com/api/", "SLACK_API_URL: \"http://slack.com/api/\" is plain http" },
 	{ "SLACK_AUTHORIZE_URL=http://slack.com/x", "SLACK_AUTHORIZE_URL: " },
+	{ "SLACK_API_URL=https://slack-gov.com/api/",
+	  "SLACK_AUTHORIZE_URL: it is not GovSlack's, and SLACK_API_URL is: the two share no app" },
+	{ "SLACK_AUTHORIZE_URL=https://Slack-Gov.com/oauth/v2/authorize",
+	  "SLACK_API_URL: it is not GovSlack's, and SLACK_AUTHORIZE_URL is: " },
+	{ "SLACK_API_URL=https://files.slack-gov.com/api/", "write https://slack-gov.com/oauth/v2/" },
 	{ "INSTALL_ALLOW=T1,x", "INSTALL_ALLOW: \"x\" is no id" },
 	{ "SLACKMCP_API_KEY=" OTHER, "SLACKMCP_API_KEY: it is another key than AFFINITYBOTS_MCP_API_KEY" },
 	{ "SLACK_SIGNING_SECRET=your-signing-secret", "SLACK_SIGNING_SECRET: it is still the placeholder" },
@@ -177,6 +182,28 @@ START_TEST(bad_values)
 	ck_assert_msg(report.nerrors >= 1 && report.nerrors <= 2, "%s", errors());
 	ck_assert_ptr_null(strstr(errors(), "hunter2"));
 	ck_assert_ptr_null(strstr(errors(), OTHER));
+}
+END_TEST
+
+START_TEST(govslack)
+{
+	static const char api[] = "SLACK_API_URL=https://slack-gov.com/api";
+
+	load((const char *const[]){ ID, SECRET, LOCAL, SCOPES, KEY, api,
+	    "SLACK_AUTHORIZE_URL=https://slack-gov.com/oauth/v2/authorize", NULL });
+	ck_assert_msg(c != NULL, "%s", errors());
+	ck_assert(c->slack_gov);
+	ck_assert_str_eq(c->slack_api_url, "https://slack-gov.com/api/");
+	/* what is missing is to be had there */
+	load((const char *const[]){ SECRET, LOCAL, SCOPES, KEY, api,
+	    "SLACK_AUTHORIZE_URL=https://slack-gov.com/oauth/v2/authorize", NULL });
+	ck_assert_ptr_null(c);
+	HAS(errors(), "https://api.slack-gov.com/apps");
+	/* only its end looks like it */
+	load((const char *const[]){ ID, SECRET, LOCAL, SCOPES, KEY,
+	    "SLACK_API_URL=https://notslack-gov.com/api/", NULL });
+	ck_assert_msg(c != NULL, "%s", errors());
+	ck_assert(!c->slack_gov);
 }
 END_TEST
 
@@ -699,6 +726,7 @@ main(void)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, bad_values, 0, N(bad));
+	tcase_add_test(tc, govslack);
 	tcase_add_loop_test(tc, one_missing, 0, 5);
 	tcase_add_test(tc, all_at_once);
 	tcase_add_test(tc, placeholders);
