@@ -88,6 +88,41 @@ bucket_take(struct region *r, const char *name, struct rate rate,
 	return true;
 }
 
+/* The bucket of that name, if it has a place. */
+static const struct bucket *
+seek(struct region *r, const char *name)
+{
+	uint64_t hash = layout_hash(name);
+
+	for (unsigned i = 0; i < PROBES; i++) {
+		const struct bucket *b = &r->buckets[(hash + i) % BUCKETS];
+
+		if (atomic_load(&b->hash) == hash)
+			return b;
+	}
+	return NULL;
+}
+
+int
+bucket_left(struct region *r, const char *name, struct rate rate,
+    int64_t *wait_ms)
+{
+	const struct bucket *b = seek(r, name);
+	int64_t now = clock_ms() * 1000, next, at, spare;
+
+	*wait_ms = 0;
+	if (b == NULL)
+		return rate.burst;
+	at = earliest(b, rate, now, &next);
+	if (at > now) {
+		*wait_ms = (at - now + 999) / 1000;
+		return 0;
+	}
+	/* next is one step beyond what is taken; each call moves it by another */
+	spare = now + credit(rate) - (next - MINUTE_US / rate.per_minute);
+	return (int)(spare / (MINUTE_US / rate.per_minute)) + 1;
+}
+
 void
 bucket_block(struct region *r, const char *name, int64_t until_ms)
 {

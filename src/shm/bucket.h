@@ -16,6 +16,11 @@
 bool bucket_take(struct region *r, const char *name, struct rate rate,
     int64_t wait_ms, int64_t *at_ms);
 
+/* Takes nothing: how many could go at this moment, one behind the other, at most
+ * rate.burst; 0: and the next one in *wait_ms. */
+int bucket_left(struct region *r, const char *name, struct rate rate,
+    int64_t *wait_ms);
+
 /* A 429: nobody before until_ms (monotonic), also those who already wait: whoever
  * wakes asks bucket_blocked first. */
 void bucket_block(struct region *r, const char *name, int64_t until_ms);

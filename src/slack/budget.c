@@ -78,6 +78,28 @@ budget_take(struct region *r, const struct budget *b, int64_t wait_ms,
 	return at;
 }
 
+bool
+budget_is_per_channel(enum slack_method m)
+{
+	return methods[m].per == PER_CHANNEL;
+}
+
+int
+budget_left(struct region *r, const struct budget *b, int64_t *wait_ms)
+{
+	int64_t now = clock_ms(), until = bucket_blocked(r, b->scope);
+	int left = BUDGET_FREE;
+
+	*wait_ms = 0;
+	if (b->rate.per_minute > 0)
+		left = bucket_left(r, b->lane, b->rate, wait_ms);
+	if (until <= now)
+		return left;
+	if (until - now > *wait_ms)
+		*wait_ms = until - now;
+	return 0;
+}
+
 void
 budget_block(struct region *r, const struct budget *b, long seconds)
 {

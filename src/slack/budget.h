@@ -21,6 +21,11 @@ void budget_of(struct budget *b, const struct slack *s,
  * *again is when to come back. */
 int64_t budget_take(struct region *r, const struct budget *b, int64_t wait_ms,
     int64_t *again);
+bool budget_is_per_channel(enum slack_method m);
+/* Takes nothing: how many calls could go at this moment, and if none could, when
+ * (from now).  BUDGET_FREE: as many as Slack lets. */
+#define BUDGET_FREE	(-1)
+int budget_left(struct region *r, const struct budget *b, int64_t *wait_ms);
 /* Slack said 429: nobody goes before seconds (-1: none said) have passed. */
 void budget_block(struct region *r, const struct budget *b, long seconds);
 int64_t budget_blocked(struct region *r, const struct budget *b);	/* 0: not */

@@ -2,6 +2,8 @@
 #include "config.h"
 #include "slack/error.h"
 
+#include "base/list.h"
+
 #include <string.h>
 
 static const struct row {
@@ -150,6 +152,16 @@ explain_wait(const struct slack_answer *a, enum slack_method m, struct buf *out)
 }
 
 void
+slack_tell_way(const struct slack *s, const char *scopes, struct buf *out)
+{
+	buf_fmt(out, " An admin can connect the workspace again at"
+	    " %s/slack/install", s->conf->public_base_url);
+	if (scopes[0] != '\0' && !list_meets(scopes, s->scopes))
+		buf_str(out, " after the operator has put the scope into"
+		    " SLACK_SCOPES");
+}
+
+void
 slack_explain(const struct slack *s, const struct slack_answer *a,
     enum slack_method m, struct buf *out)
 {
@@ -167,8 +179,7 @@ slack_explain(const struct slack *s, const struct slack_answer *a,
 	if (a->needed[0] != '\0')
 		buf_fmt(out, " It needs the scope %s.", a->needed);
 	if (classes[a->class].again && !a->unknown)
-		buf_fmt(out, " An admin can connect the workspace again at"
-		    " %s/slack/install", s->conf->public_base_url);
+		slack_tell_way(s, a->needed, out);
 	if (a->class == SLACK_ARGUMENT && a->detail[0] != '\0')
 		buf_fmt(out, " Slack says: %s.", a->detail);
 	if (a->code[0] != '\0' && a->class != SLACK_BUG)

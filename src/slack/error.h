@@ -15,6 +15,10 @@ const char *slack_class_word(enum slack_class c);
 void slack_explain(const struct slack *s, const struct slack_answer *a,
     enum slack_method m, struct buf *out);
 
+/* How a workspace gets one of these scopes (list; "": it is not about scopes): a
+ * sentence without its end. */
+void slack_tell_way(const struct slack *s, const char *scopes, struct buf *out);
+
 /* For the tests: the rows of errors.def in order; NULL past the end. */
 const char *slack_error_code(size_t row);
 

@@ -385,6 +385,30 @@ START_TEST(test_bucket)
 }
 END_TEST
 
+/* What is left is told without taking it, or a place in the table. */
+START_TEST(test_bucket_left)
+{
+	struct region *r = make();
+	struct rate rate = { 60, 3 };
+	int64_t at, wait;
+
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(bucket_left(r, "b", rate, &wait), 3);
+	ck_assert_int_eq(wait, 0);
+	for (int i = 2; i >= 0; i--) {
+		ck_assert(bucket_take(r, "b", rate, 0, &at));
+		ck_assert_int_eq(bucket_left(r, "b", rate, &wait), i);
+	}
+	ck_assert_int_gt(wait, 900);
+	ck_assert_int_le(wait, 1000);
+	ck_assert_int_eq(bucket_left(r, "c", rate, &wait), 3);
+	ck_assert(bucket_take(r, "b", rate, 10000, &at));
+	ck_assert_int_eq(bucket_left(r, "b", rate, &wait), 0);
+	ck_assert_int_gt(wait, 1900);
+	region_close(r);
+}
+END_TEST
+
 /* Two processes share one allowance exactly. */
 START_TEST(test_bucket_shared)
 {
@@ -602,6 +626,7 @@ main(void)
 	tcase_add_test(t, test_region_holes);
 	tcase_add_loop_test(t, test_region_cut, 0, 2);
 	tcase_add_test(t, test_bucket);
+	tcase_add_test(t, test_bucket_left);
 	tcase_add_test(t, test_bucket_shared);
 	tcase_add_test(t, test_buckets_full);
 	tcase_add_test(t, test_board);
