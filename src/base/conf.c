@@ -209,7 +209,7 @@ static const struct conf_row rows[] = {
 	{ "TOOLSETS", LIST(toolsets), .dflt = "core", .words = conf_toolsets,
 	  .help = "toolsets that are offered at all: core (all tools), or of it channels, people, posting" },
 	{ "TOOL_FORMAT", WORD(tool_format, tool_format_words), .dflt = "compact",
-	  .help = "of the answers of tools that read: compact, or json with Slack's own keys" },
+	  .help = "of what tools answer: compact, or json with Slack's own keys" },
 	{ "TRUSTED_PROXIES", LIST(trusted_proxies),
 	  .help = "addresses and networks of proxies; unset: loopback while HOST is, else none" },
 	{ "UPSTREAM_TIMEOUT", TIME(upstream_timeout), .dflt = "25", .min = 100, .max = HOUR,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
-#include "tools/call.h"
+#include "tools/work.h"
 
 static void
 shape(struct call *call, const struct js *answer, struct buf *out)
@@ -9,6 +9,14 @@ shape(struct call *call, const struct js *answer, struct buf *out)
 	    "It was there already, from this app.\n");
 	buf_fmt(out, "channel: %s\nts: %s\n", call_of(call, ARG_CHANNEL),
 	    call_of(call, ARG_TS));
+}
+
+static void
+json(struct call *call, struct jsonw *w)
+{
+	jsonw_put_text(w, "channel", call_of(call, ARG_CHANNEL));
+	jsonw_put_text(w, "ts", call_of(call, ARG_TS));
+	jsonw_put_bool(w, "already", call->answer == NULL);
 }
 
 static const struct tool_arg args[] = {
@@ -20,6 +28,7 @@ static const struct tool_arg args[] = {
 	{ "reaction", ARG_EMOJI, .required = true, .max = 100, .slack = "name",
 	  .also = { "name", "emoji" },
 	  .help = "the emoji's name, such as thumbsup or wave::skin-tone-2" },
+	ARGUMENT_FORMAT,
 	{ .name = NULL }
 };
 
@@ -36,4 +45,5 @@ const struct tool tool_add_reaction = {
 	.want_scopes = "reactions:write",
 	.done = "already_reacted",
 	.shape = shape,
+	.json = json,
 };

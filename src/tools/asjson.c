@@ -29,11 +29,11 @@ is_left_out(const struct js *o, const struct js *member)
 }
 
 static void
-put_string(const struct js *v, size_t max, struct jsonw *w)
+put_string(const char *text, size_t len, size_t max, struct jsonw *w)
 {
 	struct buf clean = { 0 };
 
-	fence_value(&clean, v->text, v->len, max);
+	fence_value(&clean, text, len, max);
 	jsonw_textn(w, clean.len > 0 ? clean.p : "", clean.len);
 	buf_wipe(&clean);
 }
@@ -71,7 +71,7 @@ put_plain(const struct js *v, size_t max, struct jsonw *w)
 	static const char *const words[] = { "false", "true" };
 
 	if (v->kind == JS_STRING)
-		put_string(v, max, w);
+		put_string(v->text, v->len, max, w);
 	else if (v->kind == JS_BOOL)
 		jsonw_raw(w, words[v->len != 0], strlen(words[v->len != 0]));
 	else if (v->kind == JS_NULL)
@@ -201,6 +201,13 @@ put_list(const struct call *call, const struct js *answer, struct jsonw *w)
 	buf_wipe(&hint);
 }
 
+void
+asjson_text(struct jsonw *w, const char *key, const char *text)
+{
+	jsonw_key(w, key);
+	put_string(text, strlen(text), SHORT_MAX, w);
+}
+
 static void
 put_member(const struct call *call, const struct js *answer, struct jsonw *w)
 {
@@ -216,20 +223,34 @@ put_member(const struct call *call, const struct js *answer, struct jsonw *w)
 	buf_wipe(&one);
 }
 
+/* What is said beside the data. */
+static void
+put_note(struct call *call, struct jsonw *w)
+{
+	if (call->tool->role == ROLE_READ)
+		buf_str(&call->note, FENCE_NOTE);
+	if (call->note.len == 0)
+		return;
+	jsonw_key(w, "note");
+	jsonw_textn(w, call->note.p, call->note.len);
+}
+
 void
 asjson_put(struct call *call, const struct js *answer)
 {
+	const struct tool *t = call->tool;
 	struct jsonw w = { .out = &call->json };
 
-	buf_str(&call->note, FENCE_NOTE);
 	jsonw_open(&w, '{');
 	jsonw_put_bool(&w, "ok", true);
-	jsonw_key(&w, "note");
-	jsonw_textn(&w, call->note.p, call->note.len);
-	if (call->tool->list != NULL)
+	put_note(call, &w);
+	if (t->list != NULL)
 		put_list(call, answer, &w);
-	else
+	else if (t->member != NULL)
 		put_member(call, answer, &w);
+	else
+		t->json(call, &w);
 	jsonw_close(&w);
-	buf_str(&call->out, " They are in structuredContent.");
+	buf_fmt(&call->out, "%sThe answer is in structuredContent.",
+	    call->note.len > 0 ? " " : "");
 }

@@ -287,6 +287,12 @@ turn(struct call *call, event_callback_fn fn)
 }
 
 void
+call_turn(struct call *call)
+{
+	turn(call, on_turn);
+}
+
+void
 call_later(struct call *call, bool is_error)
 {
 	call->failed = is_error;
@@ -335,7 +341,7 @@ ask(struct call *call)
 	else if (call->tool->find != NULL)
 		call->tool->find(call);
 	else
-		turn(call, on_turn);
+		call_turn(call);
 	return WAIT;
 }
 
@@ -345,7 +351,7 @@ wants_json(const struct call *call)
 	const char *given = call_of(call, ARG_FORMAT);
 
 	return first(call, ARG_FORMAT) != NULL && (given[0] != '\0' ?
-	    strcmp(given, "json") == 0 : 
+	    strcmp(given, "json") == 0 :
 	    call->box->slack->conf->tool_format == TOOL_JSON);
 }
 

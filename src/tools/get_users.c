@@ -2,19 +2,6 @@
 #include "config.h"
 #include "tools/people.h"
 
-#include "base/js.h"
-
-static void
-put(const struct call *call, const struct js *row, struct shown *shown,
-    struct buf *out)
-{
-	struct directory_entry e;
-
-	(void)shown;
-	if (directory_read(DIRECTORY_USERS, row, &e))
-		people_put(call, &e, out);
-}
-
 static void
 none(const struct call *call, bool more, struct buf *out)
 {
@@ -29,7 +16,7 @@ static const struct tool_list list = {
 	.many = "people",
 	.order = "",
 	.legend = PEOPLE_LEGEND,
-	.put = put,
+	.put = people_put,
 	.none = none,
 };
 

@@ -4,10 +4,23 @@
 
 #define ROWS_MAX	250	/* of some 250 bytes at most */
 
+/* Nothing was shown: why, and what to do. */
+static void
+explain_none(const struct slack *s, struct buf *out)
+{
+	if (!installs_loaded(s->installs))
+		buf_str(out, "The workspaces are not known yet, because the"
+		    " store could not be read since the start. Try again in a"
+		    " minute.\n");
+	else
+		buf_fmt(out, "No workspace: this key reaches none. An admin"
+		    " connects one at %s/slack/install, and the operator gives"
+		    " it to the key.\n", s->conf->public_base_url);
+}
+
 static void
 shape(struct call *call, const struct js *answer, struct buf *out)
 {
-	const struct slack *slack = call_box(call)->slack;
 	const struct fence *f = call_fence(call);
 	struct buf rows = { 0 };
 	size_t n = target_list(call_box(call), call_policy(call), f, ROWS_MAX,
@@ -21,23 +34,61 @@ shape(struct call *call, const struct js *answer, struct buf *out)
 		fence_begin(f, out);
 		buf_add(out, rows.p, rows.len);
 		fence_end(f, out);
-	} else if (!installs_loaded(slack->installs)) {
-		buf_str(out,
-		    "The workspaces are not known yet, because the store could "
-		    "not"
-		    " be read since the start. Try again in a minute.\n");
 	} else {
-		buf_fmt(out,
-		    "No workspace: this key reaches none. An admin connects "
-		    "one at"
-		    " %s/slack/install, and the operator gives it to the "
-		    "key.\n",
-		    slack->conf->public_base_url);
+		explain_none(call_box(call)->slack, out);
 	}
 	buf_wipe(&rows);
 }
 
+struct teams {
+	const struct policy *policy;
+	struct jsonw *w;
+	size_t n;
+};
+
+static bool
+put_team(void *arg, struct install *in)
+{
+	struct teams *t = arg;
+
+	if (!target_reaches(t->policy, in) || t->n++ >= ROWS_MAX)
+		return true;
+	jsonw_open(t->w, '{');
+	jsonw_put_text(t->w, "id", in->team_id);
+	asjson_text(t->w, "name", in->name);
+	asjson_text(t->w, "url", in->url);
+	if (in->enterprise_id[0] != '\0')
+		jsonw_put_text(t->w, "enterprise_id", in->enterprise_id);
+	if (in->org != NULL)
+		asjson_text(t->w, "enterprise_name", in->org->name);
+	if (target_problem(in) != NULL)
+		jsonw_put_text(t->w, "problem", target_problem(in));
+	jsonw_close(t->w);
+	return true;
+}
+
+static void
+json(struct call *call, struct jsonw *w)
+{
+	struct teams t = { .policy = call_policy(call), .w = w };
+	struct buf none = { 0 };
+
+	jsonw_key(w, "teams");
+	jsonw_open(w, '[');
+	installs_each(call_box(call)->slack->installs, put_team, &t);
+	jsonw_close(w);
+	if (t.n == 0) {
+		explain_none(call_box(call)->slack, &none);
+		jsonw_key(w, "hint");
+		jsonw_textn(w, none.p, none.len - 1);	/* without its line end */
+		buf_wipe(&none);
+	} else if (t.n > ROWS_MAX) {
+		jsonw_put_int(w, "more", (int64_t)(t.n - ROWS_MAX));
+	}
+}
+
 static const struct tool_arg args[] = {
+	ARGUMENT_FORMAT,
 	{ .name = NULL }
 };
 
@@ -52,4 +103,5 @@ const struct tool tool_list_workspaces = {
 	.args = args,
 	.method = METHOD_NONE,
 	.shape = shape,
+	.json = json,
 };

@@ -2,6 +2,8 @@
 #include "config.h"
 #include "tools/people.h"
 
+#include "base/js.h"
+
 #define NAME_BYTES	100
 
 static void
@@ -25,18 +27,23 @@ put_flags(unsigned flags, struct buf *out)
 }
 
 void
-people_put(const struct call *call, const struct directory_entry *e,
+people_put(const struct call *call, const struct js *row, struct shown *shown,
     struct buf *out)
 {
 	const struct fence *f = call_fence(call);
+	const char *about = js_text(row, PEOPLE_ABOUT);
+	struct directory_entry e;
 
-	fence_field(f, out, e->id, NAME_BYTES);
+	(void)shown;
+	if (!directory_read(DIRECTORY_USERS, row, &e))
+		return;
+	fence_field(f, out, e.id, NAME_BYTES);
 	buf_str(out, " | @");
-	fence_field(f, out, e->handle, NAME_BYTES);
+	fence_field(f, out, e.handle, NAME_BYTES);
 	buf_str(out, " | ");
-	fence_field(f, out, e->label, NAME_BYTES);
+	fence_field(f, out, e.label, NAME_BYTES);
 	buf_str(out, " | ");
-	fence_field(f, out, e->about, NAME_BYTES);
-	put_flags(e->flags, out);
+	fence_field(f, out, about[0] != '\0' ? about : e.about, NAME_BYTES);
+	put_flags(e.flags, out);
 	buf_char(out, '\n');
 }

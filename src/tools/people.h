@@ -5,9 +5,12 @@
 #include "slack/directory.h"
 #include "tools/call.h"
 
-/* A person as one line of foreign text: id | @handle | name | more | flags. */
-void people_put(const struct call *call, const struct directory_entry *e,
-    struct buf *out);
+/* What tools that list people share: .put and .legend of their struct tool_list. */
+void people_put(const struct call *call, const struct js *row,
+    struct shown *shown, struct buf *out);
 #define PEOPLE_LEGEND	"id | @handle | name | real name or title | flags"
+
+/* A member of a row that the directory has found, which says the fourth in one. */
+#define PEOPLE_ABOUT	"real_name_or_title"
 
 #endif

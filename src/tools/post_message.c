@@ -10,6 +10,7 @@ static const struct tool_arg args[] = {
 	  .help = "to reply: the ts of the thread's first message" },
 	ARGUMENTS_POST_HOW,
 	ARGUMENT_POST_KEY,
+	ARGUMENT_FORMAT,
 	{ .name = NULL }
 };
 
@@ -28,4 +29,5 @@ const struct tool tool_post_message = {
 	.want_scopes = "chat:write",
 	.once = true,
 	.shape = posting_shape,
+	.json = posting_json,
 };

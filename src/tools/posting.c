@@ -12,10 +12,11 @@
 
 #define TEXT_MAX	4000	/* what Slack shows in one piece */
 #define MARKDOWN_MAX	12000
+#define TRUNCATED	"Slack has cut the text: it was too long for one message.\n"
 
 /* Made, not asked for: https://acme.slack.com/archives/C1/p1712345678000100. */
 static void
-put_permalink(struct call *call, const char *channel, const char *ts,
+permalink(const struct call *call, const char *channel, const char *ts,
     const char *thread, struct buf *out)
 {
 	const char *url = call_install(call)->url;
@@ -23,12 +24,23 @@ put_permalink(struct call *call, const char *channel, const char *ts,
 
 	if (n == 0 || !slack_is_ts(ts))
 		return;
-	buf_fmt(out, "permalink: %.*s/archives/%s/p%.*s%s",
+	buf_fmt(out, "%.*s/archives/%s/p%.*s%s",
 	    (int)(url[n - 1] == '/' ? n - 1 : n), url, channel, (int)whole, ts,
 	    ts + whole + 1);
 	if (thread[0] != '\0')
 		buf_fmt(out, "?thread_ts=%s&cid=%s", thread, channel);
-	buf_char(out, '\n');
+}
+
+static void
+put_permalink(const struct call *call, const char *channel, const char *ts,
+    const char *thread, struct buf *out)
+{
+	struct buf link = { 0 };
+
+	permalink(call, channel, ts, thread, &link);
+	if (link.len > 0)
+		buf_fmt(out, "permalink: %s\n", link.p);
+	buf_wipe(&link);
 }
 
 static void
@@ -79,8 +91,44 @@ posting_shape(struct call *call, const struct js *answer, struct buf *out)
 		buf_fmt(out, "thread_ts: %s\n", thread);
 	put_permalink(call, channel, sending_part(call, 0)->ts, thread, out);
 	if (sending_truncated(call))
-		buf_str(out, "Slack has cut the text: it was too long for one"
-		    " message.\n");
+		buf_str(out, TRUNCATED);
+}
+
+static const char *
+known(const struct sent *part)
+{
+	return part->ts[0] != '\0' ? part->ts : NULL;
+}
+
+/* As chat.postMessage answers, and what it does not know. */
+void
+posting_json(struct call *call, struct jsonw *w)
+{
+	const char *channel = sending_channel(call);
+	const char *thread = call_text(call, "thread_ts");
+	size_t n = sending_count(call);
+	struct buf said = { 0 };
+
+	jsonw_put_text(w, "channel", channel);
+	jsonw_put_text(w, "ts", known(sending_part(call, 0)));
+	if (thread[0] != '\0')
+		jsonw_put_text(w, "thread_ts", thread);
+	permalink(call, channel, sending_part(call, 0)->ts, thread, &said);
+	jsonw_put_text(w, "permalink", said.len > 0 ? said.p : "");
+	if (n > 1) {
+		jsonw_key(w, "parts");
+		jsonw_open(w, '[');
+		for (size_t i = 0; i < n; i++)
+			jsonw_text(w, known(sending_part(call, i)));
+		jsonw_close(w);
+	}
+	buf_reset(&said);
+	put_done(call, &said);
+	if (sending_truncated(call))
+		buf_str(&said, TRUNCATED);
+	jsonw_key(w, "outcome");
+	jsonw_textn(w, said.p, said.len - 1);	/* without its line end */
+	buf_wipe(&said);
 }
 
 /* What is sent. */

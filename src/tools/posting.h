@@ -6,6 +6,7 @@
 
 /* What tools that post share. */
 void posting_shape(struct call *call, const struct js *answer, struct buf *out);
+void posting_json(struct call *call, struct jsonw *w);
 /* The messages of a call, each with a NUL behind it, as Slack is to get them; how
  * many. */
 size_t posting_texts(const struct call *call, struct buf *out);

@@ -14,6 +14,7 @@ static const struct tool_arg args[] = {
 	  .help = "show it in the channel, too; false if left out" },
 	ARGUMENTS_POST_HOW,
 	ARGUMENT_POST_KEY,
+	ARGUMENT_FORMAT,
 	{ .name = NULL }
 };
 
@@ -29,4 +30,5 @@ const struct tool tool_reply_to_thread = {
 	.want_scopes = "chat:write",
 	.once = true,
 	.shape = posting_shape,
+	.json = posting_json,
 };

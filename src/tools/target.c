@@ -21,8 +21,8 @@ struct search {
 	size_t n;
 };
 
-static bool
-reaches(const struct policy *p, const struct install *in)
+bool
+target_reaches(const struct policy *p, const struct install *in)
 {
 	return in->state == INSTALL_LIVE &&
 	    policy_team(p, in->enterprise_id, in->team_id);
@@ -52,7 +52,7 @@ look(void *arg, struct install *in)
 {
 	struct search *s = arg;
 
-	if (!reaches(s->policy, in))
+	if (!target_reaches(s->policy, in))
 		return true;
 	if (s->given[0] != '\0' && !is_called(in, s->given))
 		return true;
@@ -89,12 +89,24 @@ put_org(const struct listing *l, const struct install *in)
 	fence_field(l->fence, l->out, in->org->name, FIELD_BYTES);
 }
 
+const char *
+target_problem(const struct install *in)
+{
+	if (in->unreadable)
+		return "its token cannot be read, the operator has to look";
+	if (in->expires != 0 && clock_wall_ms() >= in->expires &&
+	    (in->lost || !in->rotates))
+		return "its token has run out, it must be connected again";
+	return in->lost ? "its token will run out, it must be connected again" :
+	    NULL;
+}
+
 static bool
 list_one(void *arg, struct install *in)
 {
 	struct listing *l = arg;
 
-	if (!reaches(l->policy, in))
+	if (!target_reaches(l->policy, in))
 		return true;
 	if (l->n++ >= l->max)
 		return true;
@@ -103,16 +115,8 @@ list_one(void *arg, struct install *in)
 	if (in->url[0] != '\0' && in->org == NULL)
 		field(l, in->url);
 	put_org(l, in);
-	if (in->unreadable)
-		buf_str(l->out,
-		    " | its token cannot be read, the operator has to look");
-	else if (in->expires != 0 && clock_wall_ms() >= in->expires &&
-	    (in->lost || !in->rotates))
-		buf_str(l->out,
-		    " | its token has run out, it must be connected again");
-	else if (in->lost)
-		buf_str(l->out,
-		    " | its token will run out, it must be connected again");
+	if (target_problem(in) != NULL)
+		buf_fmt(l->out, " | %s", target_problem(in));
 	buf_char(l->out, '\n');
 	return true;
 }
@@ -241,7 +245,7 @@ target_find(struct call *call, struct buf *refused)
 	if (call->tool->method == METHOD_NONE && call->tool->find == NULL)
 		return 0;
 	in = installs_find(all, s.given);
-	if (in != NULL && reaches(call->policy, in))
+	if (in != NULL && target_reaches(call->policy, in))
 		return take(call, in, refused);
 	if (in != NULL && !policy_team(call->policy, in->enterprise_id,
 	    install_key(in)))
@@ -295,17 +299,19 @@ target_channels(struct call *call, struct buf *refused)
 int
 target_scopes(struct call *call, struct buf *refused)
 {
+	const struct tool *t = call->tool;
+	const char *at = t->want_scopes, *w;
+	size_t n;
+
 	if (call->install == NULL || call->install->scopes[0] == '\0' ||
-	    call->tool->scopes == NULL ||
-	    list_meets(call->tool->scopes, call->install->scopes))
+	    t->scopes == NULL || list_meets(t->scopes, call->install->scopes))
 		return 0;
-	buf_fmt(refused,
-	    "The app lacks a permission in this workspace: %s needs the scope "
-	    "%s."
-	    " An admin has to connect the workspace again at %s/slack/install.",
-	    call->tool->name,
-	    call->tool->want_scopes != NULL ? call->tool->want_scopes :
-					      call->tool->scopes,
-	    call->box->slack->conf->public_base_url);
+	buf_fmt(refused, "The app lacks a permission in this workspace: %s needs"
+	    " the scope ", t->name);
+	while ((w = list_next(&at, &n)) != NULL) {
+		buf_add(refused, w, n);
+		buf_str(refused, *at != '\0' ? " or " : ".");
+	}
+	slack_tell_way(call->box->slack, t->want_scopes, refused);
 	return -1;
 }

@@ -3,6 +3,7 @@
 #define TOOLS_TOOL_H
 
 #include "base/buf.h"
+#include "base/jsonw.h"
 #include "slack/api.h"
 #include "tools/policy.h"
 
@@ -58,9 +59,10 @@ struct tool_arg {
 #define ARGUMENT_USER \
 	{ "user_id", ARG_USER, .required = true, .slack = "user", \
 	  .also = { "user", "userId" }, .help = "person's id (U… or W…), or @name" }
-#define ARGUMENT_LIMIT(normal) \
-	{ "limit", ARG_LIMIT, .min = 1, .max = 999, .dflt = (normal), .slack = "limit", \
+#define ARGUMENT_LIMIT_TO(normal, most) \
+	{ "limit", ARG_LIMIT, .min = 1, .max = (most), .dflt = (normal), .slack = "limit", \
 	  .help = "how many at most" }
+#define ARGUMENT_LIMIT(normal)	ARGUMENT_LIMIT_TO(normal, 999)
 #define ARGUMENT_CURSOR \
 	{ "cursor", ARG_CURSOR, .max = 4096, \
 	  .help = "goes on where the last page ended: the cursor given there" }
@@ -115,11 +117,13 @@ struct tool {
 	const char *done;		/* list of Slack's errors that mean: it is so already
 					 * (shape gets NULL); or NULL */
 
-	/* With METHOD_NONE: asks the directory of the workspace; ends in call_run, or in
-	 * call_end.  NULL: nobody is asked, and no workspace is meant. */
+	/* With METHOD_NONE: asks the directory of the workspace, in place of Slack; ends in
+	 * call_run, or in call_end.  NULL: nobody is asked, and no workspace is meant. */
 	void (*find)(struct call *call);
 	const struct tool_list *list;	/* or NULL: then */
 	const char *member;		/* of Slack's answer, as JSON; without a list */
+	/* The members of the JSON, where neither list nor member is; or NULL. */
+	void (*json)(struct call *call, struct jsonw *w);
 	/* The answer's text: from Slack's answer, or of its own without a method. */
 	void (*shape)(struct call *call, const struct js *answer,
 	    struct buf *out);

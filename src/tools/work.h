@@ -2,7 +2,7 @@
 #ifndef TOOLS_WORK_H
 #define TOOLS_WORK_H
 
-#include "slack/installs.h"
+#include "slack/directory.h"
 #include "store/posts.h"
 #include "tools/call.h"
 
@@ -33,6 +33,7 @@ struct call {
 	struct sending *sending;	/* of a tool that posts */
 
 	struct directory_ask *looking;
+	struct directory_state seen[DIRECTORY_KINDS];	/* of connection_status */
 	const struct tool_arg *named;	/* the argument that is looked up */
 	size_t named_kind;
 	bool resolved;			/* a name became an id */
@@ -68,14 +69,19 @@ void page_look(const struct call *call, const struct js *answer);
 
 /* asjson.c: the same in Slack's own words, into call->json. */
 void asjson_put(struct call *call, const struct js *answer);
+/* Foreign text as a member. */
+void asjson_text(struct jsonw *w, const char *key, const char *text);
 
 /* SHA-256 of tool, workspace and arguments, but for those that name a page. */
 void call_digest(const struct call *call, unsigned char out[32]);
 
 /* target.c: the workspace that is meant, held; or -1 and words in refused. */
+bool target_reaches(const struct policy *p, const struct install *in);
 int target_find(struct call *call, struct buf *refused);
 int target_channels(struct call *call, struct buf *refused);
 int target_scopes(struct call *call, struct buf *refused);
+/* What is wrong with its token, in a few words; or NULL. */
+const char *target_problem(const struct install *in);
 /* The workspaces that the key reaches, a line each, at most max; how many there are. */
 size_t target_list(const struct toolbox *box, const struct policy *p,
     const struct fence *f, size_t max, struct buf *out);
@@ -100,6 +106,7 @@ void ledger_found(struct call *call, const char *ts, bool own);
 
 /* call.c */
 void call_run(struct call *call);	/* goes on with the next step */
+void call_turn(struct call *call);	/* likewise, in the next turn */
 void call_end(struct call *call, bool is_error);	/* out holds the text */
 void call_later(struct call *call, bool is_error);	/* as call_end, in the next turn */
 void call_free(struct call *call);

@@ -338,7 +338,8 @@ def known(daemon, team, key=None):
     def by_all():
         for _ in range(6 * int(daemon.env["WORKERS"])):
             with Modern(daemon, key) as c:
-                if team not in c.tool("slack_list_workspaces").text:
+                if team not in c.tool("slack_list_workspaces",
+                                        format="compact").text:
                     return False
         return True
     wait_until(f"all workers know {team}", by_all, 10)

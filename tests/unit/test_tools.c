@@ -25,7 +25,7 @@ static const struct {
 	/* unknown, or twice */
 	{ LIST, "{\"limits\":3}", "is it \"limit\"?" },
 	{ LIST, "{\"xyzzy\":3}", "takes no \"xyzzy\". It takes team_id, limit," },
-	{ "slack_list_workspaces", "{\"x\":1}", "takes no \"x\". It takes no arguments." },
+	{ "slack_list_workspaces", "{\"x\":1}", "takes no \"x\". It takes format." },
 	{ POST, "{\"channel_id\":\"C1\",\"channel\":\"C1\",\"text\":\"x\"}", "given twice" },
 	/* types */
 	{ POST, "{\"channel_id\":\"C1\",\"text\":7}", "text must be of type string" },
