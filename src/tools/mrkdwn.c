@@ -337,6 +337,14 @@ may_call(unsigned before, unsigned c, const char *p, size_t len)
 	return false;
 }
 
+/* Likewise, for who takes no entity and no escaped sign for another. */
+static bool
+calls_as_written(const char *text, size_t at, size_t len)
+{
+	return text[at] == '@' && crowd(text + at + 1, len - at - 1) > 0 &&
+	    (at == 0 || !isalnum((unsigned char)text[at - 1]));
+}
+
 void
 mrkdwn_hush(struct buf *out, const char *text, size_t len)
 {
@@ -345,7 +353,8 @@ mrkdwn_hush(struct buf *out, const char *text, size_t len)
 	for (size_t i = 0, n; i < len; i += n, before = c) {
 		n = seen(text + i, len - i, &c);
 		buf_add(out, text + i, n);
-		if (may_call(before, c, text + i + n, len - i - n))
+		if (may_call(before, c, text + i + n, len - i - n) ||
+		    calls_as_written(text, i + n - 1, len))
 			buf_str(out, "\xe2\x81\xa0");
 	}
 }

@@ -135,6 +135,8 @@ static const struct {
 	{ "[@here](x) `@here` _@here_ ~@here~ (@here)", "[@here](x) `@here` _@here_ ~@here~ (@here)",
 	  "[@" J "here](x) `@" J "here` _@" J "here_ ~@" J "here~ (@" J "here)" },
 	{ "a&#64;here.org", "a&amp;#64;here.org", "a&#64;here.org" },
+	{ "a\\@here &#97;@here @here&#97;", "a\\@here &amp;#97;@here @here&amp;#97;",
+	  "a\\@" J "here &#97;@" J "here @" J "here&#97;" },
 	{ "&# &#x; &#99999999999999999999; &lt", "&amp;# &amp;#x; &amp;#99999999999999999999; &amp;lt",
 	  "&# &#x; &#99999999999999999999; &lt" },
 	{ "https://e.org/?a=1&b=2&#here", "https://e.org/?a=1&amp;b=2&amp;#here",
