@@ -60,7 +60,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	size_t rows = 0;
 
 	for (int pass = 0; root != NULL && pass < 2; pass++) {
-		struct render r = { .fence = &fence, .names = names,
+		struct render r = { .fence = &fence, .text_max = 1000, .names = names,
 			.thread = "1700000000.000100" };
 		struct buf out = { 0 };
 
