@@ -138,18 +138,19 @@ line(const struct fence *f, struct buf *out, const char *text, size_t len,
 	return left;
 }
 
-static void
+static bool
 tell_cut(struct buf *out, size_t cut)
 {
 	if (cut > 0)
 		buf_fmt(out, "… (cut, %zu bytes more)", cut);
+	return cut > 0;
 }
 
-void
+bool
 fence_text(const struct fence *f, struct buf *out, const char *text, size_t len,
     size_t max)
 {
-	tell_cut(out, line(f, out, text, len, max));
+	return tell_cut(out, line(f, out, text, len, max));
 }
 
 void

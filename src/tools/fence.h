@@ -19,8 +19,8 @@ void fence_end(const struct fence *f, struct buf *out);
 
 /* Foreign text on one line: line breaks as " ⏎ ", no control characters, nothing
  * that is hidden from people, valid UTF-8, without the mark; cut where it would become
- * more than max bytes (0: not), which is then said. */
-void fence_text(const struct fence *f, struct buf *out, const char *text,
+ * more than max bytes (0: not), which is then said: true. */
+bool fence_text(const struct fence *f, struct buf *out, const char *text,
     size_t len, size_t max);
 /* Likewise, for a column that is not the line's last: a | in it is shown as /, so
  * that a name cannot make columns of its own. */

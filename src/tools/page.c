@@ -18,7 +18,9 @@ static void
 begin(const struct call *call, struct shown *shown)
 {
 	*shown = (struct shown){ .render = { .fence = &call->fence,
-		.names = call->names, .thread = call_text(call, "thread_ts") } };
+		.names = call->names, .thread = call_text(call, "thread_ts"),
+		.text_max = call_number(call, ARG_LIMIT) == 1 ?
+		    RENDER_ALONE : RENDER_TEXT } };
 	if (call->names != NULL)
 		names_again(call->names);
 }

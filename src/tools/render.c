@@ -13,7 +13,7 @@
 #include <string.h>
 #include <time.h>
 
-#define TEXT_MAX	12000		/* bytes of one message's text */
+#define ATTACHMENT_MAX	3000
 #define NAME_BYTES	80
 #define NOISE_MAX	80
 #define LIST_MAX	20		/* reactions, files, attachments of a message */
@@ -75,14 +75,16 @@ foreign(const struct render *r, struct buf *out, const char *s, size_t max)
 	tame(out, at);
 }
 
-static void
+/* True: it was cut. */
+static bool
 foreign_text(const struct render *r, struct buf *out, const struct buf *b,
     size_t max)
 {
 	size_t at = out->len;
+	bool cut = fence_text(r->fence, out, b->p, b->len, max);
 
-	fence_text(r->fence, out, b->p, b->len, max);
 	tame(out, at);
+	return cut;
 }
 
 /* No list is cut silently. */
@@ -167,7 +169,10 @@ put_text(struct render *r, const struct js *m, struct buf *out)
 	}
 	if (b.len > 0) {
 		buf_char(out, ' ');
-		foreign_text(r, out, &b, noise ? NOISE_MAX : TEXT_MAX);
+		if (noise)
+			foreign_text(r, out, &b, NOISE_MAX);
+		else if (foreign_text(r, out, &b, r->text_max))
+			r->has_cut = true;
 	}
 	buf_wipe(&b);
 }
@@ -195,14 +200,25 @@ add_fields(struct render *r, const struct js *a, struct buf *b)
 	}
 }
 
+/* Where it leads, if the message's text does not say so. */
+static void
+add_title(struct render *r, const struct js *a, struct buf *b)
+{
+	const char *link = js_text(a, "title_link");
+
+	add_line(r, b, js_text(a, "title"));
+	if (js_text(a, "title")[0] != '\0' && link[0] != '\0' &&
+	    strcmp(link, js_text(a, "from_url")) != 0)
+		buf_fmt(b, " (%s)", link);
+}
+
 /* The fallback is for those who cannot show the rest. */
 static void
 read_attachment(struct render *r, const struct js *a, struct buf *b)
 {
-	static const char *const keys[] = { "pretext", "title", "text" };
-
-	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-		add_line(r, b, js_text(a, keys[i]));
+	add_line(r, b, js_text(a, "pretext"));
+	add_title(r, a, b);
+	add_line(r, b, js_text(a, "text"));
 	add_fields(r, a, b);
 	if (b->len == 0)
 		blocks_read(r->names, js_get(a, "blocks", JS_ARRAY), b);
@@ -223,7 +239,12 @@ put_attachments(struct render *r, const struct js *m, struct buf *out)
 		read_attachment(r, a, &b);
 		if (b.len > 0) {
 			buf_str(out, " [attachment: ");
-			foreign_text(r, out, &b, TEXT_MAX / 4);
+			if (js_text(a, "author_name")[0] != '\0') {
+				foreign(r, out, js_text(a, "author_name"),
+				    NAME_BYTES);
+				buf_str(out, ": ");
+			}
+			foreign_text(r, out, &b, ATTACHMENT_MAX);
 			buf_char(out, ']');
 		}
 		buf_wipe(&b);
@@ -347,14 +368,18 @@ render_message(struct render *r, const struct js *message, struct buf *out)
 {
 	const char *ts = js_text(message, "ts");
 	bool named;
+	size_t bare;
 
 	put_time(r, ts, out);
 	buf_char(out, ' ');
 	named = put_author(r, message, out);
 	buf_fmt(out, " %s", slack_is_ts(ts) ? ts : "?");
+	bare = out->len;
 	put_text(r, message, out);
 	put_attachments(r, message, out);
 	put_files(r, message, out);
+	if (out->len == bare)
+		buf_str(out, " (no text)");
 	put_reactions(r, message, out);
 	put_parent(r, message, out);
 	put_thread(r, message, out);

@@ -9,12 +9,16 @@
 
 /* What the rows of one answer share. */
 #define RENDER_DAY	11
+#define RENDER_TEXT	12000		/* bytes of one message's text */
+#define RENDER_ALONE	48000		/* likewise, if no other is asked for */
 struct render {
+	size_t text_max;
 	const struct fence *fence;
 	struct names *names;		/* the authors' marks, too */
 	const char *thread;		/* ts of the one that is read, or "" */
 	char day[RENDER_DAY];		/* of the last row; "" before the first */
 	bool has_threads;		/* a row has replies that are not read here */
+	bool has_cut;			/* a row's text was cut */
 };
 
 /* One message of Slack's as one line for a model (SLACK.md 6), behind a line with its

@@ -354,6 +354,29 @@ class Fence(lib.Suite):
         d.stop()
 
 
+class Long(Case):
+    def test_the_rest_of_a_text(self):
+        """What is cut of a long text can be read."""
+        how = "a text that is cut"
+        self.world.say(TEAM, ROOM, "short")
+        text = "".join(f"word{i} " for i in range(5000))
+        ts = self.world.say(TEAM, ROOM, text)
+        self.world.say(TEAM, ROOM, "after", thread_ts=ts)
+        t = self.tool()
+        self.assertRegex(t.text, r"word1 .*… \(cut, \d+ bytes more\)")
+        self.assertIn(how, t.text)
+        t = self.tool("slack_get_thread_replies", thread_ts=ts, limit=1)
+        self.assertIn(text.strip(), t.text)
+        self.assertNotIn(how, t.text)
+        self.assertNotIn("cut, ", t.text)
+        ts = self.world.say(TEAM, ROOM, "x" * 60000)
+        t = self.tool(limit=1)          # more there is not
+        self.assertIn("cut, 12000 bytes more", t.text)
+        self.assertNotIn(how, t.text)
+        self.world.say(TEAM, ROOM, "x" * 300, subtype="channel_join")
+        self.assertNotIn(how, self.tool(limit=1).text)
+
+
 class Names(lib.Suite):
     def test_cursor_of_a_channel_by_name(self):
         """Whether the channel is named or its id is given: the same pages."""

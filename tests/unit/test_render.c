@@ -178,12 +178,12 @@ static const struct {
 	bool nameless;
 } messages[] = {
 	/* hardly anything there, or of wrong types */
-	{ "{}", "? A ?\n", "A - ?\n", false },
-	{ "[]", "? A ?\n", "A - ?\n", false },
+	{ "{}", "? A ? (no text)\n", "A - ?\n", false },
+	{ "[]", "? A ? (no text)\n", "A - ?\n", false },
 	{ "{\"ts\":1764078242.0001,\"user\":7,\"text\":[],\"reactions\":{},\"files\":\"x\","
 	  "\"attachments\":[7,null],\"edited\":true,\"reply_count\":\"3\"}",
-	  "? A ?\n", "A - ?\n", false },
-	{ "{\"ts\":\"12:30\",\"user\":\"U1\",\"text\":null}", "? A ?\n", "A U1\n", true },
+	  "? A ? (no text)\n", "A - ?\n", false },
+	{ "{\"ts\":\"12:30\",\"user\":\"U1\",\"text\":null}", "? A ? (no text)\n", "A U1\n", true },
 	/* people: as the directory knows them, else as Slack says, else by id */
 	{ "{\"type\":\"message\",\"ts\":\"1764078242.000100\",\"user\":\"U1\",\"text\":"
 	  "\"Hi &lt;all&gt; <@U2|bo> <@U7> <@U7|sev> <#C7> <#C8|x>\"}",
@@ -244,6 +244,14 @@ static const struct {
 	  " channel\n", "A U1\n", true },
 	{ "{\"ts\":\"1764078242.000500\",\"user\":\"U7\",\"subtype\":\"huddle_thread\"}",
 	  "2025-11-25\n13:44 A 1764078242.000500 (huddle_thread)\n", "A U7 Sven <7>\n", false },
+	/* who said what is shared, and where a title leads */
+	{ "{\"ts\":\"1764078242.000300\",\"user\":\"U7\",\"text\":\"\",\"attachments\":["
+	  "{\"author_name\":\"Bo [edited]\",\"text\":\"hi\"},{\"title\":\"t\",\"title_link\":"
+	  "\"https://a.b\"},{\"title\":\"t\",\"title_link\":\"https://a.b\",\"from_url\":"
+	  "\"https://a.b\"},{\"title_link\":\"https://a.b\",\"fallback\":\"f\"}]}",
+	  "2025-11-25\n13:44 A 1764078242.000300 [attachment: Bo (edited]: hi]"
+	  " [attachment: t (https://a.b)] [attachment: t] [attachment: f]\n",
+	  "A U7 Sven <7>\n", false },
 	/* no list is cut silently */
 	{ "{\"ts\":\"1764078242.000500\",\"user\":\"U7\",\"text\":\"x\",\"reactions\":["
 	  R R R R R R R R R R R R R R R R R R R R R R "{}],\"files\":["
@@ -291,7 +299,8 @@ new_names(void)
 START_TEST(message)
 {
 	struct js *o = js_parse(messages[_i].json, strlen(messages[_i].json));
-	struct render r = { .fence = &fence, .names = new_names(),
+	struct render r = { .fence = &fence, .text_max = RENDER_TEXT,
+		.names = new_names(),
 		.thread = "1764078000.000100" };
 	struct buf out = { 0 };
 
@@ -314,14 +323,16 @@ START_TEST(days)
 	    "{\"ts\":\"1764078302.000100\"},{\"ts\":\"1764178302.000100\"},{\"ts\":\"x\"},"
 	    "{\"ts\":\"1764178302.000200\"}]";
 	struct js *o = js_parse(rows, strlen(rows));
-	struct render r = { .fence = &fence, .names = new_names(), .thread = "" };
+	struct render r = { .fence = &fence, .text_max = RENDER_TEXT, .names = new_names(), .thread = "" };
 	struct buf out = { 0 };
 
 	for (const struct js *m = o->first; m != NULL; m = m->next)
 		render_message(&r, m, &out);
 	ck_assert_str_eq(out.p,
-	    "2025-11-25\n13:44 A 1764078242.000100\n13:45 A 1764078302.000100\n"
-	    "2025-11-26\n17:31 A 1764178302.000100\n? A ?\n17:31 A 1764178302.000200\n");
+	    "2025-11-25\n13:44 A 1764078242.000100 (no text)\n"
+	    "13:45 A 1764078302.000100 (no text)\n"
+	    "2025-11-26\n17:31 A 1764178302.000100 (no text)\n? A ? (no text)\n"
+	    "17:31 A 1764178302.000200 (no text)\n");
 	js_free(o);
 	names_free(r.names);
 	buf_wipe(&out);
@@ -370,7 +381,7 @@ START_TEST(longest_line)
 	char text[20000];
 	struct buf json = { 0 }, out = { 0 };
 	struct jsonw w = { .out = &json };
-	struct render r = { .fence = &fence, .names = names_new(), .thread = "" };
+	struct render r = { .fence = &fence, .text_max = RENDER_TEXT, .names = names_new(), .thread = "" };
 	struct js *o;
 
 	memset(text, signs[_i], sizeof(text) - 1);
@@ -391,8 +402,15 @@ START_TEST(longest_line)
 	jsonw_close(&w);
 	o = js_parse(json.p, json.len);
 	render_message(&r, o, &out);
-	names_free(r.names);
 	ck_assert_uint_lt(out.len, CALL_BYTES / 2);
+	ck_assert(r.has_cut);
+	r.text_max = RENDER_ALONE;
+	r.has_cut = false;
+	buf_reset(&out);
+	render_message(&r, o, &out);
+	ck_assert_uint_lt(out.len, CALL_BYTES - 2000);
+	ck_assert_int_eq(r.has_cut, signs[_i] != 'x');
+	names_free(r.names);
 	ck_assert_ptr_nonnull(strstr(out.p, " attachments more]"));
 	js_free(o);
 	buf_wipe(&json);
