@@ -64,6 +64,10 @@ struct directory_ask *directory_search(struct directory *d, struct install *in,
     const char *after_handle, const char *after_id, size_t max,
     int64_t deadline_ms, directory_fn *done, void *arg);
 
+/* One that was met in passing. */
+void directory_learn(struct directory *d, struct install *in,
+    enum directory_kind kind, const struct directory_entry *e);
+
 /* One of Slack's own objects as an entry that borrows from it; false: it is none. */
 bool directory_read(enum directory_kind kind, const struct js *thing,
     struct directory_entry *out);

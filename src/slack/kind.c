@@ -3,6 +3,7 @@
 #include "slack/kind.h"
 
 #include "base/clock.h"
+#include "slack/place.h"
 
 const struct kind kinds[DIRECTORY_KINDS + 1] = {
 	[DIRECTORY_CHANNELS] = { "channels", METHOD_CONVERSATIONS_LIST,
@@ -37,6 +38,13 @@ kind_next(const struct slack_answer *a)
 {
 	return js_text(js_get(a->json, "response_metadata", JS_OBJECT),
 	    "next_cursor");
+}
+
+void
+directory_learn(struct directory *d, struct install *in,
+    enum directory_kind kind, const struct directory_entry *e)
+{
+	kind_put(d->s, in, kind, e, 0);
 }
 
 void

@@ -17,6 +17,8 @@
  * Each becomes an install of its own (install->org is set): team_id T…, the org's
  * token.  So everything above slack/ sees a workspace and nothing else: policy,
  * arguments, cursors, posts and the directory know T…, the org's row is no target.
+ * (That a channel or person is of the workspace which was named shows tools/belong.c:
+ * Slack itself would go by the id alone.)
  * What belongs to the token stays the org's (install_row_of): its renewal, Slack's
  * rates and the cohort.  What the store keeps of one is under E…/T… (install_place),
  * so that it neither mixes with another's nor with that of an install which the

@@ -321,6 +321,16 @@ resolve(struct call *call)
 	return NEXT;
 }
 
+/* Whose ids are they? */
+static enum next
+belong(struct call *call)
+{
+	if (call->install == NULL || !belong_next(call))
+		return NEXT;
+	call->step--;			/* and then again */
+	return WAIT;
+}
+
 /* It is bound to the arguments as Slack gets them, so not before. */
 static enum next
 find_page(struct call *call)
@@ -376,6 +386,7 @@ shape(struct call *call)
 
 static enum next (*const steps[])(struct call *call) = {
 	resolve,
+	belong,
 	find_page,
 	ask,
 	name,

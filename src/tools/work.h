@@ -6,7 +6,7 @@
 #include "store/posts.h"
 #include "tools/call.h"
 
-/* What a call is made of; private to call.c, cursor.c, ledger.c,
+/* What a call is made of; private to belong.c, call.c, cursor.c, ledger.c,
  * naming.c, page.c, resolve.c, sending.c and target.c. */
 struct call {
 	struct toolbox *box;
@@ -38,6 +38,7 @@ struct call {
 	size_t named_kind;
 	bool resolved;			/* a name became an id */
 	bool failed;			/* call_later */
+	size_t proved;			/* arguments, of belong.c */
 	struct names *names;		/* what is shown in place of ids; or NULL */
 
 	struct fence fence;
@@ -89,6 +90,11 @@ size_t target_list(const struct toolbox *box, const struct policy *p,
 /* resolve.c: the next argument that is a name is looked up, which ends in call_run or
  * call_end; false: there is none. */
 bool resolve_next(struct call *call);
+
+/* belong.c: of a workspace that an org-wide install was granted, the next argument whose
+ * id has to be its own is looked up, which ends in call_run or call_end; false: there
+ * is none. */
+bool belong_next(struct call *call);
 
 /* naming.c: the names that the answer would like to show are looked up, which ends in
  * call_run; false: there are none. */

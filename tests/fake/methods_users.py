@@ -38,6 +38,12 @@ def users_info(call):
     out = u.shape(call.w.id, "users:read.email" in call.scopes)
     if truth(call.form, "include_locale"):
         out["locale"] = "en-US"
+    org = call.home if call.home.id in call.world.orgs else None
+    if org is not None:     # one person, in several of its workspaces
+        out["enterprise_user"] = {
+            "id": u.id, "enterprise_id": org.id, "enterprise_name": org.name,
+            "is_admin": False, "is_owner": False, "teams": [
+                w.id for w in org.granted() if u.id in w.users]}
     return {"user": out}
 
 

@@ -9,7 +9,7 @@ import lib
 import mcpclient
 from mcpclient import Legacy, Modern
 
-ACME, BETA = "T0ACME0001", "T0BETA0001"
+ACME, BETA, ORG = "T0ACME0001", "T0BETA0001", "E0ACMECORP"
 KEYS = (    # name, options, workspaces, may write, channels to read, to write
     ("acme-read", ("--workspaces", ACME, "--role", "read"), {ACME}, False, None,
      None),
@@ -38,15 +38,25 @@ def team_of(channel):
 
 
 class Matrix(lib.Suite):
+    rows, bot, ENV = KEYS, ACME, {}
+
     @classmethod
     def begin(cls):
         cls.slack = cls.fake()
-        cls.d = cls.daemon(cls.slack).start()
-        for team in (ACME, BETA):
-            mcpclient.install(cls.d, team)
-        cls.keys = {k[0]: cls.d.key_add(k[0], *k[1]) for k in KEYS}
+        cls.d = cls.daemon(cls.slack, env=cls.ENV).start()
+        cls.connect()
+        cls.keys = {k[0]: cls.d.key_add(k[0], *k[1]) for k in cls.rows}
         cls.legacy = {n: Legacy(cls.d, k).begin() for n, k in cls.keys.items()}
         cls.modern = {n: Modern(cls.d, k) for n, k in cls.keys.items()}
+
+    @classmethod
+    def connect(cls):
+        for team in (ACME, BETA):
+            mcpclient.install(cls.d, team)
+
+    def left(self, since):
+        """The calls that left, and the workspace of each."""
+        return [(c, c["team"]) for c in self.slack.calls(since=since)]
 
     @classmethod
     def tearDownClass(cls):
@@ -64,10 +74,10 @@ class Matrix(lib.Suite):
             allowed = allowed and (limit is None or channel in limit)
             allowed = allowed and team_of(channel) == team
         where = f"{name} {tool} {args}: {t}"
-        left = self.slack.calls(since=since)
-        for call in left:
-            self.assertIn(call["team"], teams, where)
-            self.assertEqual(call["team"], team, where)
+        left = self.left(since)
+        for _, place in left:
+            self.assertIn(place, teams, where)
+            self.assertEqual(place, team, where)
         if allowed:
             self.assertTrue(t.ok, where)
         else:
@@ -79,7 +89,7 @@ class Matrix(lib.Suite):
 
     def test_lists(self):
         for row, team, alias, era in itertools.product(
-                KEYS, (ACME, BETA), ("team_id", "teamId", "team", "workspace"),
+                self.rows, (ACME, BETA), ("team_id", "teamId", "team", "workspace"),
                 ("legacy", "modern")):
             c = getattr(self, era)[row[0]]
             since = self.slack.mark()
@@ -106,7 +116,7 @@ class Matrix(lib.Suite):
 
     def test_channels(self):
         for row, channel, tool, era in itertools.product(
-                KEYS, CHANNELS, ("slack_get_channel_history",
+                self.rows, CHANNELS, ("slack_get_channel_history",
                                  "slack_post_message"), ("legacy", "modern")):
             c = getattr(self, era)[row[0]]
             for team in {team_of(channel), ACME, BETA}:
@@ -187,7 +197,7 @@ class Matrix(lib.Suite):
             "slack_list_channels", limit=1).ok)
 
     def test_workspaces(self):
-        for name, _, teams, *_ in KEYS:
+        for name, _, teams, *_ in self.rows:
             text = self.legacy[name].tool("slack_list_workspaces").text
             self.assertEqual({t for t in (ACME, BETA) if t in text}, teams, name)
 
@@ -210,8 +220,7 @@ class Matrix(lib.Suite):
                 ({"Mcp-Name": "slack_post_message"}, {})):
             c.request("tools/call", {"name": "slack_list_channels",
                                      "arguments": args}, headers)
-        self.assertEqual([x for x in self.slack.calls(since=since)
-                          if x["team"] != ACME], [])
+        self.assertEqual([x for x, place in self.left(since) if place != ACME], [])
 
     def test_cursor_of_another(self):
 
@@ -226,13 +235,13 @@ class Matrix(lib.Suite):
         self.assertEqual(self.slack.calls(since=since), [])
 
     def test_tools_list_follows_the_role(self):
-        for name, _, _, writes, *_ in KEYS:
+        for name, _, _, writes, *_ in self.rows:
             c = self.legacy[name]
             tools = {t["name"] for t in c.result(c.request("tools/list"))["tools"]}
             self.assertEqual("slack_post_message" in tools, writes, name)
 
     def test_tokens_of_slack_open_nothing(self):
-        token = self.slack.world.teams[ACME].token
+        token = self.slack.world.home(self.bot).token
         with Legacy(self.d, token) as c:
             self.assertEqual(c.initialize().status, 401)
 
@@ -247,6 +256,47 @@ class Matrix(lib.Suite):
             lib.wait_until("it is refused everywhere", lambda: all(
                 c.request("ping").status == 401 for _ in range(8)
                 if c.close() is None), 4)
+
+
+class OrgWide(Matrix):
+    """The same where one token of an organisation opens both workspaces, and one
+    more, which the app was not given."""
+    rows, bot = (*KEYS, (
+        "org", ("--workspaces", ORG, "--role", "write"), {ACME, BETA}, True, None, None),
+        ("org-narrow", ("--workspaces", ORG, "--role", "write", "--read", "CAGENERAL1",
+                        "--write", "CBGENERAL1,GBSECRET01"), {ACME, BETA}, True,
+         {"CAGENERAL1"}, {"CBGENERAL1", "GBSECRET01"}),
+        ("another-org", ("--workspaces", "E0ANOTHER1", "--role", "write"), set(), True,
+         None, None)), ORG
+    ENV = {"SLACK_SCOPES": lib.SCOPES + ",users:read,users.profile:read"}
+    test_a_workspace_named_as_another_ones_id = None
+
+    @classmethod
+    def connect(cls):
+        world = cls.slack.world
+        world.add("T0GAMMA001", "Gamma", "gamma-fake").granted = False
+        world.add_org(ORG, "Acme Corp", ACME, BETA, "T0GAMMA001")
+        mcpclient.install(cls.d, ORG)
+
+    def left(self, since):
+        """Without the question whose a channel is."""
+        rows = [c for c in self.slack.calls(since=since)
+                if c["method"] != "conversations.info"]
+        return [(c, c["form"].get("team_id") or team_of(c["form"]["channel"]))
+                for c in rows]
+
+    def test_users_are_bound(self):
+        """Who is of another workspace alone is not there."""
+        teams = self.slack.world.teams
+        teams[BETA].person("U0BETA0NLY", "betty", "Betty Beta")
+        c = self.legacy["acme-read"]
+        self.assertTrue(c.tool("slack_get_user_profile", user_id="U0ALICE").ok)
+        other = c.tool("slack_get_user_profile", user_id="U0BETA0NLY")
+        nobody = c.tool("slack_get_user_profile", user_id="U0NOBODY1")
+        self.assertTrue(other.error and nobody.error)
+        self.assertEqual(other.text, nobody.text)
+        self.assertTrue(self.legacy["org"].tool(
+            "slack_get_user_profile", team_id=BETA, user_id="U0BETA0NLY").ok)
 
 
 if __name__ == "__main__":

@@ -400,6 +400,23 @@ class Directory(Base):
             t = self.tool(d, "slack_post_message", team_id=team, text="by name",
                           channel_id="#general", idempotency_key="k1" + team)
             self.assertTrue(t.ok, t)
+        # whose a channel is says the directory; Slack is asked about others
+        mark = slack.mark()
+        self.assertTrue(self.tool(d, "slack_get_channel_history", team_id=ACME,
+                                  channel_id="CAGENERAL1", limit=1).ok)
+        self.assertEqual(slack.calls("conversations.info", mark), [])
+        for _ in range(2):
+            t = self.tool(d, "slack_get_channel_history", team_id=ACME,
+                          channel_id="CBGENERAL1", limit=1)
+            self.assertTrue(t.error, t)
+            self.assertIn("No such channel", t.text)
+        for _ in range(2):      # a direct one is in no listing: asked once
+            self.assertTrue(self.tool(d, "slack_get_channel_history", team_id=ACME,
+                                      channel_id="DAALICE001", limit=1).ok)
+        self.assertEqual([r["form"]["channel"] for r in slack.calls(
+            "conversations.info", mark)], ["CBGENERAL1", "CBGENERAL1", "DAALICE001"])
+        self.assertEqual({r["form"]["channel"] for r in slack.calls(
+            "conversations.history", mark)}, {"CAGENERAL1", "DAALICE001"})
         db = sqlite3.connect(os.path.join(d.state_dir, "slackmcpd.db"))
         places = {(team, kind) for team, kind in db.execute(
             "SELECT DISTINCT team, kind FROM directory")}
