@@ -231,6 +231,19 @@ board_owner_lives(const struct region *r, const char *owner)
 }
 
 bool
+board_trouble(const struct region *r, enum trouble_id id)
+{
+	struct board_row row;
+	int64_t now = clock_ms();
+
+	for (int i = 0; i < board_rows(r); i++)
+		if (board_get(r, i, &row) &&
+		    trouble_lasts(row.troubles[id], now))
+			return true;
+	return false;
+}
+
+bool
 board_owner_gone(const struct region *r, const char *owner)
 {
 	char ours[40];

@@ -77,6 +77,7 @@ bool board_owner_lives(const struct region *r, const char *owner);
 /* Was the process with this owner word on this board, and is it no more?  Of other
  * boards, also of hosts with the same NODE_NAME, nothing is known: false. */
 bool board_owner_gone(const struct region *r, const char *owner);
+bool board_trouble(const struct region *r, enum trouble_id id);	/* does any process meet it? */
 const char *board_state_name(enum board_state state);
 
 /* Has that slot a READY worker whose stamp is younger than max_age_ms? */

@@ -9,6 +9,7 @@
 #include "slack/cohort.h"
 #include "slack/error.h"
 #include "slack/token.h"
+#include "slack/verdict.h"
 #include "slack/wire.h"
 
 #include <limits.h>
@@ -61,6 +62,8 @@ struct slack_call {
 
 	struct event *timer;		/* first step, budget, pause */
 	struct token_wait *renewal;
+	struct verdict_wait *verdict;
+	char refused[64];		/* what it is about */
 	struct wire *wire;		/* given to curl */
 	bool reserved;			/* has a slot of the budget: */
 	int64_t slot;			/* then */
@@ -200,29 +203,38 @@ send_it(struct slack_call *c)
 	c->wire = wire_post(c->s, &ask, on_answer, c);
 }
 
-/* Has the operator taken the workspace away while the call waited? */
-static bool
-taken_away(const struct slack_call *c)
+/* The workspace as it is by now; NULL: there is none. */
+static const struct install *
+meanwhile(const struct slack_call *c)
 {
-	const struct install *now;
+	if (c->s->installs == NULL)
+		return NULL;
+	return installs_find(c->s->installs, install_key(c->in));
+}
 
+static bool
+taken_away(const struct slack_call *c, const struct install *now)
+{
 	if (c->in->state != INSTALL_LIVE || c->s->installs == NULL)
 		return false;
-	now = installs_find(c->s->installs, install_key(c->in));
 	if (now == NULL)	/* its org was not left this one */
 		return c->in->org != NULL;
 	return now->state != INSTALL_LIVE;
 }
 
-/* Why it cannot be sent at all. */
+/* Why it cannot be sent at all: the operator has taken the workspace away while the
+ * call waited; Slack does not take the token; there is none; its time is over. */
 static bool
 why_useless(const struct slack_call *c, struct slack_answer *a)
 {
-	const struct install *in = c->in;
+	const struct install *in = c->in, *now = meanwhile(c);
 
-	if (taken_away(c)) {
+	if (taken_away(c, now)) {
 		a->class = SLACK_NOT_SEEN;
 		snprintf(a->code, sizeof(a->code), "team_not_found");
+	} else if (now != NULL && now->dead[0] != '\0' && !in->probe) {
+		a->class = SLACK_REVOKED;
+		snprintf(a->code, sizeof(a->code), "%s", now->dead);
 	} else if (in->bot_token.len == 0) {
 		a->class = SLACK_REVOKED;
 	} else if (in->expires != 0 && clock_wall_ms() >= in->expires) {
@@ -262,6 +274,52 @@ renew(struct slack_call *c)
 {
 	c->renewal = token_renew(c->s->tokens, c->in->org != NULL ?
 	    c->in->org : c->in, c->deadline - ANSWER_MS, on_renewed, c);
+}
+
+/* Slack refused the token; is the install dead? */
+
+static void
+on_verdict(void *arg, enum verdict verdict, struct install *in)
+{
+	struct slack_call *c = arg;
+	struct slack_answer a = { .class = SLACK_TROUBLE, .sent = true };
+
+	c->verdict = NULL;
+	if (verdict == VERDICT_NEWER && once_more(c, EXPIRED)) {
+		install_hold(in);
+		install_drop(c->in);
+		c->in = in;
+		go_on(c);
+		return;
+	}
+	if (verdict == VERDICT_DEAD) {
+		a.class = SLACK_REVOKED;
+		memcpy(a.code, c->refused, sizeof(a.code));
+	}
+	end(c, &a);
+}
+
+static bool
+can_judge(const struct slack_call *c, const struct slack_answer *a)
+{
+	return a->class == SLACK_REVOKED && c->s->verdicts != NULL &&
+	    !c->in->probe;
+}
+
+/* Within the call's time. */
+static void
+judge(struct slack_call *c, const struct slack_answer *a)
+{
+	memcpy(c->refused, a->code, sizeof(c->refused));
+	c->verdict = verdict_ask(c->s->verdicts, c->in, a->code, on_verdict, c);
+	sleep_until(c, c->deadline);
+}
+
+static void
+give_up(struct slack_call *c)
+{
+	verdict_cancel(c->verdict);
+	on_verdict(c, VERDICT_OPEN, NULL);
 }
 
 /* Then it is renewed, or over. */
@@ -414,7 +472,9 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	(void)fd, (void)what;
 	memcpy(request, c->request, sizeof(request));	/* c may not outlive this */
 	before = log_request(request[0] != '\0' ? request : NULL);
-	if (c->deadline - clock_ms() < 1)
+	if (c->verdict != NULL)
+		give_up(c);
+	else if (c->deadline - clock_ms() < 1)
 		end_wait(c, clock_ms());
 	else
 		go_on(c);
@@ -507,8 +567,12 @@ on_answer(void *arg, const struct slack_answer *answer)
 	c->wire = NULL;
 	learn(c, &a);
 	wake_one(c->s);
+	if (a.class == SLACK_NONE && c->s->verdicts != NULL)
+		verdict_good(c->s->verdicts, c->in);
 	if (can_renew(c, &a))
 		renew(c);
+	else if (can_judge(c, &a))
+		judge(c, &a);
 	else if (a.class == SLACK_WAIT)
 		obey(c, a.wait_s);
 	else if (a.class == SLACK_TRANSPORT || a.class == SLACK_TROUBLE ||
@@ -564,6 +628,8 @@ slack_cancel(struct slack_call *c)
 		wire_cancel(c->wire);
 	if (c->renewal != NULL)
 		token_cancel(c->renewal);
+	if (c->verdict != NULL)
+		verdict_cancel(c->verdict);
 	free_call(c);
 	return false;
 }

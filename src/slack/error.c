@@ -19,36 +19,38 @@ static const struct row {
 #define ROW_COUNT	(sizeof(rows) / sizeof(rows[0]))
 
 /* again: the workspace has to be connected again, so the answer says where. */
+enum again { NO, TOKEN, SCOPES };
+
 static const struct {
 	const char *word;
 	const char *text;
-	bool again;
+	enum again again;
 } classes[] = {
 #define CLASS(c, a, t) [SLACK_##c] = { #c, t, a }
-	CLASS(NONE, false, "Slack did it."),
-	CLASS(EXPIRED, true, "The workspace's token has run out and nothing renews it."),
-	CLASS(REVOKED, true, "Slack does not accept this workspace's token any more."),
-	CLASS(SCOPE, true, "The app lacks a permission (scope) for this in the workspace."),
-	CLASS(NOT_SEEN, false, "No such thing, or the app may not see it."),
-	CLASS(MEMBERSHIP, false, "Somebody has to be a member of the channel first."),
-	CLASS(STATE, false, "Its present state does not allow this."),
-	CLASS(POLICY, false, "A rule of the workspace forbids this. Ask an admin of it."),
-	CLASS(ARGUMENT, false, "Slack does not take these arguments. Check them against the"
+	CLASS(NONE, NO, "Slack did it."),
+	CLASS(EXPIRED, TOKEN, "The workspace's token has run out and nothing renews it."),
+	CLASS(REVOKED, TOKEN, "Slack does not accept this workspace's token any more."),
+	CLASS(SCOPE, SCOPES, "The app lacks a permission (scope) for this in the workspace."),
+	CLASS(NOT_SEEN, NO, "No such thing, or the app may not see it."),
+	CLASS(MEMBERSHIP, NO, "Somebody has to be a member of the channel first."),
+	CLASS(STATE, NO, "Its present state does not allow this."),
+	CLASS(POLICY, NO, "A rule of the workspace forbids this. Ask an admin of it."),
+	CLASS(ARGUMENT, NO, "Slack does not take these arguments. Check them against the"
 	    " tool's description."),
-	CLASS(BUG, false, "Internal error of this server; it has been logged. Do not try the"
+	CLASS(BUG, NO, "Internal error of this server; it has been logged. Do not try the"
 	    " same again."),
-	CLASS(WAIT, false, "Slack asks to wait before this is called again."),
-	CLASS(TROUBLE, false, "Slack itself has a fault at the moment. Try again in a"
+	CLASS(WAIT, NO, "Slack asks to wait before this is called again."),
+	CLASS(TROUBLE, NO, "Slack itself has a fault at the moment. Try again in a"
 	    " minute."),
-	CLASS(MIGRATION, false, "Slack is moving this workspace at the moment. Try again"
+	CLASS(MIGRATION, NO, "Slack is moving this workspace at the moment. Try again"
 	    " later."),
-	CLASS(TRANSPORT, false, "Slack could not be reached, or its answer was not whole."
+	CLASS(TRANSPORT, NO, "Slack could not be reached, or its answer was not whole."
 	    " Try again in a minute."),
-	CLASS(RENEWING, false, "The workspace's token is being renewed, which takes longer"
+	CLASS(RENEWING, NO, "The workspace's token is being renewed, which takes longer"
 	    " than this call may wait. Nothing was done. Try again in a minute."),
-	CLASS(LARGE, false, "Slack's answer is larger than this server takes. Ask for"
+	CLASS(LARGE, NO, "Slack's answer is larger than this server takes. Ask for"
 	    " less at once: a smaller limit."),
-	CLASS(OTHER, false, "Slack refused this."),
+	CLASS(OTHER, NO, "Slack refused this."),
 #undef CLASS
 };
 
@@ -178,8 +180,11 @@ slack_explain(const struct slack *s, const struct slack_answer *a,
 	}
 	if (a->needed[0] != '\0')
 		buf_fmt(out, " It needs the scope %s.", a->needed);
-	if (classes[a->class].again && !a->unknown)
+	if (classes[a->class].again == SCOPES && !a->unknown)
 		slack_tell_way(s, a->needed, out);
+	else if (classes[a->class].again == TOKEN && !a->unknown)
+		buf_fmt(out, " This workspace must be connected again:"
+		    " %s/slack/install", s->conf->public_base_url);
 	if (a->class == SLACK_ARGUMENT && a->detail[0] != '\0')
 		buf_fmt(out, " Slack says: %s.", a->detail);
 	if (a->code[0] != '\0' && a->class != SLACK_BUG)

@@ -84,6 +84,7 @@ install_drop(struct install *in)
 	free(in->installer);
 	free(in->place);
 	install_drop(in->org);
+	free(in->dead);
 	free(in);
 }
 
@@ -145,6 +146,8 @@ install_from_row(const struct keyring *keys, const struct install_row *row)
 	in->state = row->state;
 	in->rotates = row->refresh_token_len > 0;
 	in->lost = row->lost;
+	in->dead = mem_str(row->dead != NULL ? row->dead : "");
+	in->dead_since = row->dead_since;
 	in->expires = row->expires;
 	in->made = row->made;
 	in->updated = row->updated;
@@ -171,12 +174,39 @@ install_of_org(struct install *org, const char *team_id, const char *name)
 	in->bot_user_id = mem_str(org->bot_user_id);
 	in->bot_id = mem_str(org->bot_id);
 	in->installer = mem_str(org->installer);
+	in->dead = mem_str(org->dead);
 	in->bot_token = (struct secret){ 0 };
 	secret_copy(&in->bot_token, &org->bot_token);
 	buf_fmt(&place, "%s/%s", in->enterprise_id, in->team_id);
 	in->place = mem_str(place.p);
 	buf_wipe(&place);
 	return in;
+}
+
+struct install *
+installs_current(struct installs *i, const struct install *in)
+{
+	struct install *now = installs_find(i, install_key(in));
+
+	return now != NULL && now->org == NULL &&
+	    strcmp(now->enterprise_id, in->enterprise_id) == 0 ? now : NULL;
+}
+
+bool
+install_same_token(const struct install *a, const struct install *b)
+{
+	return a->bot_token.len == b->bot_token.len &&
+	    crypto_equal(secret_expose(&a->bot_token),
+		secret_expose(&b->bot_token), a->bot_token.len);
+}
+
+void
+install_token_hash(const struct install *in, unsigned char out[32])
+{
+	size_t skip = strlen(BEARER);
+
+	crypto_sha256(secret_expose(&in->bot_token) + skip,
+	    in->bot_token.len - skip, out);
 }
 
 static bool

@@ -24,6 +24,9 @@ struct install {
 	enum install_state state;
 	bool rotates;			/* has a refresh token */
 	bool lost;			/* nobody can renew its token: it serves to its end */
+	char *dead;			/* Slack does not take its token: its word; else "" */
+	int64_t dead_since;		/* wall ms */
+	bool probe;			/* a token to be tried, of which nothing is concluded */
 	int64_t expires;		/* wall ms; 0: never */
 	int64_t made, updated;
 	struct secret bot_token;	/* "Bearer xoxb-…", as the header wants it */
@@ -54,6 +57,10 @@ struct install *install_from_row(const struct keyring *keys,
     const struct install_row *row);
 struct install *install_hold(struct install *in);
 void install_drop(struct install *in);		/* NULL is fine */
+/* The one that counts of in's row by now; NULL: it is gone. */
+struct install *installs_current(struct installs *i, const struct install *in);
+bool install_same_token(const struct install *a, const struct install *b);
+void install_token_hash(const struct install *in, unsigned char out[32]);
 /* The id that keys and arguments use: team_id, else enterprise_id. */
 const char *install_key(const struct install *in);
 /* Under which the store keeps what belongs to the workspace (store/directory.h). */

@@ -275,6 +275,7 @@ identify(struct oauth *o)
 		return;
 	}
 	o->probe = install_from_row(o->s->keys, &o->row);
+	o->probe->probe = true;
 	slack_ask(o->s, o->probe, METHOD_AUTH_TEST, "", 0, NULL,
 	    clock_ms() + ms, on_identified, o);
 }

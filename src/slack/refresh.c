@@ -425,7 +425,8 @@ on_row(void *arg, const struct chain_row *row, const struct err *err)
 	} else if (is_overtaken(r, row)) {
 		installs_refresh(r->s->installs, false);
 		end(r, REFRESH_DONE, 0);
-	} else if (strcmp(row->state, CHAIN_LOST) == 0) {
+	} else if (strcmp(row->state, CHAIN_LOST) == 0 ||
+	    strcmp(row->state, CHAIN_DEAD) == 0) {
 		installs_refresh(r->s->installs, false);
 		end(r, REFRESH_LOST, 0);
 	} else if (is_early(r, row)) {

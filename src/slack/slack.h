@@ -23,6 +23,7 @@ struct slack {
 	struct directory *directory;	/* NULL: there is none */
 	struct orgs *orgs;
 	struct tokens *tokens;		/* NULL: nothing is renewed */
+	struct verdicts *verdicts;	/* NULL: no token is called dead */
 	const char *scopes;		/* list that an install is asked for */
 	TAILQ_HEAD(slack_line, slack_call) line;	/* api.c's: all calls, as they came */
 	struct changes *changes;	/* kicked after a write; may be NULL */

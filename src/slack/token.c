@@ -91,23 +91,6 @@ chain_of(struct tokens *t, const struct install *in)
 	return NULL;
 }
 
-static struct install *
-current(const struct tokens *t, const struct install *in)
-{
-	struct install *now = installs_find(t->s->installs, install_key(in));
-
-	return now != NULL && now->org == NULL &&
-	    strcmp(now->enterprise_id, in->enterprise_id) == 0 ? now : NULL;
-}
-
-static bool
-has_token_of(const struct install *a, const struct install *b)
-{
-	return a->bot_token.len == b->bot_token.len &&
-	    crypto_equal(secret_expose(&a->bot_token),
-		secret_expose(&b->bot_token), a->bot_token.len);
-}
-
 static bool
 is_over(const struct install *in)
 {
@@ -159,7 +142,7 @@ serve_waits(struct chain *c, struct install *now)
 		return;
 	for (w = TAILQ_FIRST(&c->waits); w != NULL; w = next) {
 		next = TAILQ_NEXT(w, next);
-		if (w->begun && !has_token_of(now, w->in))
+		if (w->begun && !install_same_token(now, w->in))
 			wait_end(w, now, SLACK_NONE);
 	}
 }
@@ -252,7 +235,7 @@ static bool
 is_due(const struct tokens *t, const struct install *in)
 {
 	return in->state == INSTALL_LIVE && in->rotates && !in->lost &&
-	    !in->unreadable && in->expires != 0 &&
+	    in->dead[0] == '\0' && !in->unreadable && in->expires != 0 &&
 	    in->expires - clock_wall_ms() < before(t, in);
 }
 
@@ -260,7 +243,7 @@ is_due(const struct tokens *t, const struct install *in)
 static bool
 look_again(struct chain *c)
 {
-	struct install *now = current(c->t, c->in);
+	struct install *now = installs_current(c->t->s->installs, c->in);
 
 	if (now == NULL || now->state == INSTALL_REVOKED) {
 		end_waits(c, SLACK_REVOKED);
@@ -270,7 +253,7 @@ look_again(struct chain *c)
 	install_drop(c->in);
 	c->in = now;
 	serve_waits(c, now);
-	if (now->lost)
+	if (now->lost || now->dead[0] != '\0')
 		end_waits(c, SLACK_EXPIRED);
 	return true;
 }

@@ -39,7 +39,7 @@ static bool
 lacks_facts(const struct install *in)
 {
 	return in->org == NULL && in->state == INSTALL_LIVE &&
-	    in->bot_token.len > 0 &&
+	    in->bot_token.len > 0 && in->dead[0] == '\0' &&
 	    (in->bot_id[0] == '\0' || in->url[0] == '\0');
 }
 

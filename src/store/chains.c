@@ -111,6 +111,33 @@ chain_lose(struct store *st, const struct chain_id *id,
 }
 
 struct unit *
+chain_kill(struct store *st, const struct chain_id *id,
+    const struct chain_death *d, chain_fn *done, void *arg)
+{
+	struct step touch = DO(INSTALL_TOUCH_AS, TEXT(id->enterprise_id),
+	    TEXT(id->team_id), INT(d->updated));
+	struct step kill = DO(CHAIN_KILL, TEXT(d->code), INT(d->now), ID(id),
+	    BYTES(d->hash, CHAIN_HASH));
+
+	if (!d->fresh)
+		return write_unit(st, UNIT(DO(CHANGES_BUMP), touch, kill),
+		    done, arg);
+	return write_unit(st,
+	    UNIT(DO(CHANGES_BUMP), touch,
+		DO(CHAIN_ADD, ID(id), BYTES(d->hash, CHAIN_HASH)), kill),
+	    done, arg);
+}
+
+struct unit *
+chain_heal(struct store *st, const struct chain_id *id, chain_fn *done,
+    void *arg)
+{
+	return write_unit(st, UNIT(DO(CHANGES_BUMP), DO(CHAIN_HEAL, ID(id)),
+	    DO(INSTALL_TOUCH, TEXT(id->enterprise_id), TEXT(id->team_id))),
+	    done, arg);
+}
+
+struct unit *
 chain_spend(struct store *st, const struct chain_pair *p, chain_fn *done,
     void *arg)
 {

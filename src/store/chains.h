@@ -5,8 +5,10 @@
 #include "store/installs.h"
 
 /* Token chains (SLACK.md 12): a refresh token is spent for the next pair.  The row
- * says which one is to be spent (its hash), who is at it, and whether it is lost.
- * There is no row before the first refresh, and none after an install is made anew.
+ * says which one is to be spent (its hash), who is at it, and whether it is lost (no
+ * next pair will come, the token serves to its end) or dead (Slack does not take the
+ * token any more; owner is Slack's word then).  There is no row before the first
+ * refresh, unless it is dead, and none after an install is made anew.
  *
  *	chain_see -> chain_ask (the intent) -> Slack -> chain_spend
  *
@@ -14,6 +16,7 @@
 #define CHAIN_BOT	""		/* the holder of an install's own chain */
 #define CHAIN_ASKING	"asking"
 #define CHAIN_LOST	"lost"
+#define CHAIN_DEAD	"dead"
 #define CHAIN_HASH	32
 
 struct chain_id {
@@ -54,6 +57,21 @@ struct unit *chain_rest(struct store *st, const struct chain_id *id,
 /* Nobody can renew it. */
 struct unit *chain_lose(struct store *st, const struct chain_id *id,
     const unsigned char hash[CHAIN_HASH], int64_t now, chain_fn *done, void *arg);
+/* Slack does not take the token of the install that was made at that time; code is
+ * its word.  hit is false when that was known, or somebody installed again.  fresh: the
+ * chain has no row and gets one; hash is then the token's own. */
+struct chain_death {
+	bool fresh;
+	unsigned char hash[CHAIN_HASH];
+	const char *code;
+	int64_t updated;		/* of the install */
+	int64_t now;
+};
+struct unit *chain_kill(struct store *st, const struct chain_id *id,
+    const struct chain_death *d, chain_fn *done, void *arg);
+/* Lost or dead no more, until it is seen again; hit also when it was neither. */
+struct unit *chain_heal(struct store *st, const struct chain_id *id,
+    chain_fn *done, void *arg);
 /* The next pair. */
 struct chain_pair {
 	const char *enterprise_id, *team_id, *holder;

@@ -71,7 +71,10 @@ take_install(struct install_row *row, const struct value *v)
 		.bot_id = v[11].text, .installer = v[12].text, .made = v[13].n,
 		.updated = v[14].n, .changed = v[16].n,
 		.lost = strcmp(v[17].text, CHAIN_LOST) == 0,
+		.dead = "", .dead_since = v[19].n,
 		.state = state == -1 ? INSTALL_DISABLED : (enum install_state)state };
+	if (strcmp(v[17].text, CHAIN_DEAD) == 0)
+		row->dead = v[18].len > 0 ? v[18].text : CHAIN_DEAD;
 }
 
 static void

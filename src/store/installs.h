@@ -34,7 +34,10 @@ struct install_row {
 	int64_t made, updated;
 	enum install_state state;
 	int64_t changed;
-	bool lost;			/* read only: nobody can renew its token (store/chains.h) */
+	/* read only, of its chain (store/chains.h) */
+	bool lost;			/* nobody can renew its token */
+	const char *dead;		/* Slack's word when it does not take it, else "" */
+	int64_t dead_since;		/* wall ms */
 };
 
 /* "install:<enterprise>:<team>", the associated data of its tokens. */

@@ -16,7 +16,9 @@
 
 /* ---- token ---- */
 
-enum token_state { TOKEN_LASTS, TOKEN_RENEWS, TOKEN_ENDS, TOKEN_ENDED };
+enum token_state {
+	TOKEN_LASTS, TOKEN_RENEWS, TOKEN_ENDS, TOKEN_ENDED, TOKEN_DEAD
+};
 
 /* again: somebody has to connect the workspace once more. */
 static const struct {
@@ -27,11 +29,14 @@ static const struct {
 	[TOKEN_RENEWS] = { "renews", "renewed by this server before", false },
 	[TOKEN_ENDS] = { "ends", "not to be renewed, runs out at", true },
 	[TOKEN_ENDED] = { "ended", "has run out at", true },
+	[TOKEN_DEAD] = { "dead", "not taken by Slack any more", true },
 };
 
 static enum token_state
 token_state(const struct install *in)
 {
+	if (in->dead[0] != '\0')
+		return TOKEN_DEAD;
 	if (in->expires == 0)
 		return TOKEN_LASTS;
 	if (in->rotates && !in->lost)
@@ -45,7 +50,7 @@ status_token(const struct call *call, struct buf *out)
 	enum token_state state = token_state(call->install);
 	char when[CLOCK_ISO_SIZE] = "";
 
-	if (call->install->expires != 0)
+	if (call->install->expires != 0 && state != TOKEN_DEAD)
 		clock_iso(when, call->install->expires);
 	buf_fmt(out, "token: %s%s%s", tokens[state].text,
 	    when[0] != '\0' ? " " : "", when);

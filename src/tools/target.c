@@ -9,6 +9,7 @@
 #include "slack/directory.h"
 #include "slack/id.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define CHOICES_MAX	20
@@ -94,6 +95,9 @@ target_problem(const struct install *in)
 {
 	if (in->unreadable)
 		return "its token cannot be read, the operator has to look";
+	if (in->dead[0] != '\0')
+		return "Slack does not take its token any more, it must be"
+		    " connected again";
 	if (in->expires != 0 && clock_wall_ms() >= in->expires &&
 	    (in->lost || !in->rotates))
 		return "its token has run out, it must be connected again";
@@ -217,6 +221,17 @@ warn_of_end(struct call *call)
 	    when, call->box->slack->conf->public_base_url);
 }
 
+/* Slack is not asked any more. */
+static void
+refuse_dead(const struct call *call, const struct install *in,
+    struct buf *refused)
+{
+	struct slack_answer a = { .class = SLACK_REVOKED, .sent = true };
+
+	snprintf(a.code, sizeof(a.code), "%s", in->dead);
+	slack_explain(call->box->slack, &a, call->tool->method, refused);
+}
+
 static int
 take(struct call *call, struct install *in, struct buf *refused)
 {
@@ -227,8 +242,12 @@ take(struct call *call, struct install *in, struct buf *refused)
 		    " has to look whether its key is among TOKEN_KEYS.");
 		return -1;
 	}
+	if (in->dead[0] != '\0' && call->tool->method != METHOD_NONE) {
+		refuse_dead(call, in, refused);
+		return -1;
+	}
 	call->install = install_hold(in);
-	if (call->box->slack->directory != NULL)
+	if (call->box->slack->directory != NULL && in->dead[0] == '\0')
 		directory_want(call->box->slack->directory, in);
 	warn_of_end(call);
 	return 0;

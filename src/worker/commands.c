@@ -1,34 +1,22 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 
-#include "admin/command.h"
-#include "admin/table.h"
 #include "base/clock.h"
 #include "base/jsonw.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "shm/heritage.h"
-#include "store/installs.h"
+#include "slack/installs.h"
 #include "store/keys.h"
 #include "tools/principals.h"
-#include "worker/state.h"
+#include "worker/work.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* One command under way: freed by the last answer. */
-struct work {
-	struct worker *w;
-	unsigned id;
-	struct request req;
-	char *line;			/* req.argv points into it */
-	struct buf out;			/* what is said when it works */
-	struct table *table;
-	char *subject;			/* for the log */
-};
-
-static void
+void
 work_end(struct work *k, const struct err *err)
 {
 	struct channel *ch = k->w->channel;
@@ -47,11 +35,26 @@ work_end(struct work *k, const struct err *err)
 	table_free(k->table);
 	free(k->line);
 	free(k->subject);
+	install_drop(k->in);
 	free(k);
 }
 
-static void
-say(struct work *k, const char *name, const char *value)
+void
+work_fail(struct work *k, enum err_kind kind, const char *fmt, ...)
+{
+	char text[512];
+	struct err err;
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	err_set(&err, kind, "%s", text);
+	work_end(k, &err);
+}
+
+void
+work_say(struct work *k, const char *name, const char *value)
 {
 	struct jsonw w = { .out = &k->out };
 
@@ -117,7 +120,7 @@ static void
 key_revoke_run(struct work *k)
 {
 	k->subject = mem_str(k->req.argv[0]);
-	say(k, "revoked", k->subject);
+	work_say(k, "revoked", k->subject);
 	key_revoke(k->w->store, k->subject, on_changed, k);
 }
 
@@ -210,7 +213,9 @@ put_install(struct work *k, const struct install_row *row)
 	struct table *t = k->table;
 	bool known = row->bot_token_len == 0 ||
 	    keyring_has(k->w->h->keys, row->key_id);
+	char dead[96];
 
+	snprintf(dead, sizeof(dead), "dead: connect again (%.60s)", row->dead);
 	table_text(t,
 	    row->team_id[0] != '\0' ? row->team_id : row->enterprise_id);
 	table_text(t, row->team_name);
@@ -221,6 +226,7 @@ put_install(struct work *k, const struct install_row *row)
 	table_text(t,
 	    row->bot_token_len == 0        ? "none" :
 		!known                     ? "its key is missing" :
+		row->dead[0] != '\0' ? dead :
 		row->lost ? "lost: connect again" :
 		row->refresh_token_len > 0 ? "rotates" :
 					     "ok");
@@ -276,7 +282,6 @@ static void
 move(struct work *k, const struct install_row *row)
 {
 	enum install_state to = INSTALL_REVOKED;
-	struct err err;
 	int from = -1;
 
 	for (size_t i = 0; i < sizeof(moves) / sizeof(moves[0]); i++)
@@ -285,14 +290,13 @@ move(struct work *k, const struct install_row *row)
 			to = moves[i].to;
 		}
 	if (from != -1 && from != (int)row->state) {
-		err_set(&err, ERR_INPUT, "%.40s is %s, not %s", k->req.argv[0],
+		work_fail(k, ERR_INPUT, "%.40s is %s, not %s", k->req.argv[0],
 		    install_state_word(row->state),
 		    install_state_word((enum install_state)from));
-		work_end(k, &err);
 		return;
 	}
 	k->subject = mem_str(k->req.argv[0]);
-	say(k, install_state_word(to), k->subject);
+	work_say(k, install_state_word(to), k->subject);
 	install_set_state(k->w->store, row->enterprise_id, row->team_id,
 	    row->state, to, on_changed, k);
 }
@@ -304,7 +308,6 @@ on_candidates(void *arg, const struct install_row *rows, size_t n,
 	struct work *k = arg;
 	const char *team = k->req.argv[0];
 	const struct install *in;
-	struct err none;
 
 	if (err != NULL) {
 		work_end(k, err);
@@ -314,7 +317,7 @@ on_candidates(void *arg, const struct install_row *rows, size_t n,
 		if (strcmp(rows[i].team_id, team) == 0 ||
 		    (rows[i].team_id[0] == '\0' &&
 			strcmp(rows[i].enterprise_id, team) == 0)) {
-			move(k, &rows[i]);
+			k->found(k, &rows[i]);
 			return;
 		}
 	if (n > 0) {
@@ -324,27 +327,34 @@ on_candidates(void *arg, const struct install_row *rows, size_t n,
 	}
 	in = installs_find(k->w->slack.installs, team);
 	if (in != NULL && in->org != NULL)
-		err_set(&none, ERR_NOT_FOUND,
+		work_fail(k, ERR_NOT_FOUND,
 		    "%.40s belongs to the install of the organisation %.40s:"
 		    " its admins take workspaces from it, here the whole"
 		    " install can be changed, or a key's --workspaces", team,
 		    in->enterprise_id);
 	else
-		err_set(&none, ERR_NOT_FOUND,
+		work_fail(k, ERR_NOT_FOUND,
 		    "there is no workspace %.40s; see show installs", team);
-	work_end(k, &none);
+}
+
+void
+work_install(struct work *k, work_install_fn *found)
+{
+	k->found = found;
+	installs_since(k->w->store, 0, on_candidates, k);
 }
 
 static void
 install_move_run(struct work *k)
 {
-	installs_since(k->w->store, 0, on_candidates, k);
+	work_install(k, move);
 }
 
 static void (*const handlers[CMD_COUNT])(struct work *k) = {
 	[CMD_INSTALL_APPROVE] = install_move_run,
 	[CMD_INSTALL_DISABLE] = install_move_run,
 	[CMD_INSTALL_ENABLE] = install_move_run,
+	[CMD_INSTALL_RETRY] = work_retry,
 	[CMD_INSTALL_REVOKE] = install_move_run,
 	[CMD_KEY_ADD] = key_add_run,
 	[CMD_KEY_LIST] = key_list_run,

@@ -12,6 +12,7 @@
 #include "slack/installs.h"
 #include "slack/token.h"
 #include "slack/upkeep.h"
+#include "slack/verdict.h"
 #include "tools/tool.h"
 #include "worker/state.h"
 
@@ -236,6 +237,7 @@ on_news(void *arg)
 	struct worker *w = arg;
 
 	token_moved(w->slack.tokens);
+	verdict_moved(w->slack.verdicts);
 }
 
 static void
@@ -363,6 +365,7 @@ open_slack(struct worker *w, struct err *err)
 		.scopes = w->scopes = tools_scopes(c) };
 	w->slack.installs = installs_new(&w->slack);
 	w->slack.tokens = tokens_new(&w->slack);
+	w->slack.verdicts = verdicts_new(&w->slack);
 	w->upkeep = upkeep_new(&w->slack);
 	w->slack.orgs = orgs_new(&w->slack);
 	if (c->directory)
@@ -438,6 +441,7 @@ end(struct worker *w)
 	directory_free(w->slack.directory);
 	upkeep_free(w->upkeep);
 	orgs_free(w->slack.orgs);
+	verdicts_free(w->slack.verdicts);
 	tokens_free(w->slack.tokens);
 	installs_free(w->slack.installs);
 	if (w->httpc != NULL)
