@@ -332,7 +332,7 @@ fill_begin(struct slack *s, struct install *in, enum directory_kind kind,
 	f->kind = kind;
 	f->done = done;
 	f->arg = arg;
-	snprintf(f->name, sizeof(f->name), "%s:%.40s", kinds[kind].word,
+	snprintf(f->name, sizeof(f->name), "%s:%.52s", kinds[kind].word,
 	    install_place(in));
 	f->lease = (struct lease){ .st = s->store, .name = f->name,
 		.owner = board_owner(), .ttl_ms = LEASE_MS, .gone = board_owner_gone,

@@ -284,8 +284,8 @@ install_event(struct store *st, const char *event_id, bool ends,
 	op->ends = ends;
 	if (ends)
 		op_start(st, UNIT(add, DO(CHANGES_BUMP), DO(INSTALL_END,
-		    BYTES("", 0), BYTES("", 0), INT(now), TEXT(enterprise_id),
-		    TEXT(team_id), INT(happened))), store_timeout(st), on_event,
+		    BYTES("", 0), BYTES("", 0), INT(now), TEXT(team_id),
+		    TEXT(enterprise_id), INT(happened))), store_timeout(st), on_event,
 		    &op->op);
 	else
 		op_start(st, UNIT(add), store_timeout(st), on_event, &op->op);

@@ -68,7 +68,8 @@ struct unit *install_facts(struct store *st, const struct install_row *row,
 
 /* One of Slack's events, once: known is true when its id was there before, and then
  * nothing was done.  With ends the install is over (its tokens go), unless somebody
- * installed again after that wall ms: events may come late. */
+ * installed again after that wall ms: events may come late.  A workspace has its id
+ * for life: it may have come into the organisation since. */
 typedef void install_event_fn(void *arg, bool known, const struct err *err);
 void install_event(struct store *st, const char *event_id, bool ends,
     const char *enterprise_id, const char *team_id, int64_t happened,

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: ISC
 """/slack/events: what Slack tells of an install's end."""
+import json
 import os
 import sqlite3
 import time
 import unittest
 
 import lib
-from events import Events
-from mcpclient import Legacy, get, install, known
+from events import Events, sign
+from mcpclient import Legacy, get, install, known, raw
 
 TEAM, OTHER = "T0ACME0001", "T0BETA0001"
 
@@ -35,6 +36,7 @@ class Delivered(lib.Suite):
         said = self.events.send(body)
         self.assertEqual((said.status, said.body), (200, body["challenge"].encode()))
         self.assertIn("text/plain", said.headers["Content-Type"])
+        self.assertEqual(self.events.send(body, secret="0" * 32).status, 401)
 
     def test_signature(self):
         body = self.events.app_uninstalled(TEAM)
@@ -81,11 +83,75 @@ class Delivered(lib.Suite):
         late = self.slack_uninstalls(TEAM)
         for body in late:
             body["event_time"] -= 60
-        time.sleep(0)
         self.connected(TEAM)
         for body in late:
             self.assertEqual(self.events.send(body).status, 200)
         self.assertEqual(self.state(TEAM), "live")
+
+    def test_tokens_revoked_alone(self):
+        """bot is not empty: that is the app's own, the install is over."""
+        self.connected(TEAM)
+        home = self.slack.world.home(TEAM)
+        self.assertEqual(self.events.send(self.events.tokens_revoked(
+            TEAM, users=["U0ALICE"], bots=[home.bot_user])).status, 200)
+        self.assertEqual(self.state(TEAM), "revoked")
+
+    def test_whose_it_is(self):
+        """authorizations[0] says it; team_id is where it happened."""
+        self.connected(TEAM)
+        self.connected(OTHER)
+        body = self.events.app_uninstalled(TEAM)
+        body["team_id"] = OTHER
+        self.assertEqual(self.events.send(body).status, 200)
+        self.assertEqual((self.state(TEAM), self.state(OTHER)), ("revoked", "live"))
+        body = self.events.app_uninstalled(OTHER)       # as in older documents
+        del body["authorizations"]
+        self.assertEqual(self.events.send(body).status, 200)
+        self.assertEqual(self.state(OTHER), "revoked")
+
+    def test_moved_into_an_organisation(self):
+        """The install was made before; the event knows the organisation."""
+        self.connected(TEAM)
+        body = self.events.app_uninstalled(TEAM)
+        body["enterprise_id"] = body["authorizations"][0]["enterprise_id"] = "E0LATER001"
+        self.assertEqual(self.events.send(body).status, 200)
+        self.assertEqual(self.state(TEAM), "revoked")
+
+    def test_the_events_that_are_known(self):
+        """Each is a row, once, whoever takes it, in this life and in the next."""
+        self.connected(TEAM)
+        bodies = [self.events.callback(TEAM, {"type": "app_home_opened"})
+                  for _ in range(3)]
+        for body in bodies * 3:
+            self.assertEqual(self.events.send(body).status, 200)
+        self.d.stop()
+        self.d.start()
+        for body in bodies:
+            self.assertEqual(self.events.send(body, retry=(1, "http_error")).status, 200)
+        db = sqlite3.connect(os.path.join(self.d.state_dir, "slackmcpd.db"))
+        known = [r[0] for r in db.execute("SELECT event_id FROM events")]
+        db.close()
+        for body in bodies:
+            self.assertEqual(known.count(body["event_id"]), 1)
+        taken = [line for line in self.d.logs().splitlines()
+                 if bodies[0]["event_id"] in line and "taken" in line]
+        self.assertEqual(["known" in line for line in taken], [False] + [True] * 3)
+        self.assertEqual(self.state(TEAM), "live")
+
+    def test_headers_once(self):
+        """Two of either header, and nobody knows which one is meant."""
+        body = json.dumps(self.events.verification()).encode()
+        stamp = int(time.time())
+        signature = sign(self.slack.world.signing_secret, stamp, body)
+        one = [f"X-Slack-Request-Timestamp: {stamp}", f"X-Slack-Signature: {signature}"]
+        for heads, status in ((one, 200), (one + one[:1], 401), (one + one[1:], 401),
+                              (one[:1], 401), (one[1:], 401)):
+            text = "\r\n".join(["POST /slack/events HTTP/1.1", "Host: x",
+                                "Content-Type: application/json",
+                                f"Content-Length: {len(body)}", "Connection: close",
+                                *heads, "", ""])
+            said = raw(self.d, text.encode() + body)
+            self.assertTrue(said.startswith(f"HTTP/1.1 {status} ".encode()), said[:200])
 
     def test_only_a_bot_ends_an_install(self):
         self.connected(TEAM)
