@@ -29,13 +29,18 @@ is_name(const struct call *call, const struct tool_arg *a, size_t kind)
 	    !slack_is_id(s, strlen(s), kinds[kind].ids);
 }
 
-/* What the key may not reach is not there (DESIGN 6). */
+/* What the key may not reach is not there (DESIGN 6); to write, it need not read. */
 static bool
 may_see(const struct call *call, size_t kind, const struct directory_entry *e)
 {
-	return kinds[kind].kind != DIRECTORY_CHANNELS ||
-	    policy_channel(call->policy, call->install->enterprise_id,
-		call->install->team_id, e->id, false);
+	const struct policy *p = call->policy;
+	const struct install *in = call->install;
+
+	if (kinds[kind].kind != DIRECTORY_CHANNELS ||
+	    policy_channel(p, in->enterprise_id, in->team_id, e->id, false))
+		return true;
+	return call->tool->role > ROLE_READ &&
+	    policy_channel(p, in->enterprise_id, in->team_id, e->id, true);
 }
 
 static void
