@@ -167,7 +167,8 @@ take_channel(const struct tool_arg *a, struct json_object *v, struct buf *note,
 {
 	(void)note;
 	return take_named(a, v, err, "UWTEBFS",
-	    "a channel's id such as C0123ABCD, or its name such as #general");
+	    "a channel's id such as C0123ABCD, its name such as #general, or a"
+	    " direct message's D… id (slack_list_channels, types im)");
 }
 
 static struct json_object *
