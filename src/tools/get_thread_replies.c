@@ -17,7 +17,7 @@ static const struct tool_arg args[] = {
 	ARGUMENT_TEAM,
 	ARGUMENT_CHANNEL,
 	{ "thread_ts", ARG_TS, .required = true, .min = 17, .slack = "ts",
-	  .also = { "threadTs", "ts" },
+	  .also = { "threadTs", "ts", "message_ts" },
 	  .help = "ts of the thread's first message" },
 	ARGUMENT_LIMIT(50),
 	ARGUMENT_CURSOR,

@@ -131,6 +131,92 @@ START_TEST(names)
 }
 END_TEST
 
+/* What clients are told of each: read-only, destructive, idempotent, open world. */
+static const struct {
+	const char *name, *title, *hints;
+} annotations[] = {
+	{ "slack_list_workspaces", "List workspaces", "yes no yes no" },
+	{ "slack_list_channels", "List channels", "yes no yes yes" },
+	{ "slack_get_channel_history", "Read a channel", "yes no yes yes" },
+	{ "slack_get_thread_replies", "Read a thread", "yes no yes yes" },
+	{ "slack_get_channel_info", "Look at a channel", "yes no yes yes" },
+	{ "slack_get_users", "List people", "yes no yes yes" },
+	{ "slack_search_users", "Find people", "yes no yes no" },
+	{ "slack_get_user_profile", "Read a profile", "yes no yes yes" },
+	{ "slack_connection_status", "Connection status", "yes no yes no" },
+	{ "slack_post_message", "Post a message", "no no no yes" },
+	{ "slack_reply_to_thread", "Reply in a thread", "no no no yes" },
+	{ "slack_add_reaction", "Add a reaction", "no no yes yes" },
+};
+
+START_TEST(annotated)
+{
+	static const char *const hints[] = { "readOnlyHint", "destructiveHint",
+	    "idempotentHint", "openWorldHint" };
+	struct json_object *o = describe(tools[_i], false), *a, *v;
+	char said[32] = "";
+
+	ck_assert_str_eq(tools[_i]->name, annotations[_i].name);
+	ck_assert(json_object_object_get_ex(o, "title", &v));
+	ck_assert_str_eq(json_object_get_string(v), annotations[_i].title);
+	ck_assert(json_object_object_get_ex(o, "annotations", &a));
+	ck_assert(json_object_object_get_ex(a, "title", &v));
+	ck_assert_str_eq(json_object_get_string(v), annotations[_i].title);
+	for (size_t i = 0; i < 4; i++) {
+		ck_assert(json_object_object_get_ex(a, hints[i], &v));
+		ck_assert(json_object_is_type(v, json_type_boolean));
+		snprintf(said + strlen(said), sizeof(said) - strlen(said), "%s%s", i > 0 ? " " : "",
+		    json_object_get_boolean(v) ? "yes" : "no");
+	}
+	ck_assert_str_eq(said, annotations[_i].hints);
+	json_object_put(o);
+}
+END_TEST
+
+/* The tools that agents know from the server before, with all its arguments: what it
+ * took is taken, and nothing else is needed.  Then the names that others give them. */
+static const struct {
+	const char *tool, *args;
+} known[] = {
+	{ "slack_list_channels", "{\"limit\":100,\"cursor\":\"x\"}" },
+	{ "slack_post_message", "{\"channel_id\":\"C1\",\"text\":\"x\"}" },
+	{ "slack_reply_to_thread",
+	  "{\"channel_id\":\"C1\",\"thread_ts\":\"1712345678.000100\",\"text\":\"x\"}" },
+	{ "slack_add_reaction",
+	  "{\"channel_id\":\"C1\",\"timestamp\":\"1712345678.000100\",\"reaction\":\"tada\"}" },
+	{ "slack_get_channel_history", "{\"channel_id\":\"C1\",\"limit\":10}" },
+	{ "slack_get_thread_replies",
+	  "{\"channel_id\":\"C1\",\"thread_ts\":\"1712345678.000100\"}" },
+	{ "slack_get_users", "{\"limit\":100,\"cursor\":\"x\"}" },
+	{ "slack_get_user_profile", "{\"user_id\":\"U1\"}" },
+	{ "slack_post_message", "{\"channel\":\"C1\",\"message\":\"x\","
+	  "\"threadTs\":\"1712345678.000100\",\"teamId\":\"T1\"}" },
+	{ "slack_get_thread_replies", "{\"channelId\":\"C1\",\"threadTs\":\"1712345678.000100\","
+	  "\"team\":\"T1\"}" },
+	{ "slack_add_reaction", "{\"channel\":\"C1\",\"message_ts\":\"1712345678.000100\","
+	  "\"emoji\":\"tada\",\"workspace\":\"T1\"}" },
+	{ "slack_get_thread_replies", "{\"channel\":\"C1\",\"message_ts\":\"1712345678.000100\"}" },
+	{ "slack_get_user_profile", "{\"userId\":\"U1\"}" },
+	{ "slack_get_user_profile", "{\"user\":\"U1\"}" },
+};
+
+START_TEST(drop_in)
+{
+	const struct tool *t = tool_find(known[_i].tool, strlen(known[_i].tool));
+	struct json_object *given = json_tokener_parse(known[_i].args), *taken;
+	struct buf note = { 0 };
+	struct err err;
+
+	ck_assert(t != NULL && given != NULL);
+	taken = tool_take(t, given, &note, &err);
+	ck_assert_msg(taken != NULL, "%s %s: %s", known[_i].tool, known[_i].args, err.text);
+	ck_assert_uint_eq(note.len, 0);
+	ck_assert_int_eq(json_object_object_length(taken), json_object_object_length(given));
+	json_object_put(taken);
+	json_object_put(given);
+}
+END_TEST
+
 /* The first tool does no harm without arguments; all of them are short. */
 START_TEST(order_and_size)
 {
@@ -141,6 +227,7 @@ START_TEST(order_and_size)
 	struct conf conf = { .slack_scopes = unset, .toolsets = core };
 	char *scopes = tools_scopes(&conf);
 
+	ck_assert_uint_eq(tool_count(), sizeof(annotations) / sizeof(annotations[0]));
 	ck_assert_int_eq(tools[0]->role, ROLE_READ);
 	args = tool_take(tools[0], NULL, &note, &err);
 	ck_assert_ptr_nonnull(args);
@@ -208,6 +295,8 @@ main(void)
 
 	tcase_add_loop_test(tc, schemas, 0, (int)tool_count());
 	tcase_add_loop_test(tc, names, 0, (int)tool_count());
+	tcase_add_loop_test(tc, annotated, 0, sizeof(annotations) / sizeof(annotations[0]));
+	tcase_add_loop_test(tc, drop_in, 0, sizeof(known) / sizeof(known[0]));
 	tcase_add_test(tc, order_and_size);
 	tcase_add_loop_test(tc, toolsets, 0, sizeof(sets) / sizeof(sets[0]));
 	suite_add_tcase(suite, tc);
