@@ -2,24 +2,6 @@
 #include "config.h"
 #include "tools/people.h"
 
-static void
-none(const struct call *call, bool more, struct buf *out)
-{
-	(void)call;
-	buf_str(out, more ? "Nobody on this page; more pages follow.\n" :
-	    "Nobody here.\n");
-}
-
-static const struct tool_list list = {
-	.rows = "members",
-	.one = "person",
-	.many = "people",
-	.order = "",
-	.legend = PEOPLE_LEGEND,
-	.put = people_put,
-	.none = none,
-};
-
 static const struct tool_arg args[] = {
 	ARGUMENT_TEAM,
 	ARGUMENT_LIMIT(100),
@@ -40,5 +22,5 @@ const struct tool tool_get_users = {
 	.method = METHOD_USERS_LIST,
 	.scopes = "users:read",
 	.want_scopes = "users:read",
-	.list = &list,
+	.list = &people_list,
 };

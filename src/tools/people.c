@@ -26,8 +26,8 @@ put_flags(unsigned flags, struct buf *out)
 		}
 }
 
-void
-people_put(const struct call *call, const struct js *row, struct shown *shown,
+static void
+put(const struct call *call, const struct js *row, struct shown *shown,
     struct buf *out)
 {
 	const struct fence *f = call_fence(call);
@@ -47,3 +47,24 @@ people_put(const struct call *call, const struct js *row, struct shown *shown,
 	put_flags(e.flags, out);
 	buf_char(out, '\n');
 }
+
+static void
+none(const struct call *call, bool more, struct buf *out)
+{
+	if (more)
+		buf_str(out, "Nobody on this page; more pages follow.\n");
+	else if (call_text(call, "query")[0] != '\0')
+		buf_str(out, "Nobody fits. Try a shorter part of the name.\n");
+	else
+		buf_str(out, "Nobody here.\n");
+}
+
+const struct tool_list people_list = {
+	.rows = "members",
+	.one = "person",
+	.many = "people",
+	.order = "",
+	.legend = "id | @handle | name | real name or title | flags",
+	.put = put,
+	.none = none,
+};

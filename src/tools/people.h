@@ -5,10 +5,8 @@
 #include "slack/directory.h"
 #include "tools/call.h"
 
-/* What tools that list people share: .put and .legend of their struct tool_list. */
-void people_put(const struct call *call, const struct js *row,
-    struct shown *shown, struct buf *out);
-#define PEOPLE_LEGEND	"id | @handle | name | real name or title | flags"
+/* The list of every tool that lists people. */
+extern const struct tool_list people_list;
 
 /* A member of a row that the directory has found, which says the fourth in one. */
 #define PEOPLE_ABOUT	"real_name_or_title"

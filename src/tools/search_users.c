@@ -103,23 +103,6 @@ find(struct call *call)
 	    call->deadline, on_found, call);
 }
 
-static void
-none(const struct call *call, bool more, struct buf *out)
-{
-	(void)call, (void)more;
-	buf_str(out, "Nobody fits. Try a shorter part of the name.\n");
-}
-
-static const struct tool_list list = {
-	.rows = "members",
-	.one = "person",
-	.many = "people",
-	.order = "",
-	.legend = PEOPLE_LEGEND,
-	.put = people_put,
-	.none = none,
-};
-
 static const struct tool_arg args[] = {
 	ARGUMENT_TEAM,
 	{ "query", ARG_STRING, .required = true, .min = 1, .max = 100,
@@ -144,5 +127,5 @@ const struct tool tool_search_users = {
 	.find = find,
 	.scopes = "users:read",
 	.want_scopes = "users:read",
-	.list = &list,
+	.list = &people_list,
 };

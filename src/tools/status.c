@@ -219,9 +219,9 @@ status_scopes_json(const struct call *call, struct jsonw *w)
 
 /* ---- budget ---- */
 
-/* What one of Slack's methods has left, in a few words. */
-static void
-put_left(const struct call *call, enum slack_method m, struct buf *out)
+/* Of one of Slack's methods; as budget_left, in seconds. */
+static int
+left_of(const struct call *call, enum slack_method m, int *wait_s)
 {
 	const struct slack *s = call->box->slack;
 	struct budget b;
@@ -230,32 +230,35 @@ put_left(const struct call *call, enum slack_method m, struct buf *out)
 
 	budget_of(&b, s, call->install, m, NULL);
 	left = budget_left(s->region, &b, &wait);
+	*wait_s = (int)((wait + 999) / 1000);
+	return left;
+}
+
+static void
+put_left(const struct call *call, enum slack_method m, struct buf *out)
+{
+	int wait_s, left = left_of(call, m, &wait_s);
+
 	buf_fmt(out, "%s ", slack_method_name(m));
 	if (left > 0)
-		buf_fmt(out, "%d", left);
+		buf_fmt(out, "%d%s", left, budget_is_per_channel(m) ?
+		    " a channel" : "");
 	else if (left == BUDGET_FREE)
 		buf_str(out, "any");
 	else
-		buf_fmt(out, "0 for %d s", (int)((wait + 999) / 1000));
-	if (left > 0 && budget_is_per_channel(m))
-		buf_str(out, " a channel");
+		buf_fmt(out, "0 for %d s", wait_s);
 }
 
 static void
 json_left(const struct call *call, enum slack_method m, struct jsonw *w)
 {
-	const struct slack *s = call->box->slack;
-	struct budget b;
-	int64_t wait;
-	int left;
+	int wait_s, left = left_of(call, m, &wait_s);
 
-	budget_of(&b, s, call->install, m, NULL);
-	left = budget_left(s->region, &b, &wait);
 	jsonw_open(w, '{');
 	jsonw_put_text(w, "method", slack_method_name(m));
 	if (left != BUDGET_FREE)
 		jsonw_put_int(w, "left", left);
-	jsonw_put_int(w, "wait_s", (wait + 999) / 1000);
+	jsonw_put_int(w, "wait_s", wait_s);
 	if (budget_is_per_channel(m))
 		jsonw_put_bool(w, "per_channel", true);
 	jsonw_close(w);
