@@ -6,15 +6,13 @@
 
 #include <string.h>
 
-#define DEPTH		12
-
 /* What is read, and where it goes. */
 struct reader {
 	struct names *names;
 	struct buf *out;
 };
 
-static void walk(struct reader *r, const struct js *o, int depth);
+static void walk(struct reader *r, const struct js *o);
 
 /* Leaves with words of their own. */
 
@@ -143,15 +141,15 @@ set_apart(struct buf *out, const char *type)
 }
 
 static void
-walk_list(struct reader *r, const struct js *list, int depth)
+walk_list(struct reader *r, const struct js *list)
 {
 	for (const struct js *v = list->first; v != NULL; v = v->next)
-		walk(r, v, depth);
+		walk(r, v);
 }
 
 /* Rows of cells. */
 static void
-walk_table(struct reader *r, const struct js *o, int depth)
+walk_table(struct reader *r, const struct js *o)
 {
 	for (const struct js *row = js_first(o, "rows"); row != NULL;
 	     row = row->next) {
@@ -160,7 +158,7 @@ walk_table(struct reader *r, const struct js *o, int depth)
 			struct buf cell = { 0 };
 			struct reader in = { r->names, &cell };
 
-			walk(&in, c, depth + 1);
+			walk(&in, c);
 			buf_fmt(r->out, "%s%s", c == row->first ? "" : "; ",
 			    cell.len > 0 ? cell.p : "");
 			buf_wipe(&cell);
@@ -168,26 +166,27 @@ walk_table(struct reader *r, const struct js *o, int depth)
 	}
 }
 
+/* As deep as JSON may be (JS_DEPTH). */
 static void
-walk(struct reader *r, const struct js *o, int depth)
+walk(struct reader *r, const struct js *o)
 {
 	static const char *const inner[] = { "title", "label", "text", "fields",
 		"elements" };
 	const char *type = js_text(o, "type");
 
-	if (depth > DEPTH || o == NULL || o->kind != JS_OBJECT)
+	if (o == NULL || o->kind != JS_OBJECT)
 		return;
 	set_apart(r->out, type);
 	if (leaf(r, o, type))
 		return;
-	walk_table(r, o, depth);
+	walk_table(r, o);
 	for (size_t i = 0; i < sizeof(inner) / sizeof(inner[0]); i++) {
 		const struct js *list = js_get(o, inner[i], JS_ARRAY);
 
 		if (list != NULL)
-			walk_list(r, list, depth + 1);
+			walk_list(r, list);
 		else
-			walk(r, js_get(o, inner[i], JS_OBJECT), depth + 1);
+			walk(r, js_get(o, inner[i], JS_OBJECT));
 	}
 }
 
@@ -197,5 +196,5 @@ blocks_read(struct names *names, const struct js *blocks, struct buf *out)
 	struct reader r = { names, out };
 
 	if (blocks != NULL)
-		walk_list(&r, blocks, 0);
+		walk_list(&r, blocks);
 }
