@@ -91,12 +91,16 @@ clean(struct buf *out, const char *text, size_t len, size_t max, bool lines)
 	size_t room = max != 0 ? max : SIZE_MAX;	/* behind run */
 
 	while (p < end) {
-		size_t n = *p < 0x80 ? 1 : utf8_length(p, (size_t)(end - p));
-		const char *instead = *p >= ' ' && *p < 0x7f ? NULL :
-		    replacement(p, n, lines);
-		size_t before = (size_t)(p - run);
-		size_t more = instead != NULL ? strlen(instead) : n;
+		size_t n, more, before = (size_t)(p - run);
+		const char *instead;
 
+		if (*p >= ' ' && *p < 0x7f && before < room) {
+			p++;
+			continue;
+		}
+		n = utf8_length(p, (size_t)(end - p));
+		instead = replacement(p, n, lines);
+		more = instead != NULL ? strlen(instead) : n;
 		if (before + more > room)
 			break;
 		p += n > 0 ? n : 1;
