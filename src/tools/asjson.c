@@ -193,7 +193,7 @@ put_list(const struct call *call, const struct js *answer, struct jsonw *w)
 		l->none(call, js_text(js_get(answer, "response_metadata",
 		    JS_OBJECT), "next_cursor")[0] != '\0', &hint);
 	if (l->after != NULL)
-		l->after(answer, &shown, &hint);
+		l->after(call, answer, &shown, &hint);
 	if (hint.len > 0) {
 		jsonw_key(w, "hint");
 		jsonw_textn(w, hint.p, hint.len - 1);	/* without the line's end */

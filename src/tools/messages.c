@@ -3,6 +3,7 @@
 #include "tools/messages.h"
 
 #include "base/js.h"
+#include "slack/budget.h"
 #include "slack/id.h"
 
 void
@@ -42,10 +43,36 @@ messages_rest(const struct js *last, struct buf *out)
 	return true;
 }
 
-void
-messages_after(const struct js *answer, const struct shown *shown,
-    struct buf *out)
+/* A thread's head comes whatever the span. */
+static bool
+is_head_alone(const struct call *call, const struct js *answer)
 {
+	return call_text(call, "thread_ts")[0] != '\0' &&
+	    (call_text(call, "oldest")[0] != '\0' ||
+		call_text(call, "latest")[0] != '\0') &&
+	    js_count(answer, "messages") == 1 && !js_bool(answer, "has_more");
+}
+
+/* Better known before than from the refusal of the next page. */
+static bool
+is_rare(const struct call *call)
+{
+	struct budget b;
+
+	budget_of(&b, call_box(call)->slack, call_install(call),
+	    METHOD_CONVERSATIONS_HISTORY, NULL);
+	return b.rare;
+}
+
+void
+messages_after(const struct call *call, const struct js *answer,
+    const struct shown *shown, struct buf *out)
+{
+	if (is_head_alone(call, answer))
+		buf_str(out, "No reply between oldest and latest.\n");
+	if (is_rare(call))
+		buf_str(out, "Slack lets this app read 15 messages a minute in"
+		    " this workspace: wait 60 s before the next page.\n");
 	if (shown->render.has_threads)
 		buf_str(out, "slack_get_thread_replies reads the replies: give it"
 		    " the message's ts as thread_ts.\n");

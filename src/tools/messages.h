@@ -11,8 +11,8 @@ void messages_put(const struct call *call, const struct js *row,
 void messages_none(const struct call *call, bool more, struct buf *out);
 /* Newest first: by time, since new messages move the pages. */
 bool messages_rest(const struct js *last, struct buf *out);
-void messages_after(const struct js *answer, const struct shown *shown,
-    struct buf *out);
+void messages_after(const struct call *call, const struct js *answer,
+    const struct shown *shown, struct buf *out);
 
 #define MESSAGES_LEGEND	"time (UTC) author ts text; above them who the authors are"
 #define MESSAGES_SCOPES	"channels:history,groups:history,im:history,mpim:history"

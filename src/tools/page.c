@@ -18,7 +18,8 @@ static void
 begin(const struct call *call, struct shown *shown)
 {
 	*shown = (struct shown){ .render = { .fence = &call->fence,
-		.names = call->names, .thread = call_text(call, "thread_ts"),
+		.names = call->names, 
+		.in_thread = call_text(call, "thread_ts")[0] != '\0',
 		.text_max = call_number(call, ARG_LIMIT) == 1 ?
 		    RENDER_ALONE : RENDER_TEXT } };
 	if (call->names != NULL)
@@ -117,6 +118,6 @@ page_put(const struct call *call, const struct js *answer, struct buf *out)
 	else if (cut && (l->rest == NULL || !l->rest(shown.last, out)))
 		cursor_put(call, cursor_at(call), end, out);
 	if (l->after != NULL)
-		l->after(answer, &shown, out);
+		l->after(call, answer, &shown, out);
 	buf_wipe(&rows);
 }

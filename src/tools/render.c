@@ -319,7 +319,7 @@ put_reactions(struct render *r, const struct js *m, struct buf *out)
 	tell_more(m, "reactions", i, out);
 }
 
-/* The thread that it is in, unless that is the one that is read. */
+/* The thread that it is in, unless all are. */
 static void
 put_parent(const struct render *r, const struct js *m, struct buf *out)
 {
@@ -327,8 +327,8 @@ put_parent(const struct render *r, const struct js *m, struct buf *out)
 
 	if (strcmp(js_text(m, "subtype"), "thread_broadcast") == 0)
 		buf_str(out, " [also sent to the channel]");
-	if (slack_is_ts(thread) && strcmp(thread, js_text(m, "ts")) != 0 &&
-	    strcmp(thread, r->thread) != 0)
+	if (!r->in_thread && slack_is_ts(thread) &&
+	    strcmp(thread, js_text(m, "ts")) != 0)
 		buf_fmt(out, " [reply in thread %s]", thread);
 }
 
@@ -340,8 +340,7 @@ put_thread(struct render *r, const struct js *m, struct buf *out)
 
 	if (replies <= 0)
 		return;
-	if (r->thread[0] == '\0')
-		r->has_threads = true;
+	r->has_threads |= !r->in_thread;
 	buf_fmt(out, " [%" PRId64 " %s", replies,
 	    replies == 1 ? "reply" : "replies");
 	if (last.day[0] != '\0')

@@ -15,7 +15,7 @@ struct render {
 	size_t text_max;
 	const struct fence *fence;
 	struct names *names;		/* the authors' marks, too */
-	const char *thread;		/* ts of the one that is read, or "" */
+	bool in_thread;			/* all rows are of one thread */
 	char day[RENDER_DAY];		/* of the last row; "" before the first */
 	bool has_threads;		/* a row has replies that are not read here */
 	bool has_cut;			/* a row's text was cut */

@@ -96,8 +96,8 @@ struct tool_list {
 	/* Tells how to go on behind the last row shown; false (or NULL): by a cursor. */
 	bool (*rest)(const struct js *last, struct buf *out);
 	/* What else the answer says; NULL: nothing. */
-	void (*after)(const struct js *answer, const struct shown *shown,
-	    struct buf *out);
+	void (*after)(const struct call *call, const struct js *answer,
+	    const struct shown *shown, struct buf *out);
 };
 
 struct tool {

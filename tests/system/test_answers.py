@@ -197,6 +197,32 @@ class Pages(Case):
                       thread_ts=parent)
         self.assertIn("a reply", t.text)
         self.assertNotIn(how, t.text)
+        self.assertNotIn("No reply", t.text)
+        reply = self.shown(t)[1]
+        t = self.tool("slack_get_thread_replies", channel_id="CABULK0006",
+                      thread_ts=reply)
+        self.assertEqual(self.shown(t), [parent, reply])
+        self.assertNotIn("reply in thread", t.text)
+        for t, hint, _ in self.both("slack_get_thread_replies", thread_ts=parent,
+                                    channel_id="CABULK0006", latest="30d"):
+            self.assertEqual(self.shown(t), [parent])
+            self.assertIn("No reply between oldest and latest.", hint)
+
+    def test_limited_cohort(self):
+        """Once it is known, each page says when the next one may be had."""
+        slack = self.fake()
+        d = self.daemon(slack).start()
+        mcpclient.install(d)
+        slack.world.teams[TEAM].page_cap = 15
+        said = []
+        with Modern(d) as c:
+            for _ in range(2):          # that is how it becomes known
+                t = c.tool("slack_get_channel_history", channel_id="CAGENERAL1",
+                           limit=50)
+                self.assertEqual(len(self.shown(t)), 15)
+                said.append("wait 60 s before the next page" in t.text)
+        self.assertEqual(said, [False, True])
+        d.stop()
 
 
 # Ends the fence, forges rows and a legend, in every way that a line can end; and what

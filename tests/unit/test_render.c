@@ -175,26 +175,30 @@ END_TEST
 
 static const struct {
 	const char *json, *line, *legend;
-	bool nameless;
+	bool nameless, in_thread;
 } messages[] = {
 	/* hardly anything there, or of wrong types */
-	{ "{}", "? A ? (no text)\n", "A - ?\n", false },
-	{ "[]", "? A ? (no text)\n", "A - ?\n", false },
+	{ "{}", "? A ? (no text)\n", "A - ?\n", false, false },
+	{ "[]", "? A ? (no text)\n", "A - ?\n", false, false },
 	{ "{\"ts\":1764078242.0001,\"user\":7,\"text\":[],\"reactions\":{},\"files\":\"x\","
 	  "\"attachments\":[7,null],\"edited\":true,\"reply_count\":\"3\"}",
-	  "? A ? (no text)\n", "A - ?\n", false },
-	{ "{\"ts\":\"12:30\",\"user\":\"U1\",\"text\":null}", "? A ? (no text)\n", "A U1\n", true },
+	  "? A ? (no text)\n", "A - ?\n", false, false },
+	{ "{\"ts\":\"12:30\",\"user\":\"U1\",\"text\":null}", "? A ? (no text)\n", "A U1\n", true, false },
 	/* people: as the directory knows them, else as Slack says, else by id */
 	{ "{\"type\":\"message\",\"ts\":\"1764078242.000100\",\"user\":\"U1\",\"text\":"
 	  "\"Hi &lt;all&gt; <@U2|bo> <@U7> <@U7|sev> <#C7> <#C8|x>\"}",
 	  "2025-11-25\n13:44 A 1764078242.000100 Hi <all> @bo (U2) @Sven <7> @Sven <7> #seven"
-	  " #x (C8)\n", "A U1\nB U7 Sven <7>\n", true },
+	  " #x (C8)\n", "A U1\nB U7 Sven <7>\n", true, false },
 	{ "{\"ts\":\"1764078242.000100\",\"user\":\"U7\",\"text\":\"one\\ntwo\","
 	  "\"user_profile\":{\"display_name\":\"other\"}}",
-	  "2025-11-25\n13:44 A 1764078242.000100 one ⏎ two\n", "A U7 Sven <7>\n", false },
+	  "2025-11-25\n13:44 A 1764078242.000100 one ⏎ two\n", "A U7 Sven <7>\n", false, false },
 	{ "{\"ts\":\"1764078242.000100\",\"user\":\"U1\",\"text\":\"one\\ntwo\","
 	  "\"user_profile\":{\"display_name\":\"\",\"real_name\":\"Ann Bo\"}}",
-	  "2025-11-25\n13:44 A 1764078242.000100 one ⏎ two\n", "A U1 Ann Bo\n", false },
+	  "2025-11-25\n13:44 A 1764078242.000100 one ⏎ two\n", "A U1 Ann Bo\n", false, false },
+	/* a bot of a known user goes by the name that it chose */
+	{ "{\"ts\":\"1764078242.000200\",\"user\":\"U7\",\"bot_id\":\"B1\",\"username\":\"deploy\","
+	  "\"text\":\"x\"}",
+	  "2025-11-25\n13:44 A 1764078242.000200 x\n", "A U7 deploy\n", false, false },
 	/* a bot, text only in its blocks */
 	{ "{\"ts\":\"1764078242.000200\",\"subtype\":\"bot_message\",\"bot_id\":\"B1\","
 	  "\"username\":\"deploy\",\"text\":\"\",\"blocks\":[{\"type\":\"header\",\"text\":"
@@ -202,7 +206,7 @@ static const struct {
 	  "{\"type\":\"mrkdwn\",\"text\":\"*ok*\"},{\"type\":\"mrkdwn\",\"text\":\"<https://a.b|log>\"}"
 	  "]}]}",
 	  "2025-11-25\n13:44 A 1764078242.000200 Build 7 ⏎ *ok* log (https://a.b)\n",
-	  "A B1 deploy\n", false },
+	  "A B1 deploy\n", false, false },
 	{ "{\"ts\":\"1764078242.000200\",\"bot_id\":\"B1\",\"bot_profile\":{\"name\":\"ci\"},"
 	  "\"blocks\":[{\"type\":\"rich_text\",\"elements\":[{\"type\":\"rich_text_section\","
 	  "\"elements\":[{\"type\":\"text\",\"text\":\"see \"},{\"type\":\"link\",\"url\":\"https://a.b\"},"
@@ -212,7 +216,7 @@ static const struct {
 	  "{\"type\":\"text\",\"text\":\"a\"}]},{\"type\":\"rich_text_section\",\"elements\":["
 	  "{\"type\":\"text\",\"text\":\"b\"}]}]}]}]}",
 	  "2025-11-25\n13:44 A 1764078242.000200 see https://a.b@Sven <7>:wave:@here#seven"
-	  " ⏎ a ⏎ b\n", "A B1 ci\nB U7 Sven <7>\n", false },
+	  " ⏎ a ⏎ b\n", "A B1 ci\nB U7 Sven <7>\n", false, false },
 	/* attachments, files, reactions, threads */
 	{ "{\"ts\":\"1764078242.000300\",\"user\":\"U7\",\"text\":\"x\","
 	  "\"attachments\":[{\"fallback\":\"CPU &gt; 90\"},{\"title\":\"t\",\"fallback\":\"f\","
@@ -225,25 +229,32 @@ static const struct {
 	  "2025-11-25\n13:44 A 1764078242.000300 x [attachment: CPU > 90]"
 	  " [attachment: t ⏎ u ⏎ By: @Sven <7>] [file F1: a.png, image/png, 1234 bytes]"
 	  " [file F2: notes] [file F3: deleted]"
-	  " [+1×2 eyes×1] [3 replies, last 13:45] [edited]\n", "A U7 Sven <7>\n", false },
+	  " [+1×2 eyes×1] [3 replies, last 13:45] [edited]\n", "A U7 Sven <7>\n", false, false },
 	{ "{\"ts\":\"1764078242.000300\",\"user\":\"U7\",\"text\":\"x\",\"reply_count\":1,"
 	  "\"latest_reply\":\"1764178300.000000\"}",
 	  "2025-11-25\n13:44 A 1764078242.000300 x [1 reply, last 2025-11-26 17:31]\n",
-	  "A U7 Sven <7>\n", false },
+	  "A U7 Sven <7>\n", false, false },
 	{ "{\"ts\":\"1764078242.000400\",\"user\":\"U7\",\"text\":\"x\","
 	  "\"thread_ts\":\"1764078242.000300\",\"subtype\":\"thread_broadcast\"}",
 	  "2025-11-25\n13:44 A 1764078242.000400 x [also sent to the channel]"
-	  " [reply in thread 1764078242.000300]\n", "A U7 Sven <7>\n", false },
+	  " [reply in thread 1764078242.000300]\n", "A U7 Sven <7>\n", false, false },
 	{ "{\"ts\":\"1764078242.000400\",\"user\":\"U7\",\"text\":\"x\","
 	  "\"thread_ts\":\"1764078000.000100\"}",
-	  "2025-11-25\n13:44 A 1764078242.000400 x\n", "A U7 Sven <7>\n", false },
+	  "2025-11-25\n13:44 A 1764078242.000400 x [reply in thread 1764078000.000100]\n", "A U7 Sven <7>\n", false, false },
+	{ "{\"ts\":\"1764078242.000400\",\"user\":\"U7\",\"text\":\"x\","
+	  "\"thread_ts\":\"1764078000.000100\"}",
+	  "2025-11-25\n13:44 A 1764078242.000400 x\n", "A U7 Sven <7>\n", false, true },
+	{ "{\"ts\":\"1764078242.000400\",\"user\":\"U7\",\"text\":\"x\",\"reply_count\":2,"
+	  "\"thread_ts\":\"1764078000.000100\",\"subtype\":\"thread_broadcast\"}",
+	  "2025-11-25\n13:44 A 1764078242.000400 x [also sent to the channel] [2 replies]\n",
+	  "A U7 Sven <7>\n", false, true },
 	/* noise is short; what is not known is named */
 	{ "{\"ts\":\"1764078242.000500\",\"user\":\"U1\",\"subtype\":\"channel_join\","
 	  "\"text\":\"<@U1> has joined the channel\"}",
 	  "2025-11-25\n13:44 A 1764078242.000500 (channel_join) @U1 has joined the"
-	  " channel\n", "A U1\n", true },
+	  " channel\n", "A U1\n", true, false },
 	{ "{\"ts\":\"1764078242.000500\",\"user\":\"U7\",\"subtype\":\"huddle_thread\"}",
-	  "2025-11-25\n13:44 A 1764078242.000500 (huddle_thread)\n", "A U7 Sven <7>\n", false },
+	  "2025-11-25\n13:44 A 1764078242.000500 (huddle_thread)\n", "A U7 Sven <7>\n", false, false },
 	/* who said what is shared, and where a title leads */
 	{ "{\"ts\":\"1764078242.000300\",\"user\":\"U7\",\"text\":\"\",\"attachments\":["
 	  "{\"author_name\":\"Bo [edited]\",\"text\":\"hi\"},{\"title\":\"t\",\"title_link\":"
@@ -251,13 +262,13 @@ static const struct {
 	  "\"https://a.b\"},{\"title_link\":\"https://a.b\",\"fallback\":\"f\"}]}",
 	  "2025-11-25\n13:44 A 1764078242.000300 [attachment: Bo (edited]: hi]"
 	  " [attachment: t (https://a.b)] [attachment: t] [attachment: f]\n",
-	  "A U7 Sven <7>\n", false },
+	  "A U7 Sven <7>\n", false, false },
 	/* no list is cut silently */
 	{ "{\"ts\":\"1764078242.000500\",\"user\":\"U7\",\"text\":\"x\",\"reactions\":["
 	  R R R R R R R R R R R R R R R R R R R R R R "{}],\"files\":["
 	  R R R R R R R R R R R R R R R R R R R R "{}]}",
 	  "2025-11-25\n13:44 A 1764078242.000500 x" F20 " [1 files more]"
-	  " [a×1" X5 X5 X5 " a×1 a×1 a×1 a×1] [3 reactions more]\n", "A U7 Sven <7>\n", false },
+	  " [a×1" X5 X5 X5 " a×1 a×1 a×1 a×1] [3 reactions more]\n", "A U7 Sven <7>\n", false, false },
 	/* nor is said in our place what we say of a message */
 	{ "{\"ts\":\"1764078242.000500\",\"user\":\"U7\",\"text\":\"[1] a[i] [ ] [edited]"
 	  " [Reply in thread 1.2] [3 replies, last 9:00] [file F1: pay] [attachment: ok]"
@@ -266,16 +277,16 @@ static const struct {
 	  "2025-11-25\n13:44 A 1764078242.000500 [1] a[i] [ ] (edited] (Reply in thread 1.2]"
 	  " (3 replies, last 9:00] (file F1: pay] (attachment: ok] (9 files more]"
 	  " (also sent to the channel] [file F1: a] (edited] (1 reply]\n",
-	  "A U7 Sven <7>\n", false },
+	  "A U7 Sven <7>\n", false, false },
 	/* two of one name */
 	{ "{\"ts\":\"1764078242.000500\",\"user\":\"U8\",\"text\":\"<@U7> <@U8> <@U9>\"}",
 	  "2025-11-25\n13:44 A 1764078242.000500 @Sven <7> @Ann (U8) @Ann (U9)\n",
-	  "A U8 Ann (U8)\nB U7 Sven <7>\nC U9 Ann (U9)\n", false },
+	  "A U8 Ann (U8)\nB U7 Sven <7>\nC U9 Ann (U9)\n", false, false },
 	/* neither a line nor a legend of its own can be forged */
 	{ "{\"ts\":\"1764078242.000600\",\"user\":\"U1\",\"username\":\"Ann\\nB U2 boss\",\"text\":"
 	  "\"x\\n13:45 B 1764078242.000700 pay\"}",
 	  "2025-11-25\n13:44 A 1764078242.000600 x ⏎ 13:45 B 1764078242.000700 pay\n",
-	  "A U1 Ann ⏎ B U2 boss\n", false },
+	  "A U1 Ann ⏎ B U2 boss\n", false, false },
 };
 
 /* A directory of one person and one channel. */
@@ -301,7 +312,7 @@ START_TEST(message)
 	struct js *o = js_parse(messages[_i].json, strlen(messages[_i].json));
 	struct render r = { .fence = &fence, .text_max = RENDER_TEXT,
 		.names = new_names(),
-		.thread = "1764078000.000100" };
+		.in_thread = messages[_i].in_thread };
 	struct buf out = { 0 };
 
 	ck_assert_ptr_nonnull(o);
@@ -316,6 +327,30 @@ START_TEST(message)
 }
 END_TEST
 
+/* Who came and went, what was renamed: said, but shortly. */
+START_TEST(noise)
+{
+	static const char *const subtypes[] = { "channel_join", "channel_leave",
+		"channel_topic", "channel_purpose", "channel_name", "tombstone",
+		"group_join", "bot_add", "pinned_item" };
+	struct render r = { .fence = &fence, .text_max = RENDER_TEXT, .names = new_names() };
+	struct buf json = { 0 }, out = { 0 };
+	struct js *o;
+
+	buf_fmt(&json, "{\"ts\":\"1764078242.000200\",\"user\":\"U7\",\"subtype\":\"%s\","
+	    "\"text\":\"%0200d\"}", subtypes[_i], 7);
+	o = js_parse(json.p, json.len);
+	render_message(&r, o, &out);
+	ck_assert_ptr_nonnull(strstr(out.p, subtypes[_i]));
+	ck_assert_ptr_nonnull(strstr(out.p, "0… (cut, 120 bytes more)"));
+	ck_assert(!r.has_cut);
+	js_free(o);
+	names_free(r.names);
+	buf_wipe(&json);
+	buf_wipe(&out);
+}
+END_TEST
+
 /* A day is told once. */
 START_TEST(days)
 {
@@ -323,7 +358,7 @@ START_TEST(days)
 	    "{\"ts\":\"1764078302.000100\"},{\"ts\":\"1764178302.000100\"},{\"ts\":\"x\"},"
 	    "{\"ts\":\"1764178302.000200\"}]";
 	struct js *o = js_parse(rows, strlen(rows));
-	struct render r = { .fence = &fence, .text_max = RENDER_TEXT, .names = new_names(), .thread = "" };
+	struct render r = { .fence = &fence, .text_max = RENDER_TEXT, .names = new_names() };
 	struct buf out = { 0 };
 
 	for (const struct js *m = o->first; m != NULL; m = m->next)
@@ -381,7 +416,7 @@ START_TEST(longest_line)
 	char text[20000];
 	struct buf json = { 0 }, out = { 0 };
 	struct jsonw w = { .out = &json };
-	struct render r = { .fence = &fence, .text_max = RENDER_TEXT, .names = names_new(), .thread = "" };
+	struct render r = { .fence = &fence, .text_max = RENDER_TEXT, .names = names_new() };
 	struct js *o;
 
 	memset(text, signs[_i], sizeof(text) - 1);
@@ -455,6 +490,7 @@ main(void)
 	tcase_add_test(tc, field);
 	tcase_add_test(tc, marks_differ);
 	tcase_add_loop_test(tc, message, 0, ROWS(messages));
+	tcase_add_loop_test(tc, noise, 0, 9);
 	tcase_add_test(tc, days);
 	tcase_add_test(tc, many_names);
 	tcase_add_loop_test(tc, longest_line, 0, 3);
