@@ -5,15 +5,17 @@
 
 #include "base/clock.h"
 
+#include <string.h>
+
 #define NAME_BYTES	100
 
 /* ---- directory ---- */
 
 static const struct {
-	const char *key, *words;
+	const char *key, *words, *scope;
 } kinds[DIRECTORY_KINDS] = {
-	[DIRECTORY_CHANNELS] = { "channels", "known channels" },
-	[DIRECTORY_USERS] = { "people", "known people" },
+	[DIRECTORY_CHANNELS] = { "channels", "known channels", "channels:read" },
+	[DIRECTORY_USERS] = { "people", "known people", "users:read" },
 };
 
 /* In one word: how far it is. */
@@ -51,6 +53,10 @@ put_kind(const struct call *call, enum directory_kind k, struct buf *out)
 	const struct directory_state *s = &call->seen[k];
 	char when[CLOCK_ISO_SIZE];
 
+	if (!s->known) {
+		buf_fmt(out, "%s: not to be told now\n", kinds[k].words);
+		return;
+	}
 	buf_fmt(out, "%s: %lld, %s", kinds[k].words, (long long)s->entries,
 	    progress(s));
 	if (s->complete) {
@@ -62,6 +68,8 @@ put_kind(const struct call *call, enum directory_kind k, struct buf *out)
 		buf_str(out, ", being read");
 	if (s->problem[0] != '\0')
 		buf_fmt(out, ", the last run ended early: %s", s->problem);
+	if (strcmp(s->problem, "missing_scope") == 0)
+		buf_fmt(out, " (names need %s)", kinds[k].scope);
 	buf_char(out, '\n');
 }
 

@@ -107,7 +107,7 @@ static const struct tool_arg args[] = {
 	ARGUMENT_TEAM,
 	{ "query", ARG_STRING, .required = true, .min = 1, .max = 100,
 	  .also = { "name", "text" },
-	  .help = "part of a handle, name or title" },
+	  .help = "part of a handle or name" },
 	ARGUMENT_LIMIT_TO(20, 50),
 	ARGUMENT_CURSOR,
 	ARGUMENT_FORMAT,

@@ -432,6 +432,13 @@ class StoreAway(Shared):
         self.assertIn("by id only", text)
         self.assertEqual(row(text, ts["people"]),
                          "@U0BOB @alice (U0ALICE) @W0CAROL01 @U0NOBODY1")
+        t = self.tool(d, "slack_connection_status")
+        self.assertTrue(t.ok, t)        # and what asks the store alone says so
+        self.assertIn("store is away: reading goes on, writing waits", t.text)
+        self.assertIn("known people: not to be told now", t.text)
+        t = self.tool(d, "slack_search_users", query="bob")
+        self.assertTrue(t.error, t)
+        self.assertIn("store is away. Try again", t.text)
         self.db.signal(signal.SIGCONT)
         lib.wait_until("names again", lambda: "U0BOB Bob" in self.history(d), 60)
 

@@ -335,6 +335,16 @@ class Status(Twelve):
             self.assertNotIn("directory", a)
         d.stop()
 
+    def test_a_scope_keeps_it_from_being_read(self):
+        slack = self.fake()
+        slack.world.teams[TEAM].grantable = {"channels:read", "chat:write"}
+        d = self.begin_one(slack)
+        with Modern(d) as c:
+            lib.wait_until("it is said", lambda: "known people: 0, partial, the last run "
+                           "ended early: missing_scope (names need users:read)\n" in
+                           c.tool("slack_connection_status").text, 60)
+        d.stop()
+
     def test_before_the_first_run(self):
         slack = self.fake()
         for method in "users.list", "conversations.list":
