@@ -124,6 +124,21 @@ bucket_left(struct region *r, const char *name, struct rate rate,
 }
 
 void
+bucket_give_back(struct region *r, const char *name, struct rate rate)
+{
+	int64_t now = clock_ms(), was;
+	struct bucket *b;
+
+	if (rate.per_minute <= 0)
+		return;
+	b = find(r, name, now);
+	was = atomic_load(&b->next_us);
+	while (was / 1000 > now && !atomic_compare_exchange_weak(&b->next_us,
+	    &was, was - MINUTE_US / rate.per_minute))
+		;
+}
+
+void
 bucket_block(struct region *r, const char *name, int64_t until_ms)
 {
 	struct bucket *b = find(r, name, clock_ms());

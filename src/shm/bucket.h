@@ -21,6 +21,9 @@ bool bucket_take(struct region *r, const char *name, struct rate rate,
 int bucket_left(struct region *r, const char *name, struct rate rate,
     int64_t *wait_ms);
 
+/* What was taken is not needed: the last of those that wait may come earlier. */
+void bucket_give_back(struct region *r, const char *name, struct rate rate);
+
 /* A 429: nobody before until_ms (monotonic), also those who already wait: whoever
  * wakes asks bucket_blocked first. */
 void bucket_block(struct region *r, const char *name, int64_t until_ms);

@@ -94,9 +94,13 @@ waiting(struct slack_call *c, bool on)
 	c->waits = on;
 }
 
+static void give_back(struct slack_call *c);
+
 static void
 free_call(struct slack_call *c)
 {
+	if (c->reserved)
+		give_back(c);
 	waiting(c, false);
 	if (c->detached)
 		board_gauge(GAUGE_DETACHED, -1);
@@ -388,25 +392,42 @@ swap(struct slack_call *from, struct slack_call *to)
 	from->reserved = reserved;
 }
 
-/* It is its turn. */
+/* c leaves: its slot is for those who wait, and the last one's for nobody. */
 static void
-go(struct slack_call *c)
+give_back(struct slack_call *c)
+{
+	struct slack_call *o, *last = c;
+
+	TAILQ_FOREACH(o, &c->s->line, next)
+		if (same_lane(o, c) && o->reserved && o->slot > last->slot)
+			last = o;
+	if (last != c) {
+		swap(c, last);
+		sleep_until(last, last->slot);
+	}
+	budget_give_back(c->s->region, &c->budget, c->slot);
+}
+
+/* c's slot is now, and all connections are at work: wake_one tells. */
+static void
+wait_for_connection(struct slack_call *c)
 {
 	int64_t now = clock_ms(), last = c->deadline - ANSWER_MS;
 
-	if (!httpc_full(c->s->httpc))
-		send_it(c);
-	else if (now < last)
+	if (now < last)
 		in_line(c, now + FULL_MS < last ? now + FULL_MS : last);
 	else
 		end_wait(c, now);
 }
+
+static void wake_one(struct slack *s);
 
 /* c's slot is now. */
 static void
 depart(struct slack_call *c)
 {
 	struct slack_call *first = oldest(c);
+	struct slack *s = c->s;
 	const char *before = log_request(NULL);
 
 	if (first != c) {
@@ -416,8 +437,10 @@ depart(struct slack_call *c)
 	}
 	log_request(first->request[0] != '\0' ? first->request : NULL);
 	if (!is_useless(first))
-		go(first);
+		send_it(first);
 	log_request(before);
+	if (!httpc_full(s->httpc))
+		wake_one(s);
 }
 
 /* A slot in time, perhaps at the cost of one who came later; false: c has ended. */
@@ -458,6 +481,8 @@ go_on(struct slack_call *c)
 		return;
 	if (c->slot > now)
 		in_line(c, c->slot);
+	else if (httpc_full(c->s->httpc))
+		wait_for_connection(c);
 	else
 		depart(c);
 }
@@ -517,14 +542,17 @@ static void
 obey(struct slack_call *c, int wait_s)
 {
 	bool known = budget_blocked(c->s->region, &c->budget) != 0;
-	int64_t until;
+	int64_t until, now;
 
 	counter_up(CNT_SLACK_RATELIMITED);
 	budget_block(c->s->region, &c->budget, wait_s);
+	now = clock_ms();
 	until = budget_blocked(c->s->region, &c->budget);
+	if (until < now)		/* it was none, or is over */
+		until = now;
 	log_at(known ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, "slack",
 	    "%s must wait team=%s seconds=%d", methods[c->m].name,
-	    install_key(c->in), (int)((until - clock_ms()) / 1000));
+	    install_key(c->in), (int)((until - now) / 1000));
 	wake_all(c);
 	if (once_more(c, LIMITED))
 		wait_until(c, until);

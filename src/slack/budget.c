@@ -101,6 +101,13 @@ budget_left(struct region *r, const struct budget *b, int64_t *wait_ms)
 }
 
 void
+budget_give_back(struct region *r, const struct budget *b, int64_t slot)
+{
+	if (slot >= budget_blocked(r, b))
+		bucket_give_back(r, b->lane, b->rate);
+}
+
+void
 budget_block(struct region *r, const struct budget *b, long seconds)
 {
 	unsigned short jitter;

@@ -26,6 +26,8 @@ bool budget_is_per_channel(enum slack_method m);
  * (from now).  BUDGET_FREE: as many as Slack lets. */
 #define BUDGET_FREE	(-1)
 int budget_left(struct region *r, const struct budget *b, int64_t *wait_ms);
+/* The slot, which was taken, is not used; one that a 429 took is not there. */
+void budget_give_back(struct region *r, const struct budget *b, int64_t slot);
 /* Slack said 429: nobody goes before seconds (-1: none said) have passed. */
 void budget_block(struct region *r, const struct budget *b, long seconds);
 int64_t budget_blocked(struct region *r, const struct budget *b);	/* 0: not */

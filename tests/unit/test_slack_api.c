@@ -8,6 +8,7 @@
 #include "shm/bucket.h"
 #include "slack/budget.h"
 #include "slack/cohort.h"
+#include "slack/token.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -36,15 +37,27 @@ static struct {
 	struct install *in;
 	const struct line *script;
 	size_t at, asked;
-	struct httpc_job *job;
+	struct httpc_job *job, *jobs[8];	/* the last one, all */
+	int njobs, pool;		/* 0: any number */
 	char url[256], form[256], authorization[64];
 	bool hang, full;
 	char forms[256];		/* all, with blanks behind */
 
-	int ended;
+	int ended, renewed;
 	struct slack_answer a;
 	char text[64];
 } t;
+
+static void
+drop(struct httpc_job *job)
+{
+	for (int i = 0; i < t.njobs; i++)
+		if (t.jobs[i] == job)
+			t.jobs[i] = t.jobs[t.njobs - 1];
+	t.njobs--;
+	t.job = NULL;
+	free(job);
+}
 
 static void
 on_turn(evutil_socket_t fd, short what, void *arg)
@@ -61,8 +74,7 @@ on_turn(evutil_socket_t fd, short what, void *arg)
 	if (t.script[t.at + 1].body != NULL)
 		t.at++;
 	event_free(job.timer);
-	free(arg);
-	t.job = NULL;
+	drop(arg);
 	if (l->status > 0) {
 		r.len = strlen(l->body);
 		job.done(job.arg, &r, NULL);
@@ -91,6 +103,8 @@ httpc_post(struct httpc *h, const struct httpc_ask *ask, httpc_done_fn *done, vo
 	if (!t.hang)
 		evtimer_add(job->timer, &now);
 	t.job = job;
+	ck_assert_int_lt(t.njobs, 8);
+	t.jobs[t.njobs++] = job;
 	return job;
 }
 
@@ -98,15 +112,14 @@ bool
 httpc_full(const struct httpc *h)
 {
 	(void)h;
-	return t.full;
+	return t.full || (t.pool > 0 && t.njobs >= t.pool);
 }
 
 void
 httpc_cancel(struct httpc_job *job)
 {
 	event_free(job->timer);
-	free(job);
-	t.job = NULL;
+	drop(job);
 }
 
 static void
@@ -154,6 +167,7 @@ static void
 teardown(void)
 {
 	ck_assert_ptr_null(t.job);
+	ck_assert_int_eq(t.njobs, 0);
 	ck_assert_int_eq(board_gauge_sum(t.slack.region, GAUGE_SLACK), 0);
 	ck_assert_int_eq(board_gauge_sum(t.slack.region, GAUGE_WAITS), 0);
 	ck_assert_int_eq(board_gauge_sum(t.slack.region, GAUGE_DETACHED), 0);
@@ -222,6 +236,7 @@ static const struct {
 	{ SAFE, { { -1, "", -1 } }, SLACK_TRANSPORT, "", 2, true, true },
 	{ SAFE, { { 0, "", -1 } }, SLACK_TRANSPORT, "", 3, false, false },
 	{ SAFE, { { 429, "", 0 }, { 500, "", -1 }, OK }, SLACK_NONE, "", 3, true, false },
+	{ SAFE, { { 429, "", 0 }, { 429, "", 0 }, OK }, SLACK_NONE, "", 3, true, false },
 	/* unsent and unclear have one budget, a 429 is not charged to it */
 	{ READ, { { 0, "", -1 }, { 503, "", -1 }, { 503, "", -1 }, OK }, SLACK_TROUBLE, "", 3,
 	  true, false },
@@ -229,6 +244,8 @@ static const struct {
 	{ READ, { { 503, "", -1 }, { 429, "", 0 }, { 503, "", -1 }, OK }, SLACK_NONE, "", 4,
 	  true, false },
 	{ WRITE, { { 429, "", 0 }, { 0, "", -1 }, { 429, "", 0 }, OK }, SLACK_NONE, "", 4,
+	  true, false },
+	{ READ, { { 429, "", 0 }, { 0, "", -1 }, { 429, "", 0 }, OK }, SLACK_NONE, "", 4,
 	  true, false },
 	/* Slack says no: that is the answer */
 	{ READ, { { 200, "{\"ok\":false,\"error\":\"not_in_channel\"}", -1 }, OK },
@@ -281,6 +298,85 @@ START_TEST(what_is_sent)
 	ck_assert_str_eq(t.url, "http://127.0.0.1:1/api/conversations.history");
 	ck_assert_str_eq(t.form, "a=b");
 	ck_assert_str_eq(t.authorization, "Bearer xoxb-1");
+}
+END_TEST
+
+/* Its token is spent: renewed and asked again, once. */
+
+struct token_wait {
+	struct event *timer;
+	token_fn *done;
+	void *arg;
+};
+
+static void
+on_renewal(evutil_socket_t fd, short what, void *arg)
+{
+	struct token_wait w = *(struct token_wait *)arg;
+
+	(void)fd, (void)what;
+	event_free(w.timer);
+	free(arg);
+	w.done(w.arg, t.in, NULL);
+}
+
+struct token_wait *
+token_renew(struct tokens *tokens, struct install *in, int64_t deadline_ms,
+    token_fn *done, void *arg)
+{
+	struct token_wait *w = mem_new(sizeof(*w));
+	struct timeval now = { 0, 0 };
+
+	ck_assert_ptr_eq(tokens, t.slack.tokens);
+	ck_assert_ptr_eq(in, t.in);
+	ck_assert_int_gt(deadline_ms, clock_ms());
+	t.renewed++;
+	w->done = done;
+	w->arg = arg;
+	w->timer = evtimer_new(t.base, on_renewal, w);
+	evtimer_add(w->timer, &now);
+	return w;
+}
+
+void
+token_cancel(struct token_wait *w)
+{
+	event_free(w->timer);
+	free(w);
+}
+
+#define SPENT	{ 200, "{\"ok\":false,\"error\":\"token_expired\"}", -1 }
+
+START_TEST(renewed)
+{
+	static const enum slack_method methods[] = { READ, SAFE, WRITE };
+	static const struct line once[] = { SPENT, OK, { 0, NULL, 0 } };
+	static const struct line twice[] = { SPENT, SPENT, OK, { 0, NULL, 0 } };
+	static const struct line more[] = { { 0, "", -1 }, SPENT, { 429, "", 0 }, OK,
+	    { 0, NULL, 0 } };
+
+	t.slack.tokens = (struct tokens *)&t;
+	t.in->rotates = true;
+	t.script = once;
+	ask(methods[_i], 20000);
+	run();
+	ck_assert_int_eq(t.a.class, SLACK_NONE);
+	ck_assert_uint_eq(t.asked, 2);
+	ck_assert_int_eq(t.renewed, 1);
+	t.script = twice;
+	t.at = 0;
+	ask(methods[_i], 20000);
+	run();
+	ck_assert_int_eq(t.a.class, SLACK_EXPIRED);
+	ck_assert_uint_eq(t.asked, 4);
+	ck_assert_int_eq(t.renewed, 2);
+	t.script = more;		/* each cause has its own budget */
+	t.at = 0;
+	ask(methods[_i], 20000);
+	run();
+	ck_assert_int_eq(t.a.class, SLACK_NONE);
+	ck_assert_int_eq(t.renewed, 3);
+	slack_cancel(ask(methods[_i], 20000));
 }
 END_TEST
 
@@ -337,7 +433,8 @@ END_TEST
 
 /* Calls that wait: each leaves its number when it is sent. */
 
-#define CALLS	8
+#define CALLS	24
+#define FEW	8
 
 static struct waiter {
 	int sent, ended;
@@ -383,11 +480,11 @@ START_TEST(in_order)
 	line_up(0, 20000);
 	while (board_gauge_sum(t.slack.region, GAUGE_WAITS) < 1)
 		event_base_loop(t.base, EVLOOP_ONCE);
-	for (int i = 1; i < CALLS; i++)
+	for (int i = 1; i < FEW; i++)
 		line_up(i, 20000);
-	run_all(CALLS);
+	run_all(FEW);
 	ck_assert_str_eq(t.forms, "n=0 n=0 n=1 n=2 n=3 n=4 n=5 n=6 n=7 ");
-	for (int i = 0; i < CALLS; i++)
+	for (int i = 0; i < FEW; i++)
 		ck_assert_int_eq(waiters[i].class, SLACK_NONE);
 }
 END_TEST
@@ -438,6 +535,92 @@ START_TEST(no_time_any_more)
 }
 END_TEST
 
+/* One each ms from now on, none saved up. */
+static void
+one_each(int ms)
+{
+	struct budget b;
+
+	memset(waiters, 0, sizeof(waiters));
+	t.conf.budget_scale = 1200.0 / ms;
+	budget_of(&b, &t.slack, t.in, READ, NULL);
+	bucket_drain(t.slack.region, b.lane, b.rate, clock_ms());
+}
+
+/* Who lost its slot to a 429 and finds none in time gets that of one who came later
+ * and has time; and they still go as they came. */
+START_TEST(nobody_is_lost)
+{
+	static const struct line ok[] = { OK, { 0, NULL, 0 } };
+	char want[256] = "";
+
+	t.script = ok;
+	one_each(50);
+	for (int i = 0; i < 20; i++)
+		line_up(i, i == 1 ? 1800 : 20000);
+	while (board_gauge_sum(t.slack.region, GAUGE_WAITS) < 19)
+		event_base_loop(t.base, EVLOOP_ONCE);
+	bucket_block(t.slack.region, "slack:A1:T1:conversations.history", clock_ms() + 500);
+	run_all(20);
+	for (int i = 0; i < 20; i++) {
+		ck_assert_int_eq(waiters[i].class, SLACK_NONE);
+		snprintf(want + strlen(want), sizeof(want) - strlen(want), "n=%d ", i);
+	}
+	ck_assert_str_eq(t.forms, want);
+}
+END_TEST
+
+/* Who leaves takes no slot along. */
+START_TEST(leavers)
+{
+	static const struct line ok[] = { OK, { 0, NULL, 0 } };
+	struct slack_call *c[12];
+	int64_t began = clock_ms();
+
+	t.script = ok;
+	one_each(100);
+	for (int i = 0; i < 12; i++)
+		c[i] = line_up(i, 20000);
+	while (board_gauge_sum(t.slack.region, GAUGE_WAITS) < 11)
+		event_base_loop(t.base, EVLOOP_ONCE);
+	for (int i = 1; i < 10; i++)
+		ck_assert(!slack_cancel(c[i]));
+	line_up(12, 20000);
+	run_all(4);
+	ck_assert_str_eq(t.forms, "n=0 n=10 n=11 n=12 ");
+	ck_assert_int_ge(clock_ms() - began, 290);
+	ck_assert_int_lt(clock_ms() - began, 900);
+}
+END_TEST
+
+/* But not one that a 429 has taken: until its end is nobody's. */
+START_TEST(leavers_while_blocked)
+{
+	static const struct line ok[] = { OK, { 0, NULL, 0 } };
+	struct slack_call *c[6];
+	struct budget b;
+	int64_t until;
+
+	t.script = ok;
+	one_each(100);
+	for (int i = 0; i < 6; i++)
+		c[i] = line_up(i, 20000);
+	while (board_gauge_sum(t.slack.region, GAUGE_WAITS) < 5)
+		event_base_loop(t.base, EVLOOP_ONCE);
+	budget_of(&b, &t.slack, t.in, READ, NULL);
+	until = clock_ms() + 700;
+	bucket_block(t.slack.region, b.scope, until);
+	bucket_drain(t.slack.region, b.lane, b.rate, until);
+	for (int i = 1; i < 6; i++)
+		ck_assert(!slack_cancel(c[i]));
+	for (int i = 6; i < 9; i++)
+		line_up(i, 20000);
+	run_all(4);
+	ck_assert_str_eq(t.forms, "n=0 n=6 n=7 n=8 ");
+	ck_assert_int_ge(clock_ms() - until, 190);
+}
+END_TEST
+
 /* More than there are connections: they wait here, where a 429 reaches them. */
 START_TEST(no_connection)
 {
@@ -456,6 +639,57 @@ START_TEST(no_connection)
 	line_up(2, 20000);
 	run_all(3);
 	ck_assert_str_eq(t.forms, "n=0 n=2 ");
+}
+END_TEST
+
+static void
+on_bell(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	*(bool *)arg = true;
+}
+
+/* How often the loop wakes meanwhile. */
+static int
+passes(int ms)
+{
+	struct timeval tv = clock_tv(ms);
+	bool over = false;
+	int n = 0;
+
+	event_base_once(t.base, -1, EV_TIMEOUT, on_bell, &over, &tv);
+	for (; !over; n++)
+		event_base_loop(t.base, EVLOOP_ONCE);
+	return n;
+}
+
+/* Those who wait for a connection sleep, and two that become free at once two for them. */
+START_TEST(all_connections)
+{
+	static const struct line ok[] = { OK, { 0, NULL, 0 } };
+	struct timeval now = { 0, 0 };
+	int64_t began;
+
+	t.script = ok;
+	t.conf.budget_scale = 0;
+	t.hang = true;
+	t.pool = 4;
+	memset(waiters, 0, sizeof(waiters));
+	for (int i = 0; i < 12; i++)
+		line_up(i, 20000);
+	while (board_gauge_sum(t.slack.region, GAUGE_WAITS) < 8)
+		event_base_loop(t.base, EVLOOP_ONCE);
+	ck_assert_int_lt(passes(300), 10);
+	began = clock_ms();
+	for (int turn = 1; turn <= 3; turn++) {
+		while (t.njobs < 4)
+			event_base_loop(t.base, EVLOOP_ONCE);
+		for (int i = 0; i < 4; i++)
+			evtimer_add(t.jobs[i]->timer, &now);
+		run_all(4 * turn);
+	}
+	ck_assert_int_lt(clock_ms() - began, 600);
+	ck_assert_str_eq(t.forms, "n=0 n=1 n=2 n=3 n=4 n=5 n=6 n=7 n=8 n=9 n=10 n=11 ");
 }
 END_TEST
 
@@ -564,6 +798,9 @@ START_TEST(cohort_ends)
 	until = bucket_blocked(t.slack.region, "slack:A1:T1:limited");
 	ck_assert_int_ge(until, clock_ms() + 86400000 - 60000);
 	ck_assert_int_le(until, clock_ms() + 86400000);
+	bucket_unblock(t.slack.region, "slack:A1:T1:limited");
+	until -= 3600000;		/* an hour later */
+	bucket_block(t.slack.region, "slack:A1:T1:limited", until);
 	turn_page(&cohorts[1].pages[0], READ);
 	ck_assert_int_eq(bucket_blocked(t.slack.region, "slack:A1:T1:limited"), until);
 	for (int i = 0; i < PAGES; i++)
@@ -628,6 +865,7 @@ main(void)
 	tcase_add_loop_test(tc, answers, 0, sizeof(rows) / sizeof(rows[0]));
 	tcase_add_test(tc, no_token);
 	tcase_add_test(tc, cancels);
+	tcase_add_loop_test(tc, renewed, 0, 3);
 	tcase_add_test(tc, others_obey);
 	tcase_add_test(tc, budget);
 	tcase_add_loop_test(tc, cohort, 0, sizeof(cohorts) / sizeof(cohorts[0]));
@@ -635,7 +873,11 @@ main(void)
 	tcase_add_test(tc, in_order);
 	tcase_add_test(tc, in_order_again);
 	tcase_add_test(tc, no_time_any_more);
+	tcase_add_test(tc, nobody_is_lost);
+	tcase_add_test(tc, leavers);
+	tcase_add_test(tc, leavers_while_blocked);
 	tcase_add_test(tc, no_connection);
+	tcase_add_test(tc, all_connections);
 	tcase_add_test(tc, rates);
 	tcase_add_test(tc, what_is_sent);
 	suite_add_tcase(suite, tc);
