@@ -15,7 +15,7 @@ enum command_id {
 };
 
 enum command_level { LEVEL_VIEW, LEVEL_ADMIN };
-enum command_where { WHERE_MASTER, WHERE_ONE, WHERE_ALL, WHERE_JOB };
+enum command_where { WHERE_MASTER, WHERE_ONE, WHERE_SLACK, WHERE_ALL, WHERE_JOB };
 
 struct command {
 	const char *words;

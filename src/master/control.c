@@ -154,9 +154,10 @@ run_here(struct client *c, const struct request *req)
 }
 
 static void
-run_there(struct client *c, const char *line)
+run_there(struct client *c, const char *line, bool slack)
 {
 	struct control *ctl = c->control;
+	const struct conf *conf = ctl->m->conf;
 	struct child *worker = supervise_any(ctl->m);
 
 	if (worker == NULL) {
@@ -165,11 +166,28 @@ run_there(struct client *c, const char *line)
 	}
 	c->id = ++ctl->next_id;
 	c->worker = (int)worker->pid;
-	arm(c, ctl->m->conf->store_timeout + WORKER_MS);
+	arm(c, conf->store_timeout + WORKER_MS +
+	    (slack ? conf->upstream_timeout : 0));
 	event_del(c->event);
 	if (!channel_send(worker->channel, MSG_COMMAND, c->id, line,
 		strlen(line), -1))
 		fail(c, "the worker's channel is full; try again");
+}
+
+/* fail() may free the one it tells, and no other. */
+void
+control_gone(struct master *m, pid_t worker)
+{
+	struct client *c, *next;
+
+	if (m->control == NULL)
+		return;
+	for (c = LIST_FIRST(&m->control->clients); c != NULL; c = next) {
+		next = LIST_NEXT(c, next);
+		if (c->id != 0 && c->worker == (int)worker)
+			fail(c, "the worker ended before it answered: see the"
+			    " log for what was done");
+	}
 }
 
 void
@@ -214,7 +232,8 @@ run_line(struct client *c)
 		if (commands[req.id].where == WHERE_MASTER)
 			run_here(c, &req);
 		else
-			run_there(c, line);
+			run_there(c, line,
+			    commands[req.id].where == WHERE_SLACK);
 	}
 	free(copy);
 	free(line);

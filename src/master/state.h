@@ -130,6 +130,7 @@ void job_ended(struct child *c, int status);
 int control_open(struct master *m, struct err *err);
 void control_close(struct master *m);
 void control_answer(struct master *m, const struct message *msg);	/* of a worker */
+void control_gone(struct master *m, pid_t worker);	/* it will not answer */
 
 /* commands.c: what the master itself runs; -1: out tells a failure. */
 struct request;

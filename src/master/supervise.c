@@ -253,6 +253,7 @@ reaped(struct master *m, pid_t pid, int status)
 		return;
 	}
 	tell_death(c, status);
+	control_gone(m, pid);
 	restart(m, c);
 	/* a command waits for READY */
 	hopeless = !m->up && m->starter != -1 &&

@@ -14,6 +14,8 @@ struct app_call {
 	const char *method;		/* a constant */
 	char team[40];
 	struct buf form;
+	bool in_form;
+	struct secret token;		/* an install's, or none */
 	int64_t deadline;
 	bool old;			/* the old secret's turn */
 	slack_fn *done;
@@ -42,17 +44,31 @@ static void
 post(struct app_call *c)
 {
 	const struct conf *conf = c->s->conf;
+	const struct secret *secret = c->old ? &conf->slack_client_secret_old :
+	    &conf->slack_client_secret;
 	struct secret authorization = { 0 };
+	struct buf form = { 0 };
 	struct wire_ask ask = {
 		.method = c->method, .team = c->team,
-		.authorization = &authorization, .form = c->form.p,
-		.len = c->form.len, .timeout_ms = c->deadline - clock_ms(),
+		.timeout_ms = c->deadline - clock_ms(),
 	};
 
-	basic(conf->slack_client_id, c->old ? &conf->slack_client_secret_old :
-	    &conf->slack_client_secret, &authorization);
+	buf_add(&form, c->form.p, c->form.len);
+	if (c->in_form) {
+		buf_form(&form, "client_id", conf->slack_client_id,
+		    strlen(conf->slack_client_id));
+		buf_form(&form, "client_secret", secret_expose(secret),
+		    secret->len);
+		ask.authorization = c->token.len > 0 ? &c->token : NULL;
+	} else {
+		basic(conf->slack_client_id, secret, &authorization);
+		ask.authorization = &authorization;
+	}
+	ask.form = form.p;
+	ask.len = form.len;
 	wire_post(c->s, &ask, on_answer, c);
 	secret_wipe(&authorization);
+	buf_wipe(&form);
 }
 
 static bool
@@ -76,21 +92,24 @@ on_answer(void *arg, const struct slack_answer *a)
 	}
 	c->done(c->arg, a);
 	buf_wipe(&c->form);
+	secret_wipe(&c->token);
 	free(c);
 }
 
 void
-app_post(struct slack *s, const char *method, const char *team,
-    struct buf *form, int64_t timeout_ms, slack_fn *done, void *arg)
+app_post(struct slack *s, const struct app_ask *ask, slack_fn *done, void *arg)
 {
 	struct app_call *c = mem_new(sizeof(*c));
 
 	c->s = s;
-	c->method = method;
-	snprintf(c->team, sizeof(c->team), "%s", team);
-	c->form = *form;
-	*form = (struct buf){ 0 };
-	c->deadline = clock_ms() + timeout_ms;
+	c->method = ask->method;
+	snprintf(c->team, sizeof(c->team), "%s", ask->team);
+	c->form = *ask->form;
+	*ask->form = (struct buf){ 0 };
+	c->in_form = ask->in_form;
+	if (ask->in != NULL)
+		secret_copy(&c->token, &ask->in->bot_token);
+	c->deadline = clock_ms() + ask->timeout_ms;
 	c->done = done;
 	c->arg = arg;
 	post(c);

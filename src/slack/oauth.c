@@ -319,13 +319,15 @@ static void
 exchange(struct oauth *o)
 {
 	const struct conf *conf = o->s->conf;
+	struct app_ask ask = { .method = "oauth.v2.access", .team = "",
+		.form = &o->form,
+		.timeout_ms = conf->upstream_timeout / 4 * 3 };
 
 	add_redirect(conf, &o->form);
 	o->exchanging = true;
 	o->asked = clock_wall_ms();
 	o->until = clock_ms() + conf->upstream_timeout;
-	app_post(o->s, "oauth.v2.access", "", &o->form,
-	    conf->upstream_timeout / 4 * 3, on_exchanged, o);
+	app_post(o->s, &ask, on_exchanged, o);
 }
 
 static void

@@ -26,10 +26,22 @@
 #define COMMIT_MS	1000	/* between two attempts, when there is no spool */
 #define BEARER		7	/* "Bearer " */
 
+/* What is spent for a pair, and how. */
+static const struct grant_form {
+	const char *method;
+	const char *type;		/* grant_type, or NULL */
+	const char *name;		/* of the argument that is the token */
+	bool in_form;			/* the app's id and secret, too */
+} forms[] = {
+	[REFRESH_DUE] = { "oauth.v2.access", "refresh_token", "refresh_token", false },
+	[REFRESH_SPENT] = { "oauth.v2.access", "refresh_token", "refresh_token", false },
+	[REFRESH_FIRST] = { "oauth.v2.exchange", NULL, "token", true },
+};
+
 struct refresh {
 	struct slack *s;
 	struct install *in;
-	bool spent;
+	enum refresh_why why;
 	refresh_fn *done;
 	void *arg;
 
@@ -38,12 +50,14 @@ struct refresh {
 	struct chain_id id;
 	struct unit *unit;
 	struct event *timer;
-	struct secret token;		/* the refresh token to be spent */
+	struct secret token;		/* to be spent */
 	unsigned char hash[CHAIN_HASH];
 	int64_t tries;
 	bool asking;			/* counted in GAUGE_DETACHED */
 	int64_t asked;			/* wall ms, before Slack was */
+	enum refresh_end rest_end;	/* once it rests */
 	int64_t rest_ms;		/* before it is asked again */
+	char code[64];			/* why there is no first pair */
 
 	struct spooled *found;		/* left behind by somebody */
 	struct chain_pair pair;		/* what is to be stored */
@@ -86,11 +100,15 @@ refresh_free(struct refresh *r)
 static void
 end(struct refresh *r, enum refresh_end end, int64_t wait_ms)
 {
+	struct refresh_result res = { .end = end, .wait_ms = wait_ms };
 	refresh_fn *done = r->done;
+	char code[sizeof(r->code)];
 	void *arg = r->arg;
 
+	memcpy(code, r->code, sizeof(code));
+	res.code = code;
 	refresh_free(r);
-	done(arg, end, wait_ms);
+	done(arg, &res);
 }
 
 /* ---- lost ---- */
@@ -238,19 +256,36 @@ on_rested(void *arg, bool hit, const struct err *err)
 
 	(void)hit, (void)err;
 	r->unit = NULL;
-	end(r, REFRESH_LATER, r->rest_ms);
+	end(r, r->rest_end, r->rest_ms);
 }
 
 /* It was not spent. */
 static void
-rest(struct refresh *r, int64_t wait_ms)
+rest_as(struct refresh *r, enum refresh_end end, int64_t wait_ms)
 {
+	r->rest_end = end;
 	r->rest_ms = wait_ms;
 	r->unit = chain_rest(r->s->store, &r->id, r->hash, board_owner(),
 	    on_rested, r);
 }
 
-/* What became of the refresh token. */
+static void
+rest(struct refresh *r, int64_t wait_ms)
+{
+	rest_as(r, REFRESH_LATER, wait_ms);
+}
+
+/* There will be no pair.  A long-lived token does not need one. */
+static void
+give_up(struct refresh *r)
+{
+	if (r->why == REFRESH_FIRST)
+		rest_as(r, REFRESH_REFUSED, 0);
+	else
+		lose(r);
+}
+
+/* What became of the token that was to be spent. */
 enum fate { FATE_PAIR, FATE_UNSPENT, FATE_UNCLEAR, FATE_REFUSED };
 
 static enum fate
@@ -298,7 +333,8 @@ on_answer(void *arg, const struct slack_answer *a)
 	case FATE_REFUSED:
 		log_warn("token", "Slack does not renew the token team=%s"
 		    " error=%s", install_key(r->in), a->code);
-		lose(r);
+		memcpy(r->code, a->code, sizeof(r->code));
+		give_up(r);
 	}
 }
 
@@ -307,14 +343,17 @@ on_answer(void *arg, const struct slack_answer *a)
 static void
 send_it(struct refresh *r)
 {
+	const struct grant_form *f = &forms[r->why];
 	struct buf form = { 0 };
+	struct app_ask ask = { .method = f->method,
+		.team = install_key(r->in), .form = &form,
+		.in_form = f->in_form, .timeout_ms = ASK_MS };
 
-	buf_form(&form, "grant_type", "refresh_token", strlen("refresh_token"));
-	buf_form(&form, "refresh_token", secret_expose(&r->token),
-	    r->token.len);
+	if (f->type != NULL)
+		buf_form(&form, "grant_type", f->type, strlen(f->type));
+	buf_form(&form, f->name, secret_expose(&r->token), r->token.len);
 	r->asked = clock_wall_ms();
-	app_post(r->s, "oauth.v2.access", install_key(r->in), &form, ASK_MS,
-	    on_answer, r);
+	app_post(r->s, &ask, on_answer, r);
 }
 
 static void
@@ -384,30 +423,41 @@ is_overtaken(const struct refresh *r, const struct chain_row *row)
 static bool
 is_early(const struct refresh *r, const struct chain_row *row)
 {
-	return !r->spent && row->there && row->state[0] == '\0' &&
+	return r->why == REFRESH_DUE && row->there && row->state[0] == '\0' &&
 	    clock_wall_ms() - row->since < REST_MS;
 }
 
+/* Of a long-lived token only the attempts of this command count: Slack exchanges it
+ * once, whoever asks. */
 static void
 plan(struct refresh *r, const struct chain_row *row)
 {
-	bool fresh = !row->there ||
-	    memcmp(row->hash, r->hash, CHAIN_HASH) != 0;
+	bool same = row->there && memcmp(row->hash, r->hash, CHAIN_HASH) == 0;
+	bool fresh = !same || (r->why == REFRESH_FIRST && r->tries == 0);
 
 	r->tries = fresh ? 0 : row->tries;
-	if (!fresh && (r->found = spool_find_pair(r->s->conf->state_dir,
+	if (same && (r->found = spool_find_pair(r->s->conf->state_dir,
 	    r->hash)) != NULL) {
 		r->pair = *spooled_pair(r->found);
 		snprintf(r->file, sizeof(r->file), "%s",
 		    spooled_name(r->found));
 		commit(r);
 	} else if (r->tries >= TRIES) {
-		lose(r);
+		give_up(r);
 	} else {
 		detached(r, true);
 		r->unit = chain_ask(r->s->store, &r->id, r->hash, fresh,
 		    board_owner(), clock_wall_ms(), on_asked, r);
 	}
+}
+
+/* What is to be spent. */
+static bool
+open_spendable(struct refresh *r, const struct chain_row *row)
+{
+	return r->why == REFRESH_FIRST ?
+	    open_it(r, row, row->token, row->token_len, &r->token) :
+	    open_it(r, row, row->refresh, row->refresh_len, &r->token);
 }
 
 static void
@@ -419,7 +469,7 @@ on_row(void *arg, const struct chain_row *row, const struct err *err)
 	if (err != NULL) {
 		end(r, REFRESH_BUSY, 0);
 	} else if (row == NULL || row->install == INSTALL_REVOKED ||
-	    row->refresh_len == 0) {
+	    (row->refresh_len == 0) != (r->why == REFRESH_FIRST)) {
 		installs_refresh(r->s->installs, false);
 		end(r, REFRESH_GONE, 0);
 	} else if (is_overtaken(r, row)) {
@@ -433,8 +483,7 @@ on_row(void *arg, const struct chain_row *row, const struct err *err)
 		log_debug("token", "renewed a moment ago, so not yet again"
 		    " team=%s", install_key(r->in));
 		end(r, REFRESH_EARLY, REST_MS);
-	} else if (!open_it(r, row, row->refresh, row->refresh_len,
-	    &r->token)) {
+	} else if (!open_spendable(r, row)) {
 		log_error("token", "a refresh token cannot be opened: is its"
 		    " key in TOKEN_KEYS? team=%s key_id=%s",
 		    install_key(r->in), row->key_id);
@@ -464,14 +513,14 @@ see(struct refresh *r)
 }
 
 struct refresh *
-refresh_begin(struct slack *s, struct install *in, bool spent,
+refresh_begin(struct slack *s, struct install *in, enum refresh_why why,
     refresh_fn *done, void *arg)
 {
 	struct refresh *r = mem_new(sizeof(*r));
 
 	r->s = s;
 	r->in = install_hold(in);
-	r->spent = spent;
+	r->why = why;
 	r->done = done;
 	r->arg = arg;
 	r->id = (struct chain_id){ r->in->enterprise_id, r->in->team_id,

@@ -31,6 +31,8 @@ struct chain {
 	struct tokens *t;
 	struct install *in;		/* as it was looked at last */
 	struct refresh *running;
+	refresh_fn *exchanged;		/* who wants the first pair; NULL: nobody */
+	void *exchanged_arg;
 	struct event *timer;		/* the next attempt */
 	int64_t after;			/* not before; monotonic ms */
 	int64_t rest;			/* nor, when nobody needs it, before that */
@@ -193,21 +195,21 @@ try_after(struct chain *c, int64_t ms)
 }
 
 static void
-on_end(void *arg, enum refresh_end end, int64_t wait_ms)
+on_end(void *arg, const struct refresh_result *r)
 {
 	struct chain *c = arg;
 
 	c->running = NULL;
-	switch (end) {
+	switch (r->end) {
 	case REFRESH_DONE:
 	case REFRESH_BUSY:
 		try_after(c, BUSY_MS);
 		break;
 	case REFRESH_LATER:
-		try_after(c, wait_ms > BUSY_MS ? wait_ms : BUSY_MS);
+		try_after(c, r->wait_ms > BUSY_MS ? r->wait_ms : BUSY_MS);
 		break;
 	case REFRESH_EARLY:
-		c->rest = clock_ms() + wait_ms;
+		c->rest = clock_ms() + r->wait_ms;
 		try_after(c, BUSY_MS);
 		break;
 	case REFRESH_LOST:
@@ -215,6 +217,7 @@ on_end(void *arg, enum refresh_end end, int64_t wait_ms)
 		try_after(c, LOOK_MS);
 		break;
 	case REFRESH_GONE:
+	case REFRESH_REFUSED:
 		end_waits(c, SLACK_REVOKED);
 		try_after(c, LOOK_MS);
 	}
@@ -279,7 +282,8 @@ go_on(struct chain *c)
 	if (there && clock_ms() >= c->after && !c->t->draining &&
 	    (is_wanted(c) || rests_no_more(c)))
 		c->running = refresh_begin(c->t->s, c->in,
-		    is_wanted(c) || is_over(c->in), on_end, c);
+		    is_wanted(c) || is_over(c->in) ? REFRESH_SPENT :
+		    REFRESH_DUE, on_end, c);
 	else if (!evtimer_pending(c->timer, NULL))
 		look_after(c, LOOK_MS);
 }
@@ -307,6 +311,30 @@ token_renew(struct tokens *t, struct install *in, int64_t deadline_ms,
 	TAILQ_INSERT_TAIL(&c->waits, w, next);
 	evtimer_add(w->timer, &now);
 	return w;
+}
+
+static void
+on_exchanged(void *arg, const struct refresh_result *r)
+{
+	struct chain *c = arg;
+
+	c->running = NULL;
+	c->exchanged(c->exchanged_arg, r);
+	go_on(c);
+}
+
+bool
+token_exchange(struct tokens *t, struct install *in, refresh_fn *done, void *arg)
+{
+	struct chain *c;
+
+	if (t->draining || chain_of(t, in) != NULL)
+		return false;
+	c = chain_new(t, in);
+	c->exchanged = done;
+	c->exchanged_arg = arg;
+	c->running = refresh_begin(t->s, in, REFRESH_FIRST, on_exchanged, c);
+	return true;
 }
 
 void

@@ -3,6 +3,7 @@
 #define SLACK_TOKEN_H
 
 #include "slack/installs.h"
+#include "slack/refresh.h"
 #include "slack/wire.h"
 
 /* The life of tokens (SLACK.md 12, DESIGN 8).  What is refreshed is a chain: an
@@ -34,5 +35,10 @@ struct token_wait;
 struct token_wait *token_renew(struct tokens *t, struct install *in,
     int64_t deadline_ms, token_fn *done, void *arg);
 void token_cancel(struct token_wait *w);
+
+/* By command: the first pair for a token that lives long (oauth.v2.exchange).  false,
+ * and no done: somebody in this worker is at it, or it ends. */
+bool token_exchange(struct tokens *t, struct install *in, refresh_fn *done,
+    void *arg);
 
 #endif

@@ -356,6 +356,7 @@ static void (*const handlers[CMD_COUNT])(struct work *k) = {
 	[CMD_INSTALL_ENABLE] = install_move_run,
 	[CMD_INSTALL_RETRY] = work_retry,
 	[CMD_INSTALL_REVOKE] = install_move_run,
+	[CMD_INSTALL_ROTATE] = work_rotate,
 	[CMD_KEY_ADD] = key_add_run,
 	[CMD_KEY_LIST] = key_list_run,
 	[CMD_KEY_REVOKE] = key_revoke_run,

@@ -9,7 +9,10 @@
 #include "slack/api.h"
 #include "slack/error.h"
 #include "slack/installs.h"
+#include "slack/token.h"
 #include "store/chains.h"
+
+#include <string.h>
 
 /* Commands that ask Slack about an install. */
 
@@ -70,4 +73,94 @@ void
 work_retry(struct work *k)
 {
 	work_install(k, retry);
+}
+
+/* ---- install rotate ---- */
+
+/* What Slack refuses an exchange with, and what to do. */
+static const struct {
+	const char *code, *text;
+} refusals[] = {
+	{ "token_rotation_not_enabled", "token rotation is not turned on for the app:"
+	  " turn it on in the app's settings (it cannot be turned off again)" },
+	{ "token_already_exchanged", "it gave a pair for this token before, and that"
+	  " answer is lost: the token goes on working; for one that is renewed have the"
+	  " workspace connected again" },
+	{ "invalid_token", "it does not know this token: see install retry" },
+	{ "authorization_not_found", "the app is not installed there any more: have the"
+	  " workspace connected again" },
+	{ "bad_client_secret", "SLACK_CLIENT_SECRET is not the app's" },
+	{ "invalid_client_id", "SLACK_CLIENT_ID is not the app's" },
+	{ "", "its answer did not come whole, twice: the token goes on working; try again,"
+	  " and if Slack then says token_already_exchanged have the workspace connected"
+	  " again" },
+};
+
+static const char *
+refusal(const char *code)
+{
+	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++)
+		if (strcmp(refusals[i].code, code) == 0)
+			return refusals[i].text;
+	return "the token goes on working";
+}
+
+static void
+on_exchanged(void *arg, const struct refresh_result *r)
+{
+	struct work *k = arg;
+
+	switch (r->end) {
+	case REFRESH_DONE:
+		work_say(k, "rotates", k->subject);
+		log_info("admin", "%s done subject=%s",
+		    commands[k->req.id].words, k->subject);
+		work_end(k, NULL);
+		return;
+	case REFRESH_BUSY:
+		work_fail(k, ERR_UPSTREAM, "the store is away, or somebody else"
+		    " is at the token of %.40s: see show installs and the log,"
+		    " and try again", k->subject);
+		return;
+	case REFRESH_LATER:
+	case REFRESH_EARLY:
+		work_fail(k, ERR_UPSTREAM, "Slack could not be asked, and %.40s"
+		    " is as before: see the log, and try again in %lld s",
+		    k->subject, (long long)(r->wait_ms / 1000 + 1));
+		return;
+	case REFRESH_LOST:
+		work_fail(k, ERR_INPUT, "Slack does not take the token of %.40s:"
+		    " see install retry", k->subject);
+		return;
+	case REFRESH_GONE:
+		work_fail(k, ERR_INPUT, "the token of %.40s rotates already, or"
+		    " there is none: see show installs", k->subject);
+		return;
+	case REFRESH_REFUSED:
+		work_fail(k, ERR_UPSTREAM, "Slack does not exchange the token of"
+		    " %.40s%s%s: %s", k->subject, r->code[0] != '\0' ? ", " :
+		    "", r->code, refusal(r->code));
+	}
+}
+
+static void
+rotate(struct work *k, const struct install_row *row)
+{
+	k->subject = mem_str(k->req.argv[0]);
+	if (row->refresh_token_len > 0 || row->bot_token_len == 0 ||
+	    row->state == INSTALL_REVOKED) {
+		work_fail(k, ERR_INPUT, "the token of %.40s rotates already, or"
+		    " there is none: see show installs", k->subject);
+		return;
+	}
+	k->in = install_from_row(k->w->h->keys, row);
+	if (!token_exchange(k->w->slack.tokens, k->in, on_exchanged, k))
+		work_fail(k, ERR_UPSTREAM, "somebody else is at the token of"
+		    " %.40s, or this worker ends: try again", k->subject);
+}
+
+void
+work_rotate(struct work *k)
+{
+	work_install(k, rotate);
 }

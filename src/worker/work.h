@@ -34,5 +34,6 @@ void work_install(struct work *k, work_install_fn *found);
 
 /* mend.c: what needs Slack. */
 void work_retry(struct work *k);
+void work_rotate(struct work *k);
 
 #endif

@@ -110,6 +110,9 @@ class Chain:
         settings, now = self.book.settings, time.time()
         if r.dead or r.used is not None and now - r.used >= settings.grace:
             raise SlackError("invalid_refresh_token")
+        for t in self.tokens:       # what was exchanged worked until now
+            if t.exchanged:
+                t.word = t.word or "token_revoked"
         token, new = self.make(True)
         if r.next is not None:
             (new if settings.survivor == "first" else r.next).dead = True

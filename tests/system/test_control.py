@@ -14,7 +14,7 @@ import mcpclient
 from mcpclient import Legacy, get
 
 COMMANDS = ("help", "install approve", "install disable", "install enable",
-            "install retry", "install revoke", "key add", "key list", "key revoke", "reload",
+            "install retry", "install revoke", "install rotate", "key add", "key list", "key revoke", "reload",
             "show config", "show info", "show installs", "show keys",
             "show sessions", "show workers", "stop")
 
