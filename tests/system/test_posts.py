@@ -61,13 +61,16 @@ class Posting(lib.Suite):
                 if m["text"] == text]
 
     def row_of(self, key, change):
-        """The ledger's row of that idempotency key is not what it was."""
+        """The ledger's row of that idempotency key, once it knows of the post, is not
+        what it was."""
         name, = (f for f in os.listdir(self.d.state_dir) if f.endswith(".db"))
         db = sqlite3.connect(os.path.join(self.d.state_dir, name), timeout=10)
-        with db:
-            done = db.execute(f"UPDATE posts SET {change} WHERE call_key = ?",
-                              ("k:" + key,))
-            self.assertEqual(done.rowcount, 1)
+        sql = f"UPDATE posts SET {change} WHERE call_key = ? AND state = 'posted'"
+
+        def changed():
+            with db:
+                return db.execute(sql, ("k:" + key,)).rowcount == 1
+        lib.wait_until("the row is told", changed)
         db.close()
 
     def check_posted(self, t, ts, *words):
