@@ -355,9 +355,10 @@ class Pending(lib.Suite):
             self.assertIn(word, page.text)
         mcpclient.known(d, "E0ORG00001")
         key = d.key_add("org", "--workspaces", "E0ORG00001")
-        other = d.key_add("other", "--workspaces", "T0ACME0001")
+        other = d.key_add("other", "--workspaces", "T0BETA0001")
         with mcpclient.Legacy(d, key).begin() as m:
-            self.assertIn("whole organisation", m.tool("slack_list_workspaces").text)
+            self.assertIn("of organisation E0ORG00001", m.tool(
+                "slack_list_workspaces").text)
             self.assertTrue(m.tool("slack_list_channels", limit=1).ok)
         with mcpclient.Legacy(d, other).begin() as m:
             self.assertTrue(m.tool("slack_list_channels", team_id="E0ORG00001").error)
