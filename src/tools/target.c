@@ -253,6 +253,26 @@ take(struct call *call, struct install *in, struct buf *refused)
 	return 0;
 }
 
+/* The key reaches this one, but it does not serve now. */
+static int
+refuse_state(const struct call *call, const struct install *in,
+    struct buf *refused)
+{
+	static const char *const why[] = {
+		[INSTALL_PENDING] = "waits for the operator of this server to"
+		    " let it in.",
+		[INSTALL_DISABLED] = "was switched off by the operator of this"
+		    " server.",
+		[INSTALL_REVOKED] = "is not connected any more.",
+	};
+
+	buf_fmt(refused, "The workspace %s (team_id) %s", install_key(in),
+	    why[in->state]);
+	if (in->state == INSTALL_REVOKED)
+		slack_tell_way(call->box->slack, "", refused);
+	return -1;
+}
+
 int
 target_find(struct call *call, struct buf *refused)
 {
@@ -269,6 +289,8 @@ target_find(struct call *call, struct buf *refused)
 	if (in != NULL && !policy_team(call->policy, in->enterprise_id,
 	    install_key(in)))
 		counter_up(CNT_POLICY_REFUSED);
+	else if (in != NULL && in->state != INSTALL_LIVE)
+		return refuse_state(call, in, refused);
 	installs_each(all, look, &s);
 	if (s.n != 1)
 		return refuse_team(call, &s, refused);

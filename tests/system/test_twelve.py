@@ -437,6 +437,26 @@ class Status(Twelve):
                              ["reactions:write"])
         d.stop()
 
+    def test_state(self):
+        """One that does not serve is not one that is not there, for whom it is there."""
+        d = self.begin_one(DIRECTORY="off")
+        mcpclient.install(d, BETA)
+        key = d.key_add("other", "--workspaces", BETA)
+        with Modern(d) as c, Modern(d, key) as o:
+            def said(client):
+                return client.tool("slack_connection_status", team_id=TEAM).text
+            hidden = re.sub(r"\b[0-9a-f]{16}\b", "", said(o))
+            for command, words in (("disable", "was switched off by the operator"),
+                                   ("enable", "workspace: T0ACME0001 Acme"),
+                                   ("revoke", "is not connected any more. An admin can "
+                                    f"connect the workspace again at {d.base}")):
+                d.ctl("install", command, TEAM)
+                for _ in range(4):
+                    lib.wait_until(command, lambda w=words: w in said(c), 10)
+                    c.close()
+                self.assertEqual(re.sub(r"\b[0-9a-f]{16}\b", "", said(o)), hidden)
+        d.stop()
+
     def test_token(self):
         slack = self.fake()
         slack.world.teams[TEAM].rotates = True
