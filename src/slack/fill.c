@@ -26,6 +26,7 @@ struct fill {
 	struct slack *s;
 	struct install *in;
 	enum directory_kind kind;
+	struct directory_of of;
 	fill_over_fn *done;
 	void *arg;
 
@@ -101,8 +102,7 @@ fail(struct fill *f, const char *problem)
 	f->row.news = f->kind == DIRECTORY_TEAMS && f->page[0] != '\0';
 	f->row.ended = clock_wall_ms();
 	f->wait_ms = f->s->conf->directory_pause * FAILED_PAUSES;
-	f->unit = fill_set(f->s->store, install_place(f->in),
-	    kinds[f->kind].word, &f->row, on_over, f);
+	f->unit = fill_set(f->s->store, &f->of, &f->row, on_over, f);
 }
 
 /* The last page is stored. */
@@ -117,8 +117,7 @@ complete(struct fill *f)
 	f->wait_ms = f->s->conf->directory_ttl;
 	log_info("directory", "complete team=%s kind=%s entries=%lld",
 	    install_place(f->in), kinds[f->kind].word, (long long)f->entries);
-	f->unit = fill_end(f->s->store, install_place(f->in),
-	    kinds[f->kind].word, &f->row, on_over, f);
+	f->unit = fill_end(f->s->store, &f->of, &f->row, on_over, f);
 }
 
 static void ask(struct fill *f);
@@ -171,9 +170,8 @@ put_rows(struct fill *f)
 	while (n < DIRECTORY_PUT_MAX && f->put < f->n)
 		rows[n++] = entry_row(&f->entry[f->put++]);
 	if (n > 0) {
-		f->unit = directory_rows_put(f->s->store, install_place(f->in),
-		    kinds[f->kind].word, rows, n, f->row.fill,
-		    clock_wall_ms(), on_rows, f);
+		f->unit = directory_rows_put(f->s->store, &f->of, rows, n,
+		    f->row.fill, clock_wall_ms(), on_rows, f);
 		return;
 	}
 	f->entries += (int64_t)f->n;
@@ -183,8 +181,7 @@ put_rows(struct fill *f)
 	if (f->page[0] == '\0' || f->entries >= f->s->conf->directory_max)
 		complete(f);
 	else
-		f->unit = fill_set(f->s->store, install_place(f->in),
-		    kinds[f->kind].word, &f->row, on_page_stored, f);
+		f->unit = fill_set(f->s->store, &f->of, &f->row, on_page_stored, f);
 }
 
 /* Slack's answer goes when this returns: the entries keep texts of their own. */
@@ -305,8 +302,7 @@ on_state(void *arg, const struct fill_row *row, const struct err *err)
 	} else if (strcmp(f->state, "complete") != 0) {
 		f->entries = f->row.entries;
 	}
-	f->unit = fill_set(f->s->store, install_place(f->in),
-	    kinds[f->kind].word, &f->row, on_begun, f);
+	f->unit = fill_set(f->s->store, &f->of, &f->row, on_begun, f);
 }
 
 static void
@@ -330,6 +326,7 @@ fill_begin(struct slack *s, struct install *in, enum directory_kind kind,
 	f->s = s;
 	f->in = install_hold(in);
 	f->kind = kind;
+	f->of = kind_of(in, kind);
 	f->done = done;
 	f->arg = arg;
 	snprintf(f->name, sizeof(f->name), "%s:%.52s", kinds[kind].word,

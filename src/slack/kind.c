@@ -40,6 +40,16 @@ kind_next(const struct slack_answer *a)
 	    "next_cursor");
 }
 
+struct directory_of
+kind_of(const struct install *in, enum directory_kind kind)
+{
+	const struct install *row = install_row_of(in);
+
+	return (struct directory_of){ .team = install_place(in),
+		.kind = kinds[kind].word,
+		.enterprise_id = row->enterprise_id, .team_id = row->team_id };
+}
+
 void
 directory_learn(struct directory *d, struct install *in,
     enum directory_kind kind, const struct directory_entry *e)
@@ -52,7 +62,8 @@ kind_put(struct slack *s, const struct install *in, enum directory_kind kind,
     const struct directory_entry *e, int64_t fill)
 {
 	struct directory_row row = entry_row(e);
+	struct directory_of of = kind_of(in, kind);
 
-	directory_rows_put(s->store, install_place(in), kinds[kind].word, &row, 1,
-	    fill, clock_wall_ms(), NULL, NULL);
+	directory_rows_put(s->store, &of, &row, 1, fill, clock_wall_ms(), NULL,
+	    NULL);
 }

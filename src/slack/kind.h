@@ -21,6 +21,8 @@ void kind_form(struct buf *form, enum directory_kind kind, int limit,
     const char *cursor);
 /* Where the next one begins; "": there is none. */
 const char *kind_next(const struct slack_answer *a);
+struct directory_of kind_of(const struct install *in,
+    enum directory_kind kind);		/* borrows from in */
 /* One thing that was found by itself, in passing. */
 void kind_put(struct slack *s, const struct install *in,
     enum directory_kind kind, const struct directory_entry *e, int64_t fill);

@@ -5,6 +5,9 @@
 #include "base/mem.h"
 #include "store/op.h"
 
+#define ADD(id, hash) \
+	DO(CHAIN_ADD, TEXT((id)->holder), BYTES(hash, CHAIN_HASH), \
+	    TEXT((id)->enterprise_id), TEXT((id)->team_id))
 #define ID(id)	TEXT((id)->enterprise_id), TEXT((id)->team_id), TEXT((id)->holder)
 
 struct see_op {
@@ -88,7 +91,7 @@ chain_ask(struct store *st, const struct chain_id *id,
 		return write_unit(st, UNIT(ask), done, arg);
 	return write_unit(st,
 	    UNIT(DO(CHAIN_DROP, ID(id)),
-		DO(CHAIN_ADD, ID(id), BYTES(hash, CHAIN_HASH)), ask),
+		ADD(id, hash), ask),
 	    done, arg);
 }
 
@@ -124,7 +127,7 @@ chain_kill(struct store *st, const struct chain_id *id,
 		    done, arg);
 	return write_unit(st,
 	    UNIT(DO(CHANGES_BUMP), touch,
-		DO(CHAIN_ADD, ID(id), BYTES(d->hash, CHAIN_HASH)), kill),
+		ADD(id, d->hash), kill),
 	    done, arg);
 }
 

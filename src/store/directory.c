@@ -32,6 +32,7 @@ struct fill_op {
 	fill_fn *done;
 	directory_done_fn *set;
 	void *arg;
+	struct step add;	/* FILL_ADD, if it comes to that */
 	bool added;
 };
 
@@ -131,14 +132,17 @@ directory_rows_search(struct store *st, const char *team, const char *kind,
 
 /* ---- writing ---- */
 
+static const struct err ended = { ERR_NOT_FOUND,
+	"the workspace is not connected any more" };
+
 static void
-on_done(void *arg, const struct answer *a, const struct err *err)
+on_put(void *arg, const struct answer *a, const struct err *err)
 {
 	struct done_op *op = arg;
 
-	(void)a;
 	if (op->done != NULL)
-		op->done(op->arg, err);
+		op->done(op->arg, err == NULL && a->touched == 0 ? &ended :
+		    err);
 }
 
 static struct unit *
@@ -183,7 +187,7 @@ take_texts(struct texts *t, const struct directory_row *row)
 }
 
 struct unit *
-directory_rows_put(struct store *st, const char *team, const char *kind,
+directory_rows_put(struct store *st, const struct directory_of *of,
     const struct directory_row *rows, size_t n, int64_t fill, int64_t now,
     directory_done_fn *done, void *arg)
 {
@@ -193,16 +197,17 @@ directory_rows_put(struct store *st, const char *team, const char *kind,
 
 	for (size_t i = 0; i < n && i < DIRECTORY_PUT_MAX; i++) {
 		take_texts(&t[i], &rows[i]);
-		steps[k++] = (struct step)DO(DIRECTORY_DROP, TEXT(team),
-		    TEXT(kind), TEXT(rows[i].id));
-		steps[k++] = (struct step)DO(DIRECTORY_ADD, TEXT(team),
-		    TEXT(kind), TEXT(rows[i].id), TEXT(t[i].handle),
+		steps[k++] = (struct step)DO(DIRECTORY_DROP, TEXT(of->team),
+		    TEXT(of->kind), TEXT(rows[i].id));
+		steps[k++] = (struct step)DO(DIRECTORY_ADD, TEXT(of->team),
+		    TEXT(of->kind), TEXT(rows[i].id), TEXT(t[i].handle),
 		    TEXT(t[i].label), TEXT(t[i].label_key), TEXT(t[i].about),
 		    TEXT(t[i].words), INT(rows[i].flags),
-		    INT(rows[i].members), INT(fill), INT(now));
+		    INT(rows[i].members), INT(fill), INT(now),
+		    TEXT(of->enterprise_id), TEXT(of->team_id));
 	}
 	steps[k].id = ST_END;
-	return write_rows(st, steps, on_done, done, arg);
+	return write_rows(st, steps, on_put, done, arg);
 }
 
 /* ---- fills ---- */
@@ -253,7 +258,6 @@ static void
 on_set(void *arg, const struct answer *a, const struct err *err)
 {
 	struct fill_op *op = arg;
-	struct step set;
 
 	if (err != NULL || a->touched > 0 || op->added) {
 		if (op->set != NULL)
@@ -262,48 +266,50 @@ on_set(void *arg, const struct answer *a, const struct err *err)
 		return;
 	}
 	op->added = true;
-	set = *op_step(&op->op, 0);
-	op_next(&op->op, UNIT(DO(FILL_ADD, set.params[7], set.params[8]), set),
-	    on_set);
+	op_next(&op->op, UNIT(op->add, *op_step(&op->op, 0)), on_set);
 }
 
-static struct unit *
-set_fill(struct store *st, const struct step *steps, directory_done_fn *done,
-    void *arg)
+static void
+wipe_fill(struct op *o)
 {
-	struct fill_op *op = mem_new(sizeof(*op));
-
-	op->set = done;
-	op->arg = arg;
-	return op_start(st, steps, store_timeout(st), on_set, &op->op);
+	step_drop(&((struct fill_op *)o)->add);
 }
 
-#define SET(row, team, kind) \
+#define SET(row, of) \
 	DO(FILL_SET, INT((row)->fill), TEXT((row)->state), INT((row)->entries), \
 	    INT((row)->began), INT((row)->ended), TEXT((row)->page), \
-	    TEXT((row)->problem), TEXT(team), TEXT(kind), INT((row)->fill))
+	    TEXT((row)->problem), TEXT((of)->team), TEXT((of)->kind), \
+	    INT((row)->fill))
 #define NEWS(org)	DO(CHANGES_BUMP), DO(INSTALL_NEWS, TEXT(org), TEXT(""))
 
 struct unit *
-fill_set(struct store *st, const char *team, const char *kind,
+fill_set(struct store *st, const struct directory_of *of,
     const struct fill_row *row, directory_done_fn *done, void *arg)
 {
+	struct fill_op *op;
+
 	if (row->news)
-		return write_rows(st, UNIT(NEWS(team), SET(row, team, kind)),
+		return write_rows(st, UNIT(NEWS(of->team), SET(row, of)),
 		    on_end, done, arg);
-	return set_fill(st, UNIT(SET(row, team, kind)), done, arg);
+	op = mem_new(sizeof(*op));
+	op->op.wipe = wipe_fill;
+	op->set = done;
+	op->arg = arg;
+	step_keep(&op->add, UNIT(DO(FILL_ADD, TEXT(of->team), TEXT(of->kind),
+	    TEXT(of->enterprise_id), TEXT(of->team_id))));
+	return op_start(st, UNIT(SET(row, of)), store_timeout(st), on_set,
+	    &op->op);
 }
 
 struct unit *
-fill_end(struct store *st, const char *team, const char *kind,
+fill_end(struct store *st, const struct directory_of *of,
     const struct fill_row *row, directory_done_fn *done, void *arg)
 {
-	struct step sweep = DO(DIRECTORY_SWEEP, TEXT(team), TEXT(kind),
+	struct step sweep = DO(DIRECTORY_SWEEP, TEXT(of->team), TEXT(of->kind),
 	    INT(row->fill));
 
 	if (row->news)
-		return write_rows(st, UNIT(NEWS(team), sweep, SET(row, team,
-		    kind)), on_end, done, arg);
-	return write_rows(st, UNIT(sweep, SET(row, team, kind)), on_end, done,
-	    arg);
+		return write_rows(st, UNIT(NEWS(of->team), sweep, SET(row,
+		    of)), on_end, done, arg);
+	return write_rows(st, UNIT(sweep, SET(row, of)), on_end, done, arg);
 }

@@ -35,12 +35,19 @@ struct unit *directory_rows_search(struct store *st, const char *team,
     const char *kind, const char *words, const char *handle, const char *id,
     size_t max, int deadline_ms, directory_rows_fn *done, void *arg);
 
+/* Where it is written: team as above, and the row of the install whose token reads it.
+ * When that has ended nothing is added, and the answer is ERR_NOT_FOUND: what was
+ * forgotten stays so. */
+struct directory_of {
+	const char *team, *kind;
+	const char *enterprise_id, *team_id;
+};
 typedef void directory_done_fn(void *arg, const struct err *err);
 /* Two rows at most, put in place of those that were there. */
 #define DIRECTORY_PUT_MAX	2
-struct unit *directory_rows_put(struct store *st, const char *team,
-    const char *kind, const struct directory_row *rows, size_t n, int64_t fill,
-    int64_t now, directory_done_fn *done, void *arg);
+struct unit *directory_rows_put(struct store *st,
+    const struct directory_of *of, const struct directory_row *rows, size_t n,
+    int64_t fill, int64_t now, directory_done_fn *done, void *arg);
 
 /* state: complete, partial, or "" before the first end of a fill. */
 struct fill_row {
@@ -60,10 +67,10 @@ struct unit *fill_see(struct store *st, const char *team, const char *kind,
     fill_fn *done, void *arg);
 /* The row as told, made if it is not there.  An error, too, when somebody has begun
  * another run meanwhile, or has said that this one is out of date. */
-struct unit *fill_set(struct store *st, const char *team, const char *kind,
+struct unit *fill_set(struct store *st, const struct directory_of *of,
     const struct fill_row *row, directory_done_fn *done, void *arg);
 /* Likewise, at a complete end: what this run did not find goes. */
-struct unit *fill_end(struct store *st, const char *team, const char *kind,
+struct unit *fill_end(struct store *st, const struct directory_of *of,
     const struct fill_row *row, directory_done_fn *done, void *arg);
 
 #endif
