@@ -13,7 +13,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define WAIT_S		60	/* the daemon has shorter deadlines of its own */
+#define WAIT_S		330	/* the daemon has shorter deadlines of its own */
 #define ANSWER_MAX	(16 * 1024 * 1024)
 
 static int

@@ -42,7 +42,7 @@ task_add_key(struct task *t)
 	struct err err;
 	int status;
 
-	if (policy_parse(t->h->argc, t->h->argv, &row, &warning, &err) == -1) {
+	if (policy_parse(t->argc, t->argv, &row, &warning, &err) == -1) {
 		buf_wipe(&warning);
 		return task_refuse(t,
 		    "%s. Usage: slackmcpd --add-key NAME " POLICY_USAGE,

@@ -3,6 +3,7 @@
 #include "job/job.h"
 
 #include "admin/jobs.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "job/task.h"
 #include "net/channel.h"
@@ -12,12 +13,15 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
+
+#define FLUSH_MS	5000	/* the master takes it at once, unless it stands still */
 
 static const struct {
 	int (*run)(struct task *t);
 	bool creates;		/* SQLite's file, if it is missing */
-	bool told;		/* the master tells its failures itself */
+	bool told;		/* its failures are told by others, or by itself */
 } tasks[JOB_COUNT] = {
 	[JOB_PREPARE] = { task_prepare, true, true },
 	[JOB_MIGRATE] = { task_migrate, true, false },
@@ -49,6 +53,15 @@ task_failed(struct task *t, const struct err *err)
 	return err->kind == ERR_UPSTREAM || err->kind == ERR_TIMEOUT ?
 	    JOB_LATER :
 	    JOB_REFUSED;
+}
+
+void
+task_pause(struct task *t, int64_t ms)
+{
+	struct timeval tv = clock_tv(ms);
+
+	event_base_loopexit(t->base, &tv);
+	event_base_loop(t->base, EVLOOP_NO_EXIT_ON_EMPTY);
 }
 
 int
@@ -122,6 +135,7 @@ gone(struct channel *ch, void *arg)
 static void
 answer(struct task *t, int job, int status)
 {
+	struct timeval most = clock_tv(FLUSH_MS);
 	struct channel *ch;
 
 	if (status != JOB_OK && !tasks[job].told)
@@ -132,6 +146,9 @@ answer(struct task *t, int job, int status)
 		return;
 	ch = channel_new(t->base, t->h->channel, ignore, gone, NULL);
 	channel_reply(ch, 0, status != JOB_OK, t->out.p, t->out.len);
+	event_base_loopexit(t->base, &most);
+	while (channel_queued(ch) > 0 && !event_base_got_exit(t->base))
+		event_base_loop(t->base, EVLOOP_ONCE);
 	channel_free(ch);
 }
 
@@ -156,8 +173,15 @@ run(struct task *t, int job)
 int
 job_run(const struct heritage *h, int job)
 {
-	struct task t = { .h = h, .base = event_base_new() };
+	struct task t = { .h = h, .base = event_base_new(), .argc = h->argc,
+		.argv = h->argv };
 	int status;
+
+	if (t.argc > 0 && strcmp(t.argv[0], "--json") == 0) {
+		t.json = true;
+		t.argc--;
+		t.argv++;
+	}
 
 	if (t.base == NULL)
 		fatal("job: no event base");

@@ -15,6 +15,9 @@ struct task {
 	struct store_conf conf;
 	struct store *st;
 	struct buf out;		/* what the master is told */
+	bool json;		/* asked for by --json before the arguments */
+	int argc;
+	char **argv;
 };
 
 /* One for each row of admin/jobs.def; they return the exit status. */
@@ -33,6 +36,9 @@ int task_bring_up(struct task *t, bool by_hand);
 int task_refuse(struct task *t, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 int task_failed(struct task *t, const struct err *err);	/* LATER, if it may pass by itself */
+
+/* The loop goes on for that long. */
+void task_pause(struct task *t, int64_t ms);
 
 /* Waits for a unit as store_wait, for the configured time. */
 int task_ask(struct task *t, const struct step *steps,

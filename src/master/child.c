@@ -117,6 +117,7 @@ run_child(struct master *m, struct child *c, int channel, pid_t master,
 		.generation = c->generation, .channel = channel,
 		.region_fresh = m->region_fresh, .argv = argv,
 	};
+	struct log_files logs = { .n = 0 };
 	struct err err;
 	int status;
 
@@ -128,6 +129,10 @@ run_child(struct master *m, struct child *c, int channel, pid_t master,
 	keep_own(m, c, channel);
 	name_process(c);
 	board_use(m->region, c->row);
+	if (c->slot < 0 && job_rows[c->job].opens == OPENS_LOGS) {
+		log_files_open(&logs, m->conf->log_target);
+		h.logs = &logs;
+	}
 	if (runas_become(&m->runas, master, &err) == -1) {
 		log_error("process", "%s", err.text);
 		_exit(1);
@@ -136,6 +141,7 @@ run_child(struct master *m, struct child *c, int channel, pid_t master,
 		h.argc++;
 	status = c->slot >= 0 ? m->start->run_worker(&h) :
 				m->start->run_job(&h, c->job);
+	log_files_close(&logs);
 #ifdef __SANITIZE_ADDRESS__
 	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);	/* else the leak check cannot look */
 #endif

@@ -3,6 +3,7 @@
 #include "master/state.h"
 
 #include "admin/command.h"
+#include "admin/jobs.h"
 #include "base/clock.h"
 #include "base/counter.h"
 #include "base/jsonw.h"
@@ -13,6 +14,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,9 +36,10 @@ struct client {
 	enum command_level level;
 	struct buf in, out;
 	size_t sent;
-	unsigned id;			/* of a COMMAND that a worker works on; 0 */
+	unsigned id;			/* of a command that another process works on; 0 */
 	bool json, error;
-	int worker;			/* pid, to name it */
+	pid_t worker;			/* that works on it; 0 */
+	char who[48];			/* does, to name it */
 };
 
 struct control {
@@ -153,6 +156,15 @@ run_here(struct client *c, const struct request *req)
 	finish(c);
 }
 
+/* Of another process, for that long and a little more. */
+static void
+wait_answer(struct client *c, int64_t ms)
+{
+	c->id = ++c->control->next_id;
+	arm(c, ms + WORKER_MS);
+	event_del(c->event);
+}
+
 static void
 run_there(struct client *c, const char *line, bool slack)
 {
@@ -164,11 +176,10 @@ run_there(struct client *c, const char *line, bool slack)
 		fail(c, "no worker is ready; see show workers and the log");
 		return;
 	}
-	c->id = ++ctl->next_id;
-	c->worker = (int)worker->pid;
-	arm(c, conf->store_timeout + WORKER_MS +
+	c->worker = worker->pid;
+	snprintf(c->who, sizeof(c->who), "worker %d", (int)worker->pid);
+	wait_answer(c, conf->store_timeout +
 	    (slack ? conf->upstream_timeout : 0));
-	event_del(c->event);
 	if (!channel_send(worker->channel, MSG_COMMAND, c->id, line,
 		strlen(line), -1))
 		fail(c, "the worker's channel is full; try again");
@@ -184,35 +195,86 @@ control_gone(struct master *m, pid_t worker)
 		return;
 	for (c = LIST_FIRST(&m->control->clients); c != NULL; c = next) {
 		next = LIST_NEXT(c, next);
-		if (c->id != 0 && c->worker == (int)worker)
+		if (c->id != 0 && c->worker == worker)
 			fail(c, "the worker ended before it answered: see the"
 			    " log for what was done");
 	}
 }
 
+/* NULL: who asked has gone. */
+static struct client *
+asker_of(struct master *m, unsigned id)
+{
+	struct client *c = NULL;
+
+	if (m->control != NULL && id != 0)
+		LIST_FOREACH(c, &m->control->clients, next)
+			if (c->id == id)
+				break;
+	return c;
+}
+
+static void
+answered(struct client *c)
+{
+	char *text;
+
+	if (c->error && !c->out.over) {
+		text = mem_strn(c->out.p, c->out.len);
+		say_error(c, text[0] != '\0' ? text : "failed; see the log");
+		free(text);
+	}
+	finish(c);
+}
+
 void
 control_answer(struct master *m, const struct message *msg)
 {
-	struct client *c;
+	struct client *c = asker_of(m, msg->id);
 
-	if (m->control == NULL)
-		return;
-	LIST_FOREACH(c, &m->control->clients, next)
-		if (c->id != 0 && c->id == msg->id)
-			break;
 	if (c == NULL)
 		return;
 	buf_add(&c->out, msg->data, msg->len);
 	c->error |= msg->error;
-	if (!msg->last)
-		return;
-	if (c->error) {
-		char *text = mem_strn(c->out.p, c->out.len);
+	if (msg->last)
+		answered(c);
+}
 
-		say_error(c, text);
-		free(text);
+static void
+on_job(struct master *m, int status, const struct buf *output, void *arg)
+{
+	struct client *c = asker_of(m, (unsigned)(uintptr_t)arg);
+
+	if (c == NULL)
+		return;
+	buf_add(&c->out, output->p, output->len);
+	c->out.over |= output->over;
+	c->error = status != JOB_OK;
+	answered(c);
+}
+
+/* It runs to its end, whether somebody waits for it or not. */
+static void
+run_job(struct client *c, const struct request *req)
+{
+	struct master *m = c->control->m;
+	char *argv[COMMAND_ARGS + 2], json[] = "--json";
+	int job = job_of(commands[req->id].words), n = 0;
+
+	snprintf(c->who, sizeof(c->who), "job %s", job_rows[job].name);
+	if (job_runs(m, (enum job_id)job)) {
+		fail(c, "one is running already; try again when it has ended");
+		return;
 	}
-	finish(c);
+	if (req->json)
+		argv[n++] = json;
+	for (int i = 0; i < req->argc; i++)
+		argv[n++] = req->argv[i];
+	argv[n] = NULL;
+	wait_answer(c, job_rows[job].seconds * INT64_C(1000));
+	if (job_start(m, (enum job_id)job, argv, on_job,
+		(void *)(uintptr_t)c->id) == -1)
+		fail(c, "the job could not be started; see the log");
 }
 
 static void
@@ -231,6 +293,8 @@ run_line(struct client *c)
 		log_debug("control", "command \"%s\"", commands[req.id].words);
 		if (commands[req.id].where == WHERE_MASTER)
 			run_here(c, &req);
+		else if (commands[req.id].where == WHERE_JOB)
+			run_job(c, &req);
 		else
 			run_there(c, line,
 			    commands[req.id].where == WHERE_SLACK);
@@ -279,8 +343,7 @@ on_time(evutil_socket_t fd, short what, void *arg)
 		client_free(c);
 		return;
 	}
-	snprintf(text, sizeof(text), "worker %d did not answer in time",
-	    c->worker);
+	snprintf(text, sizeof(text), "%s did not answer in time", c->who);
 	fail(c, text);
 }
 

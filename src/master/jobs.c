@@ -43,6 +43,23 @@ job_message(struct child *c, const struct message *msg)
 		buf_add(&c->output, msg->data, msg->len);
 }
 
+/* It could not say so itself. */
+static void
+tell_death(struct child *c, int status)
+{
+	const struct job_row *row = &job_rows[c->job];
+
+	counter_up(CNT_JOBS_FAILED);
+	buf_reset(&c->output);
+	if (c->killed)
+		buf_fmt(&c->output, "%s was ended: it took longer than %d s",
+		    row->name, row->seconds);
+	else
+		buf_fmt(&c->output, "%s died signal=%d", row->name,
+		    WTERMSIG(status));
+	log_error("job", "%s", c->output.p);
+}
+
 void
 job_ended(struct child *c, int status)
 {
@@ -51,20 +68,14 @@ job_ended(struct child *c, int status)
 	while (c->channel != NULL && channel_read(c->channel))
 		;	/* what it said last */
 	if (c->killed || WIFSIGNALED(status))
-		counter_up(CNT_JOBS_FAILED);
-	if (c->killed)
-		log_error("job", "%s was ended: it took longer than %d s",
-		    job_rows[c->job].name, job_rows[c->job].seconds);
-	else if (WIFSIGNALED(status))
-		log_error("job", "%s died signal=%d", job_rows[c->job].name,
-		    WTERMSIG(status));
+		tell_death(c, status);
 	if (c->done != NULL)
 		c->done(c->m, code, &c->output, c->arg);
 	child_free(c);
 }
 
-static bool
-runs(const struct master *m, enum job_id job)
+bool
+job_runs(const struct master *m, enum job_id job)
 {
 	struct child *c;
 
@@ -134,7 +145,7 @@ static bool
 start_due(struct master *m, enum job_id job, int64_t *at, int64_t next,
     job_done_fn *done)
 {
-	if (*at == 0 || clock_ms() < *at || runs(m, job))
+	if (*at == 0 || clock_ms() < *at || job_runs(m, job))
 		return false;
 	*at = next;
 	if (job_start(m, job, NULL, done, NULL) == 0)

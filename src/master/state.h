@@ -122,6 +122,7 @@ void reload_tick(struct master *m);	/* runs one that waits */
 /* jobs.c */
 int job_start(struct master *m, enum job_id job, char **argv, job_done_fn *done,
     void *arg);			/* -1: it could not be started */
+bool job_runs(const struct master *m, enum job_id job);
 void job_tick(struct master *m);		/* starts what is due, ends what is late */
 void job_message(struct child *c, const struct message *msg);
 void job_ended(struct child *c, int status);

@@ -292,6 +292,12 @@ channel_fd(const struct channel *ch)
 	return ch->fd;
 }
 
+size_t
+channel_queued(const struct channel *ch)
+{
+	return ch->queued;
+}
+
 static bool
 send_flagged(struct channel *ch, struct packet_head *head, const char *data,
     size_t len, int fd)

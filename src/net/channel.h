@@ -48,6 +48,7 @@ bool channel_read(struct channel *ch);
  * marked; fd -1 for none. */
 bool channel_send(struct channel *ch, enum message_type type, unsigned id,
     const void *data, size_t len, int fd);
+size_t channel_queued(const struct channel *ch);	/* bytes that wait */
 bool channel_reply(struct channel *ch, unsigned id, bool error,
     const void *data, size_t len);
 

@@ -4,6 +4,7 @@
 
 #include "base/conf.h"
 #include "base/crypto.h"
+#include "base/log_files.h"
 #include "shm/region.h"
 
 /* All that a worker or job inherits from the master.  Everything else that was
@@ -25,6 +26,7 @@ struct heritage {
 	bool region_fresh;		/* read the sessions back */
 	int argc;			/* a job's arguments */
 	char **argv;
+	struct log_files *logs;		/* a job's that opens them; NULL */
 };
 
 typedef int run_worker_fn(const struct heritage *h);	/* returns the exit status */

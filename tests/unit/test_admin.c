@@ -3,6 +3,7 @@
 
 #include "admin/command.h"
 #include "admin/health.h"
+#include "admin/jobs.h"
 #include "admin/table.h"
 #include "base/clock.h"
 #include "shm/board.h"
@@ -197,6 +198,16 @@ START_TEST(test_health)
 }
 END_TEST
 
+START_TEST(jobs_of_commands)
+{
+	for (int i = 0; i < CMD_COUNT; i++)
+		ck_assert_msg((job_of(commands[i].words) != -1) ==
+		    (commands[i].where == WHERE_JOB), "%s", commands[i].words);
+	ck_assert_int_eq(job_of("team"), -1);
+	ck_assert_int_eq(job_of(""), -1);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -207,6 +218,7 @@ main(void)
 
 	tcase_add_loop_test(t, test_parse, 0, sizeof(lines) / sizeof(lines[0]));
 	tcase_add_test(t, test_levels);
+	tcase_add_test(t, jobs_of_commands);
 	tcase_add_test(t, test_table);
 	tcase_add_test(t, test_long_cell);
 	tcase_add_test(t, test_health);
