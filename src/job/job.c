@@ -30,6 +30,8 @@ static const struct {
 	[JOB_SAVE_SESSIONS] = { task_save_sessions, false, false },
 	[JOB_SPOOL] = { task_spool, false, true },
 	[JOB_PRUNE] = { task_prune, false, false },
+	[JOB_TEAM_PURGE] = { task_team_purge, false, true },
+	[JOB_USER_PURGE] = { task_user_purge, false, true },
 };
 
 int

@@ -6,13 +6,16 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "store/purge.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define HOUR_MS		3600000LL
 #define DAY_MS		(24 * HOUR_MS)
 #define SEEN_MS		5000	/* by then every worker has read what changed */
 #define STALE_MAX	100	/* a round; the next one comes soon */
+#define ENDED_MS	(10 * DAY_MS)	/* Slack wants it within 14 days */
 
 static const struct {
 	const char *what;
@@ -23,7 +26,6 @@ static const struct {
 	{ "posts", ST_POSTS_PRUNE, 30 * DAY_MS },
 	{ "events", ST_EVENTS_PRUNE, DAY_MS },
 	{ "revoked keys", ST_KEYS_PRUNE, 30 * DAY_MS },
-	{ "revoked installs", ST_INSTALLS_PRUNE, 30 * DAY_MS },
 };
 
 static void
@@ -47,7 +49,7 @@ prune_rows(struct task *t, size_t i, struct err *err)
 	return 0;
 }
 
-/* ---- installs that nobody approved ---- */
+/* ---- installs that have ended, and all that is kept of their workspaces ---- */
 
 struct stale {
 	size_t n;
@@ -68,6 +70,80 @@ take_stale(void *arg, const struct answer *a)
 		s->of[s->n].updated = answer_at(a, i, 2)->n;
 	}
 }
+
+/* Of another install of the same workspace that lives, or ended later, all stays. */
+static bool
+is_last(const struct purge *p)
+{
+	for (size_t i = 0; i < p->ninstalls; i++)
+		if (!p->install[i].ended ||
+		    p->install[i].changed >= clock_wall_ms() - ENDED_MS)
+			return false;
+	return true;
+}
+
+static int
+forget_ended(struct task *t, const char *enterprise_id, const char *team_id,
+    struct err *err)
+{
+	struct purge p = { .st = t->st, .base = t->base,
+		.region = t->h->region, .keys_stay = true,
+		.team = team_id[0] != '\0' ? team_id : enterprise_id };
+	int64_t *count = mem_array(NULL, purge_ntables, sizeof(*count));
+	int rc = purge_find(&p, err);
+
+	memset(count, 0, purge_ntables * sizeof(*count));
+	if (rc == 0 && is_last(&p))
+		rc = purge_rows(&p, count, err);
+	else if (rc == 0)
+		rc = task_ask(t, UNIT(DO(CHAIN_DROP, TEXT(enterprise_id),
+		    TEXT(team_id), TEXT("")), DO(INSTALL_DROP,
+		    TEXT(enterprise_id), TEXT(team_id))), NULL, NULL, err);
+	free(count);
+	purge_wipe(&p);
+	return rc;
+}
+
+static void
+take_ended(void *arg, const struct answer *a)
+{
+	struct stale *s = arg;
+
+	for (size_t i = 0; i < a->rows && s->n < STALE_MAX; i++, s->n++) {
+		s->of[s->n].enterprise_id = mem_str(answer_at(a, i, 0)->text);
+		s->of[s->n].team_id = mem_str(answer_at(a, i, 1)->text);
+	}
+}
+
+static void
+stale_free(struct stale *s)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		free(s->of[i].enterprise_id);
+		free(s->of[i].team_id);
+	}
+}
+
+static int
+prune_ended(struct task *t, struct err *err)
+{
+	struct stale s = { 0 };
+	int rc;
+
+	rc = task_ask(t,
+	    UNIT(DO(INSTALLS_ENDED, INT(clock_wall_ms() - ENDED_MS))),
+	    take_ended, &s, err);
+	for (size_t i = 0; rc == 0 && i < s.n; i++)
+		rc = forget_ended(t, s.of[i].enterprise_id, s.of[i].team_id,
+		    err);
+	if (rc == 0 && s.n > 0)
+		log_info("prune", "deleted what=\"workspaces whose install has"
+		    " ended\" count=%zu", s.n);
+	stale_free(&s);
+	return rc;
+}
+
+/* ---- installs that nobody approved ---- */
 
 static int
 revoke(struct task *t, const struct stale *s, struct err *err)
@@ -103,7 +179,6 @@ drop(struct task *t, const struct stale *s, struct err *err)
 static int
 prune_pending(struct task *t, struct err *err)
 {
-	struct timeval seen = clock_tv(SEEN_MS);
 	struct stale s = { 0 };
 	int rc;
 
@@ -112,8 +187,7 @@ prune_pending(struct task *t, struct err *err)
 	    &s, err);
 	if (rc == 0 && s.n > 0) {
 		rc = revoke(t, &s, err);
-		event_base_loopexit(t->base, &seen);
-		event_base_loop(t->base, EVLOOP_NO_EXIT_ON_EMPTY);
+		task_pause(t, SEEN_MS);
 		if (rc == 0)
 			rc = drop(t, &s, err);
 		if (rc == 0)
@@ -122,10 +196,7 @@ prune_pending(struct task *t, struct err *err)
 			    "count=%zu",
 			    s.n);
 	}
-	for (size_t i = 0; i < s.n; i++) {
-		free(s.of[i].enterprise_id);
-		free(s.of[i].team_id);
-	}
+	stale_free(&s);
 	return rc;
 }
 
@@ -137,7 +208,7 @@ task_prune(struct task *t)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if (prune_rows(t, i, &err) == -1)
 			return task_failed(t, &err);
-	if (prune_pending(t, &err) == -1)
+	if (prune_ended(t, &err) == -1 || prune_pending(t, &err) == -1)
 		return task_failed(t, &err);
 	if (migrate_checkpoint(&t->conf, &err) == -1)
 		return task_failed(t, &err);

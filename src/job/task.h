@@ -28,6 +28,8 @@ int task_add_key(struct task *t);
 int task_save_sessions(struct task *t);
 int task_spool(struct task *t);
 int task_prune(struct task *t);
+int task_team_purge(struct task *t);
+int task_user_purge(struct task *t);
 
 /* The tables brought to this program's; what several of them begin with. */
 int task_bring_up(struct task *t, bool by_hand);

@@ -35,6 +35,15 @@ int migrate_check(const struct store_conf *conf, struct err *err);
 /* The log written back into the file, and cut if nobody reads it. */
 int migrate_checkpoint(const struct store_conf *conf, struct err *err);
 
+/* Nothing of what was deleted is left in the file, which is written anew, or in its
+ * log, which is cut: tried again for that long.  Writers wait meanwhile. */
+int migrate_scrub(const struct store_conf *conf, int deadline_ms,
+    struct err *err);
+/* Removes what migrate_copy has left; how many, -1 and err: one stays.  The path of
+ * each is handed to fn. */
+int migrate_drop_copies(const struct store_conf *conf,
+    void (*fn)(void *arg, const char *path), void *arg, struct err *err);
+
 /* One unit, waited for (jobs). Rows are handed to fn, which may be NULL. */
 int store_wait(struct store *st, struct event_base *base,
     const struct step *steps, int deadline_ms,

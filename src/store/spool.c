@@ -660,3 +660,70 @@ spool_forget(const char *state_dir, const char *name)
 		    strerror(errno));
 	close(dir);
 }
+
+/* ---- forgetting ---- */
+
+/* By its lines: also of one that is no whole answer. */
+static bool
+has_line(const char *text, const char *name, const char *value)
+{
+	struct buf line = { 0 };
+	bool has;
+
+	buf_fmt(&line, "\n%s ", name);
+	crypto_b64(&line, value, strlen(value));
+	buf_char(&line, '\n');
+	has = strstr(text, line.p) != NULL;
+	buf_wipe(&line);
+	return has;
+}
+
+static bool
+tells_of(const char *text, const char *team, const char *user)
+{
+	if (user != NULL)
+		return has_line(text, "installer", user) ||
+		    has_line(text, "holder", user);
+	return has_line(text, "team_id", team) ||
+	    (has_line(text, "enterprise_id", team) &&
+		has_line(text, "team_id", ""));
+}
+
+static int
+purge_file(int dir, const char *name, const char *team, const char *user,
+    struct err *err)
+{
+	char *text = mem_new(FILE_SIZE_MAX + 1);
+	int rc = 0;
+
+	if (read_file(dir, name, text) == 0 && tells_of(text, team, user))
+		rc = unlinkat(dir, name, 0) == 0 || errno == ENOENT ? 1 :
+		    err_set(err, ERR_UPSTREAM, "STATE_DIR/spool/%s: %s", name,
+			strerror(errno));
+	explicit_bzero(text, FILE_SIZE_MAX + 1);
+	free(text);
+	return rc;
+}
+
+int
+spool_purge(const char *state_dir, const char *team, const char *user,
+    struct err *err)
+{
+	int dir = open_spool(state_dir, err), n = 0, rc = 0;
+	struct dirent *e;
+	DIR *d;
+
+	if (dir == -1)
+		return err->kind == ERR_NOT_FOUND ? 0 : -1;
+	if ((d = fdopendir(dir)) == NULL) {
+		close(dir);
+		return err_set(err, ERR_UPSTREAM, "%s/spool: %s", state_dir,
+		    strerror(errno));
+	}
+	while (rc >= 0 && (e = readdir(d)) != NULL) {
+		rc = purge_file(dir, e->d_name, team, user, err);
+		n += rc > 0;
+	}
+	closedir(d);
+	return rc < 0 ? -1 : n;
+}

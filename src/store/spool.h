@@ -35,6 +35,11 @@ void spool_release(struct spool_place *p);	/* what was written stays */
 /* What a file holds is in the store; that there is no such file is fine. */
 void spool_forget(const char *state_dir, const char *name);
 
+/* Every file that tells of a workspace (install_key), or if user is not NULL of that
+ * person, whole or not, goes: how many. */
+int spool_purge(const char *state_dir, const char *team, const char *user,
+    struct err *err);
+
 /* The job: stores each file that nobody is at and deletes it; -1 and err: some stay.
  * Runs the loop. */
 int spool_replay(const char *state_dir, struct store *st,

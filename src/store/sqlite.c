@@ -31,7 +31,7 @@ struct sqlite {
 static const char settings[] =
 	"PRAGMA journal_mode = WAL;"
 	"PRAGMA synchronous = NORMAL;"
-	"PRAGMA secure_delete = FAST;"
+	"PRAGMA secure_delete = ON;"	/* what is deleted is to be gone */
 	"PRAGMA wal_autocheckpoint = 20000;";	/* the job does it long before */
 
 /* What tells of the file, not of the unit: it is opened anew, and while it cannot be

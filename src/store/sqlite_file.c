@@ -2,8 +2,10 @@
 #include "config.h"
 #include "store/migrate.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sqlite3.h>
@@ -14,6 +16,8 @@
 /* What jobs do with SQLite's file as a whole.  They may wait for it. */
 #define WAIT_MS	10000
 #define CUT_MS	100
+#define TURN_MS	1000	/* of migrate_scrub's own tries */
+#define COPY	".before-"
 
 static int
 failed(sqlite3 *db, const char *what, const char *path, struct err *err)
@@ -31,6 +35,7 @@ open_file(const char *path, int flags, sqlite3 **out, struct err *err)
 	    SQLITE_OK)
 		return failed(*out, "cannot open", path, err);
 	sqlite3_busy_timeout(*out, WAIT_MS);
+	sqlite3_exec(*out, "PRAGMA secure_delete = ON", NULL, NULL, NULL);
 	return 0;
 }
 
@@ -91,7 +96,7 @@ copy_aside(const struct store_conf *conf, int version, struct err *err)
 	sqlite3 *db;
 	int rc;
 
-	if (snprintf(to, sizeof(to), "%s.before-%04d", conf->path, version) >=
+	if (snprintf(to, sizeof(to), "%s" COPY "%04d", conf->path, version) >=
 	    (int)sizeof(to) - 8)
 		return err_set(err, ERR_INPUT, "the path of STORE is too long");
 	snprintf(tmp, sizeof(tmp), "%.*s.new", (int)sizeof(tmp) - 8, to);
@@ -211,4 +216,83 @@ migrate_checkpoint(const struct store_conf *conf, struct err *err)
 		return failed(db, "cannot checkpoint", conf->path, err);
 	sqlite3_close(db);
 	return 0;
+}
+
+/* Because a page may keep a copy of a row that went to another page and was deleted
+ * there. */
+static int
+write_anew(sqlite3 *db)
+{
+	return sqlite3_exec(db, "VACUUM", NULL, NULL, NULL);
+}
+
+static int
+cut_log(sqlite3 *db)
+{
+	return sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE,
+	    NULL, NULL);
+}
+
+static int
+until(int64_t end, int (*step)(sqlite3 *db), sqlite3 *db)
+{
+	int rc;
+
+	do
+		rc = step(db);
+	while ((rc == SQLITE_BUSY || rc == SQLITE_LOCKED) && clock_ms() < end);
+	return rc;
+}
+
+int
+migrate_scrub(const struct store_conf *conf, int deadline_ms, struct err *err)
+{
+	int64_t end = clock_ms() + deadline_ms;
+	sqlite3 *db;
+
+	if (conf->path == NULL)
+		return 0;
+	if (open_file(conf->path, SQLITE_OPEN_READWRITE, &db, err) == -1)
+		return -1;
+	sqlite3_busy_timeout(db, TURN_MS);
+	if (until(end, write_anew, db) != SQLITE_OK ||
+	    until(end, cut_log, db) != SQLITE_OK)
+		return failed(db, "cannot write anew", conf->path, err);
+	sqlite3_close(db);
+	return 0;
+}
+
+int
+migrate_drop_copies(const struct store_conf *conf,
+    void (*fn)(void *arg, const char *path), void *arg, struct err *err)
+{
+	char folder[4096], path[4096 + 256];
+	const char *base;
+	struct dirent *e;
+	int n = 0;
+	DIR *d;
+
+	if (conf->path == NULL)
+		return 0;
+	base = strrchr(conf->path, '/') + 1;
+	snprintf(folder, sizeof(folder), "%.*s", (int)(base - conf->path),
+	    conf->path);
+	if ((d = opendir(folder)) == NULL)
+		return err_set(err, ERR_UPSTREAM, "%s: %s", folder,
+		    strerror(errno));
+	while (n >= 0 && (e = readdir(d)) != NULL) {
+		if (strncmp(e->d_name, base, strlen(base)) != 0 ||
+		    strncmp(e->d_name + strlen(base), COPY, strlen(COPY)) != 0)
+			continue;
+		snprintf(path, sizeof(path), "%s%s", folder, e->d_name);
+		if (unlink(path) == -1 && errno != ENOENT) {
+			n = err_set(err, ERR_UPSTREAM, "%s: %s", path,
+			    strerror(errno));
+		} else {
+			fn(arg, path);
+			n++;
+		}
+	}
+	closedir(d);
+	return n;
 }

@@ -16,7 +16,7 @@ from mcpclient import Legacy, get
 COMMANDS = ("help", "install approve", "install disable", "install enable",
             "install retry", "install revoke", "install rotate", "key add", "key list", "key revoke", "reload",
             "show config", "show info", "show installs", "show keys",
-            "show sessions", "show workers", "stop")
+            "show sessions", "show workers", "stop", "team purge", "user purge")
 
 
 class Control(lib.Suite):

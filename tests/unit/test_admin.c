@@ -203,6 +203,8 @@ START_TEST(jobs_of_commands)
 	for (int i = 0; i < CMD_COUNT; i++)
 		ck_assert_msg((job_of(commands[i].words) != -1) ==
 		    (commands[i].where == WHERE_JOB), "%s", commands[i].words);
+	ck_assert_int_eq(job_of("team purge"), JOB_TEAM_PURGE);
+	ck_assert_int_eq(job_of("team purge x"), -1);
 	ck_assert_int_eq(job_of("team"), -1);
 	ck_assert_int_eq(job_of(""), -1);
 }

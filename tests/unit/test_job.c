@@ -454,7 +454,7 @@ END_TEST
 START_TEST(old_rows_go)
 {
 	int64_t now = clock_wall_ms();
-	char text[600];
+	char text[700];
 
 	ck_assert_int_eq(prepare(), JOB_OK);
 	install("T1", "k1", INSTALL_PENDING, now - DAY - 60000);
@@ -464,15 +464,27 @@ START_TEST(old_rows_go)
 	install("T5", "k1", INSTALL_LIVE, now - 90 * DAY);
 	snprintf(text, sizeof(text), "UPDATE installs SET state = 'revoked', ended = CASE team_id "
 	    "WHEN 'T4' THEN %lld ELSE %lld END WHERE team_id IN ('T4', 'T5')",
-	    (long long)(now - 31 * DAY), (long long)(now - 29 * DAY));
+	    (long long)(now - 11 * DAY), (long long)(now - 9 * DAY));
 	sql(text);
+	sql("INSERT INTO directory (team, kind, id, handle, label, label_key, about, words, flags, "
+	    "members, fill, seen) VALUES ('T4', 'users', 'U1', 'a', 'a', 'a', '', 'a', 0, 0, 1, 1), "
+	    "('T5', 'users', 'U1', 'a', 'a', 'a', '', 'a', 0, 0, 1, 1), "
+	    "('T3', 'users', 'U1', 'a', 'a', 'a', '', 'a', 0, 0, 1, 1)");
+	sql("INSERT INTO directory_fills (team, kind, fill, state, entries, began, ended, page, "
+	    "problem) VALUES ('T4', 'users', 1, 'complete', 1, 1, 1, '', ''), "
+	    "('T5', 'users', 1, 'complete', 1, 1, 1, '', '')");
+	sql("INSERT INTO chains (enterprise_id, team_id, holder, refresh_hash, state, owner, since, "
+	    "tries) VALUES ('', 'T4', '', x'00', '', '', 1, 0), ('', 'T5', '', x'00', '', '', 1, 0)");
+	sql("INSERT INTO leases (name, owner, beat) VALUES ('token::T4', '', 1), "
+	    "('token::T5', '', 1)");
 	snprintf(text, sizeof(text), "INSERT INTO nonces (nonce, expires) VALUES ('a', %lld), "
 	    "('b', %lld)", (long long)(now - 1000), (long long)(now + 600000));
 	sql(text);
 	snprintf(text, sizeof(text), "INSERT INTO posts (principal, call_key, digest, state, owner, "
 	    "tool, team, channel, answer, made) VALUES ('p', 'a', 'd', 'posted', 'o', 't', 'T', 'C', "
-	    "'1', %lld), ('p', 'b', 'd', 'posted', 'o', 't', 'T', 'C', '1', %lld)",
-	    (long long)(now - 31 * DAY), (long long)(now - 29 * DAY));
+	    "'1', %lld), ('p', 'b', 'd', 'posted', 'o', 't', 'T', 'C', '1', %lld), "
+	    "('p', 'c', 'd', 'posted', 'o', 't', 'T4', 'C', '1', %lld)",
+	    (long long)(now - 31 * DAY), (long long)(now - 29 * DAY), (long long)(now - 11 * DAY));
 	sql(text);
 	snprintf(text, sizeof(text), "INSERT INTO api_keys (id, name, live_name, hash, workspaces, "
 	    "role, toolsets, channels_read, channels_write, rate, slack_user, made, expires, ended, "
@@ -488,8 +500,39 @@ START_TEST(old_rows_go)
 	ck_assert_int_eq(count("api_keys"), 3);
 	ck_assert_int_eq(count("installs WHERE team_id IN ('T2', 'T3', 'T5')"), 3);
 	ck_assert_int_eq(count("installs"), 3);
+	/* all of a workspace whose install ended so long ago, and of no other */
+	ck_assert_int_eq(count("directory WHERE team IN ('T3', 'T5')"), 2);
+	ck_assert_int_eq(count("directory"), 2);
+	ck_assert_int_eq(count("directory_fills"), 1);
+	ck_assert_int_eq(count("chains"), 1);
+	ck_assert_int_eq(count("leases"), 1);
 	ck_assert_int_eq(run_job(JOB_PRUNE), JOB_OK);
 	ck_assert_int_eq(count("installs"), 3);
+}
+END_TEST
+
+/* A workspace that came into an organisation: the ended row goes, the rest is the
+ * live one's. */
+START_TEST(another_install_of_the_workspace_lives)
+{
+	char text[200];
+
+	ck_assert_int_eq(prepare(), JOB_OK);
+	install("T1", "k1", INSTALL_LIVE, 1);
+	snprintf(text, sizeof(text), "UPDATE installs SET enterprise_id = 'E1', state = 'revoked', "
+	    "ended = %lld", (long long)(clock_wall_ms() - 11 * DAY));
+	sql(text);
+	install("T1", "k1", INSTALL_LIVE, 1);
+	sql("INSERT INTO directory (team, kind, id, handle, label, label_key, about, words, flags, "
+	    "members, fill, seen) VALUES ('T1', 'users', 'U1', 'a', 'a', 'a', '', 'a', 0, 0, 1, 1)");
+	sql("INSERT INTO chains (enterprise_id, team_id, holder, refresh_hash, state, owner, since, "
+	    "tries) VALUES ('E1', 'T1', '', x'00', '', '', 1, 0), ('', 'T1', '', x'00', '', '', 1, 0)");
+	ck_assert_int_eq(run_job(JOB_PRUNE), JOB_OK);
+	ck_assert_int_eq(count("installs WHERE enterprise_id = ''"), 1);
+	ck_assert_int_eq(count("installs"), 1);
+	ck_assert_int_eq(count("directory"), 1);
+	ck_assert_int_eq(count("chains WHERE enterprise_id = ''"), 1);
+	ck_assert_int_eq(count("chains"), 1);
 }
 END_TEST
 
@@ -530,6 +573,7 @@ main(void)
 	tcase_add_test(tc, migrate_and_roll_back);
 	tcase_add_test(tc, spool_is_emptied);
 	tcase_add_test(tc, old_rows_go);
+	tcase_add_test(tc, another_install_of_the_workspace_lives);
 	tcase_add_test(tc, rows_of_the_table);
 	suite_add_tcase(s, tc);
 	r = srunner_create(s);
