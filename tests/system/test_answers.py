@@ -427,6 +427,22 @@ class Names(lib.Suite):
             self.assertFalse(t.ok)
             self.assertIn("belongs to another call", t.text)
         d.stop()
+    def test_nobody_is_looked_up_in_vain(self):
+        """Without the scope Slack is not asked who they are."""
+        slack = self.fake()
+        d = self.daemon(slack, env={"DIRECTORY": "on", "DIRECTORY_PAUSE": "20ms"}).start()
+        mcpclient.install(d)
+        with Modern(d) as c:
+            for _ in range(8):
+                t = c.tool("slack_get_channel_history", channel_id="CAGENERAL1",
+                           limit=60)
+                self.assertIn("need the scope users:read", t.text)
+            lib.wait_until("the channels are known", lambda: "CARANDOM01" in c.tool(
+                "slack_get_channel_info", channel_id="#random").text)
+        self.assertEqual(slack.calls("users.info"), [])
+        self.assertEqual(slack.calls("users.list"), [])
+        d.stop()
+
 
 K1 = "k1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 K2 = "k2:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE="

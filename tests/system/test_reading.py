@@ -379,6 +379,8 @@ class AsJson(lib.Suite):
         self.assertTrue(a["response_metadata"]["next_cursor"])
         a = self.ask("slack_get_users", format="json")
         self.assertIn("U0ALICE", [m["id"] for m in a["members"]])
+        self.assertNotIn("image_", json.dumps(a))
+        self.assertNotIn("avatar_hash", json.dumps(a))
         a = self.ask("slack_get_channel_info", channel_id="CAGENERAL1", format="json")
         self.assertEqual(a["channel"]["name"], "general")
         a = self.ask("slack_get_user_profile", user_id="U0ALICE", format="json")

@@ -221,6 +221,24 @@ START_TEST(leads_to_itself)
 }
 END_TEST
 
+START_TEST(too_long)
+{
+	struct call *call = new_call("k_one", "T1", LIST, "{}");
+	struct buf out = { 0 };
+	char cursor[3000];
+
+	memset(cursor, 'c', sizeof(cursor) - 1);
+	cursor[sizeof(cursor) - 1] = '\0';
+	cursor_put(call, cursor, 0, &out);
+	ck_assert_ptr_null(strstr(out.p, "cursor="));
+	ck_assert_ptr_nonnull(strstr(out.p, "narrow the call"));
+	cursor[2000] = '\0';
+	free(given(call, cursor, 0));
+	buf_wipe(&out);
+	drop(call);
+}
+END_TEST
+
 /* Rows that are each larger than an answer: one at a time, to the end. */
 
 static void
@@ -304,6 +322,74 @@ START_TEST(larger_than_an_answer)
 }
 END_TEST
 
+static struct call *
+shaped(const char *json, bool as_json)
+{
+	struct call *call = new_call("k_one", "T1", LIST, "{}");
+	struct js *answer = js_parse(json, strlen(json));
+
+	ck_assert_ptr_nonnull(answer);
+	call->tool = &large;
+	fence_new(&call->fence);
+	if (as_json)
+		asjson_put(call, answer);
+	else
+		page_put(call, answer, &call->out);
+	js_free(answer);
+	return call;
+}
+
+static void
+drop_shaped(struct call *call)
+{
+	buf_wipe(&call->out);
+	buf_wipe(&call->json);
+	buf_wipe(&call->note);
+	drop(call);
+}
+
+/* What cannot be shown is not counted. */
+START_TEST(no_row)
+{
+	struct call *call = shaped("{\"rows\":[{},{\"sign\":\"3\"},7]}", false);
+
+	ck_assert_msg(strncmp(call->out.p, "1 row.", 6) == 0, "%.40s", call->out.p);
+	drop_shaped(call);
+	call = shaped("{\"rows\":[{},7]}", false);
+	ck_assert_str_eq(call->out.p, "none\n");
+	drop_shaped(call);
+}
+END_TEST
+
+/* JSON that is deeper than ours, and names of members that nobody should see. */
+START_TEST(odd_json)
+{
+	struct buf json = { 0 };
+	struct call *call;
+	struct js *back;
+
+	buf_str(&json, "{\"rows\":[{\"a\\u001b\\u202e|\\udb40\\udc41b\":1,\"");
+	for (int i = 0; i < 300; i++)
+		buf_char(&json, 'x');
+	buf_str(&json, "\":2,\"deep\":");
+	for (int i = 0; i < JS_DEPTH - 4; i++)
+		buf_str(&json, i % 2 == 0 ? "[" : "{\"k\":");
+	buf_str(&json, "7");
+	for (int i = JS_DEPTH - 5; i >= 0; i--)
+		buf_str(&json, i % 2 == 0 ? "]" : "}");
+	buf_str(&json, "}]}");
+	call = shaped(json.p, true);
+	back = js_parse(call->json.p, call->json.len);
+	ck_assert_ptr_nonnull(back);
+	ck_assert_ptr_nonnull(strstr(call->json.p, "\"a|b\":1"));
+	ck_assert_ptr_nonnull(strstr(call->json.p, "xxx… (cut, 220 bytes more)\":2"));
+	ck_assert_ptr_nonnull(strstr(call->json.p, "[{\"k\":[{\"k\":["));
+	js_free(back);
+	drop_shaped(call);
+	buf_wipe(&json);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -317,6 +403,9 @@ main(void)
 	tcase_add_loop_test(tc, times, 0, sizeof(sealed) / sizeof(sealed[0]));
 	tcase_add_test(tc, junk);
 	tcase_add_test(tc, leads_to_itself);
+	tcase_add_test(tc, too_long);
+	tcase_add_test(tc, no_row);
+	tcase_add_test(tc, odd_json);
 	tcase_add_loop_test(tc, larger_than_an_answer, 0, 2);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_ENV);
