@@ -20,6 +20,7 @@
 #define ANSWER_MS	1000	/* the least that must be left for Slack's answer */
 #define FULL_MS		1000	/* all connections are at work: until one tells */
 #define PAUSE_MS	200	/* before another try; doubles */
+#define RARE_MS		60000	/* of the limited cohort: from one call to the next */
 
 enum safe { SAFE_READ, SAFE_SAFE, SAFE_WRITE };
 
@@ -583,7 +584,7 @@ learn(struct slack_call *c, const struct slack_answer *a)
 	log_info("slack", "Slack lets this app read messages once a minute, 15 at"
 	    " a time team=%s", install_key(c->in));
 	budget_of(&c->budget, c->s, c->in, c->m, NULL);
-	budget_take(c->s->region, &c->budget, 0, &(int64_t){ 0 });
+	budget_take(c->s->region, &c->budget, RARE_MS, &(int64_t){ 0 });
 }
 
 static void

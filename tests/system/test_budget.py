@@ -65,13 +65,13 @@ class Limited(lib.Suite):
             t.join(seconds + 60)
         return self.slack.calls(HISTORY, since), wrong
 
-    def check_load(self, daemons, seconds=5):
+    def check_load(self, daemons, seconds=4):
         """No call before its Retry-After, 90 % of what is allowed, none lost."""
         rows, wrong = self.full_load(daemons, seconds)
         self.assertEqual(wrong, [])
         self.assertEqual(self.slack.limits.early(), [])
         began = rows[0]["at"]
-        rows = [r for r in rows if 2 <= r["at"] - began <= seconds]
+        rows = [r for r in rows if 1.5 <= r["at"] - began <= seconds]
         share = self.slack.limits.share(rows, HISTORY)
         self.assertGreaterEqual(share, 0.9, [
             (round(r["at"] - began, 2), r["limited"]) for r in rows])
@@ -80,19 +80,23 @@ class Limited(lib.Suite):
 
 class FullLoad(Limited):
     def test_the_rate_that_is_planned(self):
-        self.check_load([self.installed()])
+        rows = self.check_load([self.installed()])
+        self.assertEqual([r for r in rows if r["limited"]], [])
 
     def test_less_is_allowed(self):
         """Slack gives less than planned: a 429 now and then corrects it, and what
         Slack saves up meanwhile is used."""
-        limits, rate, depth = self.slack.limits, 3, 30
+        limits, rate, depth = self.slack.limits, 6, 40
         limits.scale = 60 * rate / depth
         limits.rates[HISTORY] = depth           # a minute's worth at once
         d = self.installed(BUDGET_SCALE=str(limits.scale))
-        rows, wrong = self.full_load([d], 14, clients=8)
+        rows, wrong = self.full_load([d], 8, clients=8)
         self.assertEqual(wrong, [])
         self.assertEqual(limits.early(), [])
-        self.assertTrue([r for r in rows if r["limited"]])
+        told = [r for r in rows if r["limited"]]
+        self.assertTrue(told)
+        # each told to all: alone each worker would hear it (17 and more)
+        self.assertLessEqual(len(told), 12)
         taken = [r["at"] for r in rows if not r["limited"]]
         allowed = depth + rate * (taken[-1] - taken[0])
         self.assertGreaterEqual(len(taken) / allowed, 0.9)

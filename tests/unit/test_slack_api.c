@@ -788,6 +788,27 @@ START_TEST(cohort)
 }
 END_TEST
 
+/* Who is in it asks once a minute from the moment that it is learnt. */
+START_TEST(cohort_waits)
+{
+	static const char *const form = "channel=C1&limit=100";
+	static char body[1024];
+	struct line lines[] = { { 200, body, -1 }, { 0, NULL, 0 } };
+
+	page_of(body, sizeof(body), 15, true);
+	t.script = lines;
+	for (int i = 0; i < 3; i++) {
+		slack_ask(&t.slack, t.in, READ, form, strlen(form), "C1", clock_ms() + 9000,
+		    on_done, &t);
+		run();
+	}
+	ck_assert_int_eq(t.a.class, SLACK_WAIT);
+	ck_assert_int_ge(t.a.wait_s, 59);
+	ck_assert(t.a.rare);
+	ck_assert_uint_eq(t.asked, 2);
+}
+END_TEST
+
 /* It is forgotten after a day, whatever comes in between. */
 START_TEST(cohort_ends)
 {
@@ -870,6 +891,7 @@ main(void)
 	tcase_add_test(tc, budget);
 	tcase_add_loop_test(tc, cohort, 0, sizeof(cohorts) / sizeof(cohorts[0]));
 	tcase_add_test(tc, cohort_ends);
+	tcase_add_test(tc, cohort_waits);
 	tcase_add_test(tc, in_order);
 	tcase_add_test(tc, in_order_again);
 	tcase_add_test(tc, no_time_any_more);
