@@ -2,7 +2,7 @@
 #include "config.h"
 #include "tools/work.h"
 
-#define ROWS_MAX	250	/* of some 250 bytes at most */
+#define ROWS_MAX	250
 
 /* Nothing was shown: why, and what to do. */
 static void
@@ -43,7 +43,7 @@ shape(struct call *call, const struct js *answer, struct buf *out)
 struct teams {
 	const struct policy *policy;
 	struct jsonw *w;
-	size_t n;
+	size_t n, shown;
 };
 
 static bool
@@ -51,8 +51,12 @@ put_team(void *arg, struct install *in)
 {
 	struct teams *t = arg;
 
-	if (!target_reaches(t->policy, in) || t->n++ >= ROWS_MAX)
+	if (!target_reaches(t->policy, in))
 		return true;
+	t->n++;
+	if (t->shown >= ROWS_MAX || t->w->out->len > CALL_BYTES)
+		return true;
+	t->shown++;
 	jsonw_open(t->w, '{');
 	jsonw_put_text(t->w, "id", in->team_id);
 	asjson_text(t->w, "name", in->name);
@@ -82,8 +86,9 @@ json(struct call *call, struct jsonw *w)
 		jsonw_key(w, "hint");
 		jsonw_textn(w, none.p, none.len - 1);	/* without its line end */
 		buf_wipe(&none);
-	} else if (t.n > ROWS_MAX) {
-		jsonw_put_int(w, "more", (int64_t)(t.n - ROWS_MAX));
+	} else if (t.n > t.shown) {
+		jsonw_put_int(w, "more", (int64_t)(t.n - t.shown));
+		jsonw_put_text(w, "hint", TARGET_MORE);
 	}
 }
 

@@ -66,7 +66,7 @@ struct listing {
 	const struct policy *policy;
 	const struct fence *fence;
 	struct buf *out;
-	size_t n, max;
+	size_t n, max, shown;
 };
 
 static void
@@ -112,8 +112,10 @@ list_one(void *arg, struct install *in)
 
 	if (!target_reaches(l->policy, in))
 		return true;
-	if (l->n++ >= l->max)
+	l->n++;
+	if (l->shown >= l->max || l->out->len > CALL_BYTES)
 		return true;
+	l->shown++;
 	buf_str(l->out, in->team_id);
 	field(l, in->name);
 	if (in->url[0] != '\0' && in->org == NULL)
@@ -132,8 +134,9 @@ target_list(const struct toolbox *box, const struct policy *p,
 	struct listing l = { .policy = p, .fence = f, .out = out, .max = max };
 
 	installs_each(box->slack->installs, list_one, &l);
-	if (l.n > max)
-		buf_fmt(out, "(and %zu more)\n", l.n - max);
+	if (l.n > l.shown)
+		buf_fmt(out, "(and %zu more: " TARGET_MORE ")\n",
+		    l.n - l.shown);
 	return l.n;
 }
 

@@ -83,7 +83,9 @@ int target_channels(struct call *call, struct buf *refused);
 int target_scopes(struct call *call, struct buf *refused);
 /* What is wrong with its token, in a few words; or NULL. */
 const char *target_problem(const struct install *in);
-/* The workspaces that the key reaches, a line each, at most max; how many there are. */
+/* The workspaces that the key reaches, a line each, at most max and CALL_BYTES; how
+ * many there are. */
+#define TARGET_MORE	"team_id takes a workspace's name, too"
 size_t target_list(const struct toolbox *box, const struct policy *p,
     const struct fence *f, size_t max, struct buf *out);
 

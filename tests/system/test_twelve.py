@@ -146,6 +146,41 @@ class Forms(Twelve):
             self.assertIn("/slack/install", a["structuredContent"]["hint"])
         d.stop()
 
+    def test_many_workspaces(self):
+        """They are cut at the answer's budget, which is said."""
+        d = self.begin_one(DIRECTORY="off")
+        d.stop()
+        path = next(f for f in os.listdir(d.state_dir) if f.endswith(".db"))
+        db = sqlite3.connect(os.path.join(d.state_dir, path))
+        columns = [r[1] for r in db.execute("PRAGMA table_info(installs)")]
+        instead = {"team_id": "?", "team_name": "?", "team_url": "?",
+                   "changed": "?"}
+        with db:
+            db.executemany(
+                f"INSERT INTO installs ({', '.join(columns)}) SELECT "
+                f"{', '.join(instead.get(c, c) for c in columns)} FROM installs "
+                f"WHERE team_id = '{TEAM}'",
+                [(f"T1MANY{i:04d}", f"Number {i} " + "x" * 480, "https://" + "y" * 480,
+                  i + 10) for i in range(300)])
+            db.execute("UPDATE changes SET n = 400")
+        db.close()
+        d.start()
+        with Modern(d) as c:
+            t = c.tool("slack_list_workspaces")
+            self.assertTrue(t.ok, t)
+            shown, left = t.text.count("\nT"), int(re.search(
+                r"\(and (\d+) more: team_id takes a workspace's name, too\)", t.text)[1])
+            self.assertEqual(shown + left, 301)
+            self.assertLess(len(t.text.encode()), 67000)
+            a = c.tool("slack_list_workspaces", format="json").answer.json["result"][
+                "structuredContent"]
+            self.assertEqual(len(a["teams"]) + a["more"], 301)
+            self.assertLess(len(json.dumps(a)), 70000)
+            self.assertIn("cannot be read", a["teams"][5]["problem"])
+            t = c.tool("slack_connection_status", team_id="Number 299 " + "x" * 60)
+            self.assertTrue(t.error)
+        d.stop()
+
     def test_a_post_as_json(self):
         d = self.begin_one()
         with Modern(d) as c:
