@@ -37,7 +37,8 @@ struct fill {
 	struct slack_call *asked;
 
 	struct fill_row row;		/* its texts are the three below */
-	char state[16], problem[64], page[PAGE_MAX + 1];
+	char state[16], problem[64], place[PAGE_MAX + 24];
+	char page[PAGE_MAX + 1];	/* cursor of the page that is next */
 	int64_t entries;		/* of this run so far */
 	bool fresh;			/* the cursor is this run's own */
 	int64_t wait_ms;		/* when the run is over */
@@ -62,6 +63,27 @@ fill_cancel(struct fill *f)
 	free(f->entry);
 	install_drop(f->in);
 	free(f);
+}
+
+/* Where the run is: how many it has found, and the cursor, which has no blank. */
+static void
+put_place(struct fill *f)
+{
+	f->place[0] = '\0';
+	if (f->page[0] != '\0')
+		snprintf(f->place, sizeof(f->place), "%lld %s",
+		    (long long)f->entries, f->page);
+}
+
+static void
+take_place(struct fill *f, const char *place)
+{
+	const char *blank = strchr(place, ' ');
+
+	f->entries = blank != NULL ? strtoll(place, NULL, 10) : 0;
+	snprintf(f->page, sizeof(f->page), "%s",
+	    blank != NULL ? blank + 1 : place);
+	snprintf(f->place, sizeof(f->place), "%s", place);
 }
 
 static void
@@ -110,9 +132,10 @@ static void
 complete(struct fill *f)
 {
 	snprintf(f->state, sizeof(f->state), "complete");
-	f->problem[0] = f->page[0] = '\0';
+	f->problem[0] = f->page[0] = f->place[0] = '\0';
 	f->row.entries = f->entries;
 	f->row.ended = clock_wall_ms();
+	f->row.stale = f->row.ended - f->s->conf->directory_ttl;
 	f->row.news = f->kind == DIRECTORY_TEAMS;
 	f->wait_ms = f->s->conf->directory_ttl;
 	log_info("directory", "complete team=%s kind=%s entries=%lld",
@@ -178,6 +201,7 @@ put_rows(struct fill *f)
 	if (strcmp(f->state, "complete") != 0)
 		f->row.entries = f->entries;
 	memcpy(f->page, f->next, sizeof(f->page));
+	put_place(f);
 	if (f->page[0] == '\0' || f->entries >= f->s->conf->directory_max)
 		complete(f);
 	else
@@ -220,7 +244,7 @@ on_answer(void *arg, const struct slack_answer *a)
 		return;
 	}
 	if (strcmp(a->code, "invalid_cursor") == 0 && !f->fresh) {
-		f->page[0] = '\0';	/* the last run's is too old */
+		f->page[0] = f->place[0] = '\0';	/* the last run's is too old */
 		f->entries = 0;
 		f->row.fill++;
 		ask(f);
@@ -287,11 +311,11 @@ on_state(void *arg, const struct fill_row *row, const struct err *err)
 	}
 	snprintf(f->state, sizeof(f->state), "%s", row->state);
 	snprintf(f->problem, sizeof(f->problem), "%s", row->problem);
-	snprintf(f->page, sizeof(f->page), "%s", row->page);
+	take_place(f, row->page);
 	f->row = *row;
 	f->row.state = f->state;
 	f->row.problem = f->problem;
-	f->row.page = f->page;
+	f->row.page = f->place;
 	if (is_fresh_enough(f)) {
 		over(f, f->s->conf->directory_pause * FAILED_PAUSES);
 		return;
@@ -299,8 +323,6 @@ on_state(void *arg, const struct fill_row *row, const struct err *err)
 	if (f->page[0] == '\0') {
 		f->row.fill++;
 		f->row.began = clock_wall_ms();
-	} else if (strcmp(f->state, "complete") != 0) {
-		f->entries = f->row.entries;
 	}
 	f->unit = fill_set(f->s->store, &f->of, &f->row, on_begun, f);
 }

@@ -11,8 +11,6 @@
 #include <string.h>
 
 #define IDS_MAX		100	/* looked up at Slack, of one workspace, at once */
-/* No run over the directory takes away what none of them finds. */
-#define FILL_FOR_GOOD	INT64_MAX
 
 struct strangers {
 	struct slack *s;
@@ -39,7 +37,7 @@ on_stranger(void *arg, const struct slack_answer *a)
 	/* That nobody knows this one is worth knowing, too. */
 	if ((a->class == SLACK_NONE && strcmp(e.id, id) == 0) ||
 	    a->class == SLACK_NOT_SEEN)
-		kind_put(t->s, t->in, DIRECTORY_USERS, &e, FILL_FOR_GOOD);
+		kind_put(t->s, t->in, DIRECTORY_USERS, &e, FILL_STRANGER);
 	t->n--;
 	memmove(t->ids, t->ids + 1, t->n * sizeof(t->ids[0]));
 	free(id);

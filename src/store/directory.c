@@ -306,7 +306,7 @@ fill_end(struct store *st, const struct directory_of *of,
     const struct fill_row *row, directory_done_fn *done, void *arg)
 {
 	struct step sweep = DO(DIRECTORY_SWEEP, TEXT(of->team), TEXT(of->kind),
-	    INT(row->fill));
+	    INT(row->fill), INT(FILL_STRANGER), INT(row->stale));
 
 	if (row->news)
 		return write_rows(st, UNIT(NEWS(of->team), sweep, SET(row,

@@ -43,7 +43,9 @@ struct directory_of {
 	const char *enterprise_id, *team_id;
 };
 typedef void directory_done_fn(void *arg, const struct err *err);
-/* Two rows at most, put in place of those that were there. */
+/* Two rows at most, put in place of those that were there, by the run fill; what no
+ * run finds is put with FILL_STRANGER, and goes by its age. */
+#define FILL_STRANGER	INT64_MAX
 #define DIRECTORY_PUT_MAX	2
 struct unit *directory_rows_put(struct store *st,
     const struct directory_of *of, const struct directory_row *rows, size_t n,
@@ -55,8 +57,10 @@ struct fill_row {
 	const char *state;
 	int64_t entries;		/* that the last complete run found */
 	int64_t began, ended;		/* wall ms */
-	const char *page;		/* cursor of the run under way; "": none is */
+	const char *page;		/* where the run under way is; "": none is */
 	const char *problem;
+	int64_t stale;			/* at a complete end: strangers from before this
+					 * wall ms go, and are asked for again */
 	bool news;			/* to be written: what the install of the org
 					 * `team` reaches may have changed; its row is
 					 * marked so, for all workers */
