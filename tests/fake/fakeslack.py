@@ -46,6 +46,7 @@ What Slack knows (state.py, people.py; whole worlds: world.py):
     world.pings                         posts that called a crowd
     world.rewrites = True               texts are kept as Slack keeps them
     world.cut_out = {ids}               dropped after a page is cut
+    world.list_cap = 20                 no page of a list has more
     world.cursors += 1                  all cursors so far have ended
     world.teams[T].text_limit  .edit_window  .free_since  .limit_required  .hidden
     world.teams[T].channels[C].restricted = "restricted_action"

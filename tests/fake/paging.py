@@ -12,7 +12,7 @@ def page_of(call, kind, things, default, most, keep=lambda t: True):
         at = next((i for i, t in enumerate(things) if t.id == first), None)
         if at is None:
             raise SlackError("invalid_cursor")
-    limit = limit_of(call.form, default, most)
+    limit = min(limit_of(call.form, default, most), call.world.list_cap or most)
     rest = things[at + limit:at + limit + 1]
     page = [t for t in things[at:at + limit]
             if t.id not in call.world.cut_out and keep(t)]

@@ -214,6 +214,7 @@ class World:
         self.rotation = self.book.settings
         self.cursors = 0                    # one more: all earlier have ended
         self.cut_out = set()                # ids dropped after a page is cut
+        self.list_cap = None                # no page of a list has more
         self.rewrites = False               # texts are stored as Slack does it
         self.pings = []                     # posts that called a crowd
         self.lock = threading.RLock()

@@ -7,6 +7,7 @@ import unittest
 
 import lib
 import mcpclient
+import test_mariadb
 from mcpclient import Modern, install
 
 TEAM = "T0ACME0001"
@@ -34,8 +35,8 @@ class Base(lib.Suite):
         return self.tool(d, "slack_connection_status").text
 
     def complete(self, d, seconds=60):
-        lib.wait_until("both are complete", lambda: self.status(d).count(
-            ", complete at ") == 2, seconds)
+        lib.wait_until("all workers know that both are complete", lambda: all(
+            self.status(d).count(", complete") == 2 for _ in range(6)), seconds)
 
 
 class Names(Base):
@@ -67,6 +68,32 @@ class Names(Base):
         self.assertTrue(t.ok, t)
         self.assertIn(ids[0][0], t.text)
         self.assertFalse(self.tool(d, "slack_get_user_profile", user_id="@nobody").ok)
+        d.stop()
+
+    def test_wherever_an_id_is_taken(self):
+        """All tools that name a channel or a person, by their own list."""
+        d = self.begin_one(self.slack)
+        self.complete(d)
+        more = {"slack_get_channel_history": {}, "slack_get_channel_info": {},
+                "slack_post_message": {"text": "x"}, "slack_get_user_profile": {}}
+        ts = self.slack.world.say(TEAM, "CARANDOM01", "said")
+        for name in ("slack_get_thread_replies", "slack_reply_to_thread"):
+            more[name] = {"thread_ts": ts, "text": "x"}
+        more["slack_add_reaction"] = {"timestamp": ts, "reaction": "eyes"}
+        seen = 0
+        with Modern(d) as c:
+            for tool in c.result(c.request("tools/list"))["tools"]:
+                takes = tool["inputSchema"]["properties"]
+                for argument, names in (("channel_id", ("#random", "random", "#RANDOM")),
+                                        ("user_id", ("@alice", "alice", "Bob Börse"))):
+                    for name in names if argument in takes else ():
+                        args = {k: v for k, v in more[tool["name"]].items()
+                                if k in takes}
+                        t = c.tool(tool["name"], **args, **{argument: name})
+                        done = "already" in t.text      # the reaction
+                        self.assertTrue(t.ok or done, (tool["name"], name, t))
+                        seen += 1
+        self.assertGreaterEqual(seen, 21)
         d.stop()
 
     def test_policy_holds_for_names(self):
@@ -101,38 +128,112 @@ class Fills(Base):
         found = re.search(rf"known {what}: (\d+)", self.status(d))
         return int(found.group(1)) if found else 0
 
+    def pages(self, slack, since=0):
+        return [r["page"] for r in slack.calls("users.list", since)]
+
     def test_goes_on_where_it_failed(self):
-        slack = self.big(users=1500, channels=300)
-        for kind, more in (("ratelimited", {"retry_after": 1}),
+        """Page 7 of 25: what is there serves, it says so, and the next run goes on
+        at that page."""
+        slack = self.big(users=498, channels=100)       # and the two of every workspace
+        slack.world.list_cap = 20
+        for kind, more in (("ratelimited", {"retry_after": 22}),
                            ("error", {"error": "internal_error"}),
                            ("repeat_cursor", {})):
-            slack.fault("users.list", kind, page=4, times=-1, **more)
-            d = self.begin_one(slack)
-            try:
-                lib.wait_until("channels are complete", lambda d=d: re.search(
-                    r"known channels: \d+, complete", self.status(d)), 60)
-                if kind != "ratelimited":
-                    lib.wait_until("it says that it is partial", lambda d=d:
-                                   "ended early" in self.status(d), 60)
-                self.assertNotRegex(self.status(d), r"known people: \d+, complete")
+            with self.subTest(kind):
+                slack.fault("users.list", kind, page=7, times=-1, **more)
+                d = self.begin_one(slack)
+                lib.wait_until("it says that it is partial", lambda d=d: re.search(
+                    r"known people: 120, partial.*the last run ended early",
+                    self.status(d)), 60)
+                self.assertEqual(self.entries(d, "people"), 120)
+                self.assertIn("U0BIG000000", self.tool(
+                    d, "slack_search_users", query="ada").text)
+                asked = self.pages(slack)
+                self.assertEqual(asked[:6], [1, 2, 3, 4, 5, 6])
+                self.assertEqual(set(asked[6:]), {7})
                 slack.faults.clear()
+                mark = slack.mark()
                 lib.wait_until("the next run goes on", lambda d=d: re.search(
-                    r"known people: \d+, complete", self.status(d)), 60)
-                self.assertGreaterEqual(self.entries(d, "people"), 1500)
-            finally:
+                    r"known people: 500, complete", self.status(d)), 90)
+                self.assertEqual([p for p in self.pages(slack, mark) if p != 7],
+                                 list(range(8, 26)))
                 d.stop()
                 slack.reset()
 
+    def test_less_never_replaces_all(self):
+        """A complete directory stays one while later runs fail; who has gone goes with
+        the next complete one."""
+        slack = self.big(users=198, channels=20)
+        slack.world.list_cap = 40
+        d = self.begin_one(slack, DIRECTORY_TTL="1s")
+        self.complete(d)
+        people = slack.world.teams["T0BIG00001"].users
+        gone = people.pop(list(people)[-1])
+        for kind, more in (("error", {"error": "internal_error"}), ("repeat_cursor", {})):
+            slack.fault("users.list", kind, page=3, times=-1, **more)
+            lib.wait_until("a run has failed", lambda: "ended early" in self.status(d), 60)
+            self.assertRegex(self.status(d), r"known people: 200, complete at ")
+            self.assertIn(gone.id, self.tool(
+                d, "slack_search_users", query=gone.name).text)
+            slack.faults.clear()
+        lib.wait_until("a run was complete", lambda: gone.id not in self.tool(
+            d, "slack_search_users", query=gone.name).text, 60)
+        self.assertRegex(self.status(d), r"known people: 199, complete at ")
+        d.stop()
+
+    def test_aged(self):
+        """After DIRECTORY_TTL it is read again; so are people from elsewhere."""
+        slack = self.fake()
+        d = self.begin_one(slack, DIRECTORY_TTL="2s")
+        self.complete(d)
+        team = slack.world.teams[TEAM]
+        slack.world.say(TEAM, "CARANDOM01", "from elsewhere", user="U0STRANGE")
+
+        def read(channel):
+            return self.tool(d, "slack_get_channel_history", channel_id=channel)
+        lib.wait_until("the stranger has a name", lambda: "U0STRANGE sten" in read(
+            "CARANDOM01").text)
+        team.channels["CARANDOM01"].name = "renamed"
+        team.strangers["U0STRANGE"].display_name = "stella"
+        lib.wait_until("the new name leads there", lambda: read("#renamed").ok, 30)
+        self.assertFalse(read("#random").ok)
+        lib.wait_until("the stranger's, too", lambda: "U0STRANGE stella" in read(
+            "CARANDOM01").text, 30)
+        d.stop()
+
+    def test_killed(self):
+        """Whoever fills may die: another one goes on at the page that was stored."""
+        slack = self.big(users=598, channels=20)
+        slack.world.list_cap = 40
+        d = self.begin_one(slack)
+        slack.wait_calls("users.list", 4)
+        for pid in d.workers():
+            d.kill(pid)
+        lib.wait_until("it is complete", lambda: re.search(
+            r"known people: 600, complete", self.status(d)), 90)
+        pages = self.pages(slack)
+        self.assertEqual(sorted(set(pages)), list(range(1, 16)))
+        self.assertLessEqual(len(pages), 15 + 2, pages)
+        self.assertEqual(pages.count(1), 1)
+        d.stop()
+
     def test_first_call_of_a_big_workspace(self):
+        """Nobody waits for a fill, whatever comes first."""
         slack = self.big(users=20000, channels=5000)
         self.PAUSE = "3s"
-        d = self.begin_one(slack)
-        began = time.monotonic()
-        t = self.tool(d, "slack_list_channels", limit=100)
-        took = time.monotonic() - began
-        self.assertTrue(t.ok, t)
-        self.assertLess(took, 1 * lib.SLOW + 1)
-        d.stop()
+        for tool, args in (
+                ("slack_list_channels", {"limit": 100}),
+                ("slack_get_channel_history", {"channel_id": "#general", "limit": 5}),
+                ("slack_get_user_profile", {"user_id": "@ada"}),
+                ("slack_get_channel_history", {"channel_id": "C0BIG000005"})):
+            with self.subTest(f"{tool} {args}"):
+                d = self.begin_one(slack)
+                began = time.monotonic()
+                t = self.tool(d, tool, **args)
+                took = time.monotonic() - began
+                self.assertTrue(t.ok, t)
+                self.assertLess(took, 1 * lib.SLOW)
+                d.stop()
 
     def test_shared_by_workers_and_lives_on(self):
         slack = self.fake()
@@ -147,6 +248,27 @@ class Fills(Base):
         self.assertEqual(self.status(d).count(", complete at "), 2)
         self.assertEqual(len(slack.calls("users.list")), pages)
         d.stop()
+
+
+class Hosts(test_mariadb.Shared):
+    """Two daemons and one MariaDB: one of all workers fills."""
+
+    def test_one_fill(self):
+        from bigworld import big_world
+        slack = self.fake(world=big_world(users=398, channels=80))
+        slack.world.list_cap = 40
+        a, b = self.pair(slack, DIRECTORY="on", DIRECTORY_PAUSE="20ms",
+                         SLACK_SCOPES=Base.scopes())
+        install(a)
+        mcpclient.known(b, "T0BIG00001")
+        for d in (a, b):
+            lib.wait_until("both are complete", lambda d=d: self.tool(
+                d, "slack_connection_status").text.count(", complete at ") == 2, 60)
+            self.assertIn("U0BIG000000", self.tool(
+                d, "slack_search_users", query="ada").text)
+        self.assertEqual([r["page"] for r in slack.calls("users.list")],
+                         list(range(1, 11)))
+        self.assertEqual([r["page"] for r in slack.calls("conversations.list")], [1, 2])
 
 
 if __name__ == "__main__":
