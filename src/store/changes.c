@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #define EVERY_MS	1000
+#define LATE_MS		3000	/* a row that has ended stays longer than that */
 
 struct changes {
 	struct store *st;
@@ -22,6 +23,7 @@ struct changes {
 	bool again;		/* kicked while reading */
 	bool own;		/* a read after a write of this process is due */
 	bool read, failed;
+	bool late;
 };
 
 static void
@@ -38,15 +40,22 @@ on_read(void *arg, const struct answer *a, const struct err *err)
 	if (failed && !c->failed && err == NULL)	/* an error the store tells */
 		log_warn("store", "table changes has no row");
 	c->failed = failed;
-	if (!failed)
+	if (!failed) {
+		/* kept until it is told */
+		c->late |= c->read_at != 0 && clock_ms() - c->read_at > LATE_MS;
 		c->read_at = clock_ms();
+	}
 	if (c->again && !failed)
 		changes_kick(c);
 	if (!failed && (n != c->n || c->own)) {
 		bool back = n < c->n;
 
+		if (back)
+			log_warn("store", "is an older one, as of a backup: all"
+			    " is read anew");
 		c->n = n;
-		c->moved(c->arg, back);
+		c->moved(c->arg, back || c->late);
+		c->late = false;
 		/* The one that is under way again may be the one that shows it. */
 		c->own = c->own && c->unit != NULL;
 	}

@@ -5,11 +5,12 @@
 #include "store/store.h"
 
 /* Once a second (and at once after changes_kick) reads the one row of `changes`;
- * when it moved, moved(back) is called: read what changed since the last one, or all
- * anew when it moved back, because a backup was played back.  No other invalidation
+ * when it moved, moved(all) is called: read what changed since the last one, or all
+ * anew: when it moved back, because a backup was played back, or when it could not be
+ * read for so long that rows may have ended and gone unseen.  No other invalidation
  * exists (DESIGN 7). */
 struct changes;
-typedef void changes_fn(void *arg, bool back);
+typedef void changes_fn(void *arg, bool all);
 struct changes *changes_new(struct store *st, struct event_base *base,
     changes_fn *moved, void *arg);
 void changes_kick(struct changes *c);

@@ -218,17 +218,14 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 /* A move of our own making is told to the others: they need not wait for their own
  * look.  Only a hint, nothing depends on its coming. */
 static void
-on_moved(void *arg, bool back)
+on_moved(void *arg, bool all)
 {
 	struct worker *w = arg;
 
-	if (back)
-		log_warn("store", "is an older one, as of a backup: all is read"
-		    " anew");
 	if (changes_own(w->changes))
 		channel_send(w->channel, MSG_CHANGED, 0, "", 0, -1);
-	principals_refresh(w->principals, back);
-	installs_refresh(w->slack.installs, back);
+	principals_refresh(w->principals, all);
+	installs_refresh(w->slack.installs, all);
 }
 
 static void

@@ -531,6 +531,28 @@ START_TEST(changes_that_cannot_be_read)
 }
 END_TEST
 
+/* What ended meanwhile may be deleted by now: all is read anew. */
+START_TEST(changes_after_a_long_gap)
+{
+	struct seen s = { 0 };
+	struct changes *c = changes_new(st, base, on_moved, &s);
+
+	wait_moved(&s, 1);
+	ck_assert_int_eq(s.back, 0);
+	ask(UNIT(DO(DDL, TEXT("DELETE FROM changes"))));
+	while (clock_ms() - changes_read_at(c) <= 3000)
+		event_base_loop(base, EVLOOP_ONCE);
+	ask(UNIT(DO(DDL, TEXT("INSERT INTO changes (id, n) VALUES (1, 9)"))));
+	wait_moved(&s, 2);
+	ck_assert_int_eq(s.back, 1);
+	ask(UNIT(DO(CHANGES_BUMP)));
+	changes_kick(c);
+	wait_moved(&s, 3);
+	ck_assert_int_eq(s.back, 1);		/* once */
+	changes_free(c);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -550,6 +572,7 @@ main(void)
 	tcase_add_test(tc, values_come_back);
 	tcase_add_test(tc, file_is_nobody_elses);
 	tcase_add_test(tc, changes_that_cannot_be_read);
+	tcase_add_test(tc, changes_after_a_long_gap);
 	tcase_add_test(tc, changes_of_another_process);
 	return run_suite(tc, "store");
 }
