@@ -17,6 +17,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define SEEN_MS		3500	/* by then every worker knows of the end */
@@ -33,7 +34,8 @@ struct purging {
 	struct purge p;
 	const char *id;			/* what must not be found any more */
 	char mark[TASK_PATH];
-	bool begun;			/* by one that did not come to its end */
+	bool begun;			/* by one that did not come to its end … */
+	int64_t begun_at;		/* … wall ms, then */
 	int64_t count[TABLES_MAX];
 	int spooled;
 	int64_t logged;
@@ -49,8 +51,11 @@ read_mark(struct purging *g)
 {
 	char line[ID_MAX + 2];
 	FILE *f = fopen(g->mark, "re");
+	struct stat st;
 
 	g->begun = f != NULL;
+	if (f != NULL && fstat(fileno(f), &st) == 0)
+		g->begun_at = st.st_mtime * INT64_C(1000) + 999;
 	while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
 		line[strcspn(line, "\n")] = '\0';
 		if (slack_is_id(line, strlen(line), "T"))
@@ -78,8 +83,8 @@ name_mark(struct purging *g)
 static int
 set_mark(const struct purging *g, struct err *err)
 {
-	int fd = open(g->mark, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
-	    0600);
+	int fd = open(g->mark, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC |
+	    O_NOFOLLOW, 0600);
 	bool good = fd != -1;
 
 	for (size_t i = 0; good && i < g->p.also.n; i++)
@@ -97,7 +102,8 @@ set_mark(const struct purging *g, struct err *err)
 static int64_t
 last_change(const struct purging *g)
 {
-	int64_t last = g->p.revoked;
+	int64_t last = g->p.revoked > g->begun_at ? g->p.revoked :
+						    g->begun_at;
 
 	for (size_t i = 0; g->p.user == NULL && i < g->p.ninstalls; i++)
 		if (g->p.install[i].changed > last)
@@ -348,11 +354,6 @@ static int
 unknown(struct purging *g)
 {
 	unlink(g->mark);
-	if (g->p.org[0] != '\0')
-		return task_refuse(g->t, "%s has no install of its own, it is"
-		    " one of the workspaces of the org-wide install %s: team"
-		    " purge %s forgets all of them", g->p.team, g->p.org,
-		    g->p.org);
 	if (g->p.user != NULL && g->p.ninstalls > 0)
 		return task_refuse(g->t, "nothing is kept of %s in %s",
 		    g->p.user, g->p.team);
@@ -395,6 +396,11 @@ run(struct purging *g)
 	if (is_bot(g))
 		return task_refuse(g->t, "%s is the app's own bot: team purge"
 		    " forgets it with its workspace", g->p.user);
+	if (g->p.org[0] != '\0' && g->p.ninstalls == 0 && !g->begun)
+		return task_refuse(g->t, "%s has no install of its own, it is"
+		    " one of the workspaces of the org-wide install %s: team"
+		    " purge %s forgets all of them", g->p.team, g->p.org,
+		    g->p.org);
 	if (purge_store(g, &err) == -1) {
 		log_warn("purge", "%s is not quite forgotten, run the command"
 		    " again: the store: %d rows gone", what, (int)sum(g));

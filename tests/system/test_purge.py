@@ -173,6 +173,12 @@ class Base(lib.Suite):
                         hits.append(path)
         return sorted(set(hits))
 
+    def gone(self, d, team):
+        """No worker serves it any more: only then does a purge delete its row."""
+        lib.wait_until(f"nobody serves {team}", lambda: all(
+            team not in self.good(d, "slack_list_workspaces").text
+            for _ in range(6 * int(d.env["WORKERS"]))), 20)
+
     def purge(self, d, *args):
         said = d.ctl(*args, seconds=90)
         self.assertIn(f"{args[-1]} is forgotten", said.stdout)
@@ -260,6 +266,7 @@ class Team(Base):
         d = self.begun()
         self.traffic(d)
         d.ctl("install", "revoke", ACME)
+        self.gone(d, ACME)
         self.store.run(f"DELETE FROM installs WHERE team_id = '{ACME}'")
         self.purge(d, "team", "purge", ACME)
         self.assertEqual(self.places(d, ACME), [])
@@ -291,6 +298,29 @@ class Team(Base):
             self.assertEqual(p.returncode, 0, said)
         self.assertIn('"forgotten":"T0ACME0001"', said[0])
         self.assertEqual(self.places(d, ACME), [])
+
+    def test_while_a_token_is_renewed(self):
+        """The pair comes when nobody wants it any more."""
+        d = self.begun()
+        self.connect(d)
+        self.slack.world.chain(ACME).expire()
+        self.slack.fault("oauth.v2.access", "hold", effect=True,
+                         where={"grant_type": "refresh_token"})
+        said = []
+        reader = threading.Thread(target=lambda: said.append(self.tool(
+            d, "slack_get_channel_history", team_id=ACME, channel_id=GENERAL)))
+        reader.start()
+        self.slack.wait_held("oauth.v2.access")
+        with self.asker(d, "team", "purge", ACME) as p:
+            lib.wait_until("the install has ended", lambda: self.store.run(
+                f"SELECT state FROM installs WHERE team_id = '{ACME}'") == [("revoked",)])
+            self.slack.release()
+            out = p.communicate(timeout=90)
+            self.assertEqual(p.returncode, 0, out)
+        reader.join(60)
+        self.assertFalse(said[0].ok)
+        self.assertEqual(self.places(d, ACME), [])
+        self.assertEqual(os.listdir(os.path.join(d.state_dir, "spool")), [])
 
     def test_the_store_is_away(self):
         d = self.begun(STORE_TIMEOUT="1")
@@ -388,6 +418,81 @@ class Person(Base):
         bot = self.store.run(f"SELECT bot_user_id FROM installs WHERE team_id = '{ACME}'")[0][0]
         said = d.ctl("user", "purge", ACME, bot, check=False)
         self.assertIn("the app's own bot", said.stderr)
+
+
+class Org(Base):
+    """An org-wide install and the workspaces that it was granted."""
+    def setUp(self):
+        super().setUp()
+        world = self.slack.world
+        world.teams[ACME].rotates = False
+        world.add("T0GAMMA001", "Gamma", "gamma-fake").add("CGGENERAL1", "general")
+        world.add_org("E0ACMECORP", "Acme Corp", ACME, "T0GAMMA001")
+        for t in ACME, "T0GAMMA001":
+            world.teams[t].granted = True
+
+    def connect(self, d):
+        self.slack.world.authorize_user = PERSON
+        install(d, "E0ACMECORP")
+        known(d, ACME)
+        self.slack.world.authorize_user = "U0ALICE"
+        install(d, BETA)
+        known(d, BETA)
+
+    def served(self, d):
+        self.connect(d)
+        d.key_add("org", "--workspaces", f"E0ACMECORP,{BETA}")
+        d.key_add("one", "--workspaces", f"{ACME},{BETA}")
+        for team, channel in (ACME, GENERAL), (BETA, "CBGENERAL1"):
+            lib.wait_until("the directory is filled", lambda team=team: self.good(
+                d, "slack_connection_status", team_id=team).text.count(", complete at ") == 2, 60)
+            self.good(d, "slack_post_message", team_id=team, channel_id=channel, text="hello")
+
+    def test_all_of_it(self):
+        d = self.begun()
+        self.served(d)
+        said = d.ctl("team", "purge", ACME, check=False, seconds=90)
+        self.assertIn("team purge E0ACMECORP forgets all of them", said.stderr)
+        self.good(d, "slack_get_channel_history", team_id=ACME, channel_id=GENERAL)
+        before = self.rows(BETA, but=CHANGING)
+        self.purge(d, "team", "purge", "E0ACMECORP")
+        for word in "E0ACMECORP", ACME, "T0GAMMA001":
+            self.assertEqual(self.places(d, word), [], word)
+        self.assertEqual(self.rows(BETA, but=CHANGING), before)
+        self.assertEqual(self.store.run("SELECT name, workspaces FROM api_keys WHERE name IN "
+                                        "('org', 'one') ORDER BY name"),
+                         [("one", BETA), ("org", BETA)])
+        self.good(d, "slack_get_channel_history", team_id=BETA, channel_id="CBGENERAL1")
+
+    def test_killed_and_again(self):
+        d = self.begun()
+        self.served(d)
+        with Team.asker(self, d, "team", "purge", "E0ACMECORP") as p:
+            lib.wait_until("it has ended", lambda: self.store.run(
+                "SELECT state FROM installs WHERE team_id = ''") == [("revoked",)])
+            os.kill(Team.job(self, d), signal.SIGKILL)
+            p.communicate(timeout=30)
+        self.gone(d, ACME)
+        # as if it had come so far
+        self.store.run("DELETE FROM directory WHERE team LIKE 'E0ACMECORP%'")
+        self.store.run("DELETE FROM posts WHERE team LIKE 'E0ACMECORP%'")
+        self.store.run("DELETE FROM installs WHERE team_id = ''")
+        self.purge(d, "team", "purge", "E0ACMECORP")
+        for word in "E0ACMECORP", ACME:
+            self.assertEqual(self.places(d, word), [], word)
+
+    def test_a_person_of_it(self):
+        d = self.begun()
+        self.served(d)
+        self.assertIn("directory", self.places(d, PERSON))
+        d.stop()
+        d.env["DIRECTORY"] = "off"
+        d.start()
+        self.purge(d, "user", "purge", ACME, PERSON)
+        self.assertEqual(self.places(d, PERSON), ["installs"])
+        self.purge(d, "user", "purge", "E0ACMECORP", PERSON)    # who installed it
+        self.assertEqual(self.places(d, PERSON), [])
+        self.good(d, "slack_get_channel_history", team_id=ACME, channel_id=GENERAL)
 
 
 class Shared(Base, test_mariadb.Shared):
