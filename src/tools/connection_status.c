@@ -47,6 +47,13 @@ put_age(int64_t since, struct buf *out)
 		}
 }
 
+/* How many channels there are is nothing for a key that has some of them only. */
+static bool
+may_count(const struct call *call, enum directory_kind k)
+{
+	return k != DIRECTORY_CHANNELS || call->policy->channels_read[0] == '\0';
+}
+
 static void
 put_kind(const struct call *call, enum directory_kind k, struct buf *out)
 {
@@ -57,8 +64,10 @@ put_kind(const struct call *call, enum directory_kind k, struct buf *out)
 		buf_fmt(out, "%s: not to be told now\n", kinds[k].words);
 		return;
 	}
-	buf_fmt(out, "%s: %lld, %s", kinds[k].words, (long long)s->entries,
-	    progress(s));
+	buf_fmt(out, "%s: ", kinds[k].words);
+	if (may_count(call, k))
+		buf_fmt(out, "%lld, ", (long long)s->entries);
+	buf_str(out, progress(s));
 	if (s->complete) {
 		clock_iso(when, s->at);
 		buf_fmt(out, " at %s", when);
@@ -81,7 +90,8 @@ json_kind(const struct call *call, enum directory_kind k, struct jsonw *w)
 	jsonw_key(w, kinds[k].key);
 	jsonw_open(w, '{');
 	jsonw_put_text(w, "state", progress(s));
-	jsonw_put_int(w, "entries", s->entries);
+	if (may_count(call, k))
+		jsonw_put_int(w, "entries", s->entries);
 	jsonw_put_bool(w, "being_read", s->filling);
 	if (s->complete)
 		jsonw_put_int(w, "age_s", (clock_wall_ms() - s->at) / 1000);

@@ -469,6 +469,16 @@ class Directory(Base):
                                            channel_id="#board")     # not a member
         self.assertTrue(t.error, t)
 
+    def test_how_many_there_are(self):
+        for name, told in ("acme-read", r"channels: \d+, complete"), (
+                "narrow", "channels: complete"):
+            t = self.modern[name].tool("slack_connection_status")
+            self.assertRegex(t.text, told)
+            t = self.modern[name].tool("slack_connection_status", format="json")
+            kinds = t.answer.json["result"]["structuredContent"]["directory"]
+            self.assertEqual("entries" in kinds["channels"], name != "narrow")
+            self.assertIn("entries", kinds["people"])
+
     def test_names_of_people(self):
         for (tool, arg), name in itertools.product(naming(PERSON), (
                 "@bettina", "bettina", "@BETTINA")):
