@@ -380,3 +380,15 @@ policy_parse(int argc, char **argv, struct key_row *row, struct buf *warning,
 	warn(row, warning);
 	return 0;
 }
+
+/* Of core both others have their part. */
+void
+policy_warn_offer(const struct key_row *row, const struct conf *conf,
+    struct buf *warning)
+{
+	if (!list_meets(conf->toolsets, row->toolsets) &&
+	    !list_has(row->toolsets, TOOLSETS_DEFAULT) &&
+	    !list_has(conf->toolsets, TOOLSETS_DEFAULT))
+		buf_fmt(warning, "This daemon offers none of its toolsets:"
+		    " TOOLSETS is %s.\n", conf->toolsets);
+}

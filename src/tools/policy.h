@@ -68,6 +68,9 @@ struct rate policy_rate(const struct policy *p, const struct conf *conf,
  * should read ("reaches no workspace yet"). */
 int policy_parse(int argc, char **argv, struct key_row *row,
     struct buf *warning, struct err *err);
+/* One more line of warning, when TOOLSETS leaves such a key next to nothing. */
+void policy_warn_offer(const struct key_row *row, const struct conf *conf,
+    struct buf *warning);
 #define POLICY_USAGE \
 	"[--workspaces T1,T2|*] [--role read|write|admin] [--toolsets a,b] " \
 	"[--read C1,C2] [--write C1,C2] [--rate N/B] [--expires 7d]"

@@ -96,6 +96,7 @@ key_add_run(struct work *k)
 		work_end(k, &err);
 		return;
 	}
+	policy_warn_offer(&row, k->w->h->conf, &warning);
 	principals_new_key(text, &row, id);
 	row.made = clock_wall_ms();
 	k->subject = mem_str(row.name);

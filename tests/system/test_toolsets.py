@@ -101,6 +101,10 @@ class Toolsets(lib.Suite):
         key = d.key_add("people", "--workspaces", TEAM, "--toolsets", "people")
         poster = d.key_add("poster", "--workspaces", TEAM, "--role", "write",
                            "--toolsets", "posting")
+        said = d.ctl("key", "add", "in-vain", "--toolsets", "posting").stdout
+        self.assertIn("offers none of its toolsets: TOOLSETS is channels,people.", said)
+        said = d.ctl("key", "add", "good", "--toolsets", "posting,people").stdout
+        self.assertNotIn("TOOLSETS", said)
         with Legacy(d).begin() as c, Modern(d, key) as p, Modern(d, poster) as o:
             self.check(c, SETS["channels"] | SETS["people"])
             self.check(p, SETS["people"])

@@ -255,6 +255,34 @@ START_TEST(has_toolsets)
 }
 END_TEST
 
+static const struct {
+	const char *key;
+	char conf[24];
+	bool warned;
+} offers[] = {
+	{ "people", "channels", true },
+	{ "people,posting", "channels", true },
+	{ "people", "channels,people", false },
+	{ "people", "core", false },
+	{ "core", "channels", false },
+	{ "*", "channels", false },
+};
+
+START_TEST(warns_of_offer)
+{
+	struct key_row row = row_of("k_1", "T1", "read");
+	struct buf warning = { 0 };
+	char offered[24];
+	struct conf conf = { .toolsets = offered };
+
+	snprintf(offered, sizeof(offered), "%s", offers[_i].conf);
+	row.toolsets = offers[_i].key;
+	policy_warn_offer(&row, &conf, &warning);
+	ck_assert((warning.len > 0) == offers[_i].warned);
+	buf_wipe(&warning);
+}
+END_TEST
+
 /* The keys in a worker, over a store that the test plays. */
 
 static struct {
@@ -522,6 +550,7 @@ main(void)
 	tcase_add_loop_test(rights, reaches, 0, sizeof(reach) / sizeof(reach[0]));
 	tcase_add_test(rights, uses_tools);
 	tcase_add_loop_test(rights, has_toolsets, 0, sizeof(sets) / sizeof(sets[0]));
+	tcase_add_loop_test(rights, warns_of_offer, 0, sizeof(offers) / sizeof(offers[0]));
 	suite_add_tcase(suite, rights);
 	tcase_add_checked_fixture(keys, setup, teardown);
 	tcase_add_test(keys, finds_keys);
