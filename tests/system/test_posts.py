@@ -113,19 +113,19 @@ class Faults(Posting):
             self.check_unknown(first)
             self.check_refused(second)
 
-    def table(self, thread=None):
-        rows = [(kind, more, effect) for kind, more in FAULTS
-                for effect in (False, True)]
-        with concurrent.futures.ThreadPoolExecutor(6) as pool:
-            for done in [pool.submit(self.row, r, thread) for r in rows]:
-                with self.subTest():
+    def together(self, fn, rows):
+        """All at the same time: most of a row is waiting."""
+        with concurrent.futures.ThreadPoolExecutor(len(rows)) as pool:
+            for row, done in [(r, pool.submit(fn, *r)) for r in rows]:
+                with self.subTest(row):
                     done.result()
 
     def test_table(self):
-        self.table()
-
-    def test_table_in_a_thread(self):
-        self.table(self.post("a thread of faults").ts())
+        """In the channel, and in a thread."""
+        thread = self.post("a thread of faults").ts()
+        self.together(self.row, [((kind, more, effect), where)
+                                 for where in (None, thread) for kind, more in FAULTS
+                                 for effect in (False, True)])
 
     def test_without_fault(self):
         t = self.post("just so", idempotency_key="just-so")
@@ -224,22 +224,25 @@ class Faults(Posting):
         self.slack.fault(POST, "reset", effect=True)
         self.check_unknown(self.post("unseen"))
 
+    def kept(self, i, text, more):
+        """Each has a channel of its own."""
+        channel, key = f"CABULK{i:04}", f"kept-{i}"
+        self.slack.fault(POST, "reset", effect=True, where={"channel": channel})
+        t = self.post(text, channel, idempotency_key=key, **more)
+        last = self.team.channels[channel].messages[-1]
+        self.assertNotEqual(last["text"], text)
+        self.check_posted(t, last["ts"], "was found")
+
     def test_as_slack_keeps_it(self):
         self.slack.world.rewrites = True
-        for i, (text, more) in enumerate((
-                ("see https://e.org/?a=1&b=2 and 1 < 2 & 3 > 2", {}),
+        rows = (("see https://e.org/?a=1&b=2 and 1 < 2 & 3 > 2", {}),
                 ("<https://e.org/?a=1&b=2|a & b> <@U0ALICE> <#CAGENERAL1>", {}),
                 ("done 🎉👍 at 10:30:45 :tada:", {}),
                 ("# Head\n\n**bold** [a & b](https://e.org/?a=1&b=2) <b> @channel",
-                 {"markdown": True}))):
-            with self.subTest(text):
-                self.slack.fault(POST, "reset", effect=True)
-                t = self.post(text, idempotency_key=f"kept-{i}", **more)
-                last = self.team.channels[RANDOM].messages[-1]
-                self.assertNotEqual(last["text"], text)
-                self.check_posted(t, last["ts"], "was found")
+                 {"markdown": True}))
+        self.together(self.kept, [(4 * (i + 1), *r) for i, r in enumerate(rows)])
         self.slack.fault(POST, "reset")
-        self.check_unknown(self.post("done 🎉👍 at 10:30:46 :tada:"))
+        self.check_unknown(self.post("done 🎉👍 at 10:30:46 :tada:", "CABULK0012"))
 
     def test_same_id_other_text(self):
         """Two texts with one request id are two posts, also when one is unclear."""
