@@ -218,6 +218,24 @@ class Faults(Posting):
         self.slack.fault(POST, "reset")
         self.check_unknown(self.post("said by a person"))
 
+    def test_not_of_another_time_or_place(self):
+        """The app's own message that no row knows of: an hour old, in a thread, or
+        the thread's head."""
+        def said(text, channel=RANDOM, **more):
+            return self.slack.world.say(TEAM, channel, text, user=self.team.bot_user,
+                                        bot_id=self.team.bot_id, **more)
+        said("in the past", ts=f"{time.time() - 3600:.6f}")
+        head = said("in a thread")
+        said("in a thread", thread_ts=said("another head"), subtype="thread_broadcast")
+        rows = [("in the past", {}), ("in a thread", {"thread_ts": head})]
+        self.together(self.not_that, rows)
+        said("broadcast", thread_ts=head, subtype="thread_broadcast")
+        self.not_that("broadcast", {})
+
+    def not_that(self, text, where):
+        self.slack.fault(POST, "reset", where={"text": text, **where})
+        self.check_unknown(self.post(text, **where))
+
     def test_it_cannot_be_seen(self):
         """A look that fails: unknown, and said so."""
         self.slack.fault("conversations.history", "error", error="missing_scope")
