@@ -18,7 +18,7 @@
 #include <string.h>
 
 #define ANSWER_MS	1000	/* the least that must be left for Slack's answer */
-#define FULL_MS		1000	/* all connections are at work: until one tells */
+#define GLANCE_MS	1000	/* whoever waits for longer looks up meanwhile */
 #define PAUSE_MS	200	/* before another try; doubles */
 #define RARE_MS		60000	/* of the limited cohort: from one call to the next */
 
@@ -171,14 +171,18 @@ once_more(struct slack_call *c, enum cause cause)
 	return !c->detached && had < repeats[methods[c->m].safe][cause];
 }
 
+/* Until then, but it looks up now and then: another worker may have met a 429, or
+ * the workspace may be gone. */
 static void
 in_line(struct slack_call *c, int64_t at)
 {
+	int64_t soon = clock_ms() + GLANCE_MS;
+
 	if (!c->waits)
 		counter_up(CNT_SLACK_WAITS);
 	waiting(c, true);
 	c->queued = true;
-	sleep_until(c, at);
+	sleep_until(c, at < soon ? at : soon);
 }
 
 /* For the budget: within the deadline, or not at all. */
@@ -416,7 +420,7 @@ wait_for_connection(struct slack_call *c)
 	int64_t now = clock_ms(), last = c->deadline - ANSWER_MS;
 
 	if (now < last)
-		in_line(c, now + FULL_MS < last ? now + FULL_MS : last);
+		in_line(c, last);
 	else
 		end_wait(c, now);
 }

@@ -570,6 +570,32 @@ START_TEST(nobody_is_lost)
 }
 END_TEST
 
+/* Another worker was told to wait: those who wait here for long learn it soon, and
+ * not when their slot comes. */
+START_TEST(told_elsewhere)
+{
+	static const struct line ok[] = { OK, { 0, NULL, 0 } };
+	int64_t began = clock_ms();
+
+	t.script = ok;
+	one_each(4000);
+	for (int i = 0; i < 3; i++)
+		line_up(i, i == 1 ? 8000 : 20000);
+	while (board_gauge_sum(t.slack.region, GAUGE_WAITS) < 2)
+		event_base_loop(t.base, EVLOOP_ONCE);
+	bucket_block(t.slack.region, "slack:A1:T1:conversations.history", began + 8000);
+	run_all(2);
+	ck_assert_int_eq(waiters[1].class, SLACK_WAIT);
+	ck_assert_int_eq(waiters[2].ended, 0);	/* it has time */
+	ck_assert_int_lt(clock_ms() - began, 1500);
+	bucket_block(t.slack.region, "slack:A1:T1:conversations.history", began + 60000);
+	run_all(3);
+	ck_assert_int_eq(waiters[2].class, SLACK_WAIT);
+	ck_assert_int_lt(clock_ms() - began, 2500);
+	ck_assert_str_eq(t.forms, "n=0 ");
+}
+END_TEST
+
 /* Who leaves takes no slot along. */
 START_TEST(leavers)
 {
@@ -896,6 +922,7 @@ main(void)
 	tcase_add_test(tc, in_order_again);
 	tcase_add_test(tc, no_time_any_more);
 	tcase_add_test(tc, nobody_is_lost);
+	tcase_add_test(tc, told_elsewhere);
 	tcase_add_test(tc, leavers);
 	tcase_add_test(tc, leavers_while_blocked);
 	tcase_add_test(tc, no_connection);
