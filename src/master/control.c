@@ -14,7 +14,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -243,7 +242,7 @@ control_answer(struct master *m, const struct message *msg)
 static void
 on_job(struct master *m, int status, const struct buf *output, void *arg)
 {
-	struct client *c = asker_of(m, (unsigned)(uintptr_t)arg);
+	struct client *c = asker_of(m, *(unsigned *)arg);
 
 	if (c == NULL)
 		return;
@@ -272,8 +271,9 @@ run_job(struct client *c, const struct request *req)
 		argv[n++] = req->argv[i];
 	argv[n] = NULL;
 	wait_answer(c, job_rows[job].seconds * INT64_C(1000));
+	m->job_asker[job] = c->id;
 	if (job_start(m, (enum job_id)job, argv, on_job,
-		(void *)(uintptr_t)c->id) == -1)
+		&m->job_asker[job]) == -1)
 		fail(c, "the job could not be started; see the log");
 }
 

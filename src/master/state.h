@@ -68,6 +68,7 @@ struct master {
 	struct listen_set listen, admin_listen;
 	struct http_server *http;
 	struct control *control;
+	unsigned job_asker[JOB_COUNT];	/* a client's id, of a command that runs in a job */
 	struct event *signals[SIGNALS];
 	struct event *tick;
 	struct listen_set agent_listen;
