@@ -24,6 +24,7 @@
 #define RECENT_MS	60000	/* after an end somebody may still be at work */
 #define LOOK_MS		100
 #define MARGIN_MS	1000
+#define BACKGROUND_MS	25000	/* no request of a fill or a refresh takes so long */
 #define PASSES		5
 #define SCRUB_MS	10000
 #define TABLES_MAX	32
@@ -124,12 +125,12 @@ is_busy(const struct region *r)
 }
 
 /* First until every worker knows that it is over, then until what was begun before
- * has ended: a call or a run over the directory takes no longer than that.  Of other
- * hosts nothing is known. */
+ * has ended: a call takes no longer than UPSTREAM_TIMEOUT, of other hosts nothing else
+ * is known; a run over the directory or a refresh holds a lease. */
 static int
 wait_for_others(struct purging *g, struct err *err)
 {
-	int64_t age = clock_wall_ms() - last_change(g), end;
+	int64_t age = clock_wall_ms() - last_change(g), calls, leases;
 	const struct task *t = g->t;
 	bool held = false;
 
@@ -137,14 +138,14 @@ wait_for_others(struct purging *g, struct err *err)
 		return 0;
 	if (age < SEEN_MS)
 		task_pause(g->t, age > 0 ? SEEN_MS - age : SEEN_MS);
-	end = clock_ms() + t->h->conf->upstream_timeout + MARGIN_MS;
-	while (clock_ms() < end) {
+	calls = clock_ms() + t->h->conf->upstream_timeout + MARGIN_MS;
+	leases = clock_ms() + BACKGROUND_MS;
+	do {
 		if (g->p.user == NULL && purge_held(&g->p, &held, err) == -1)
 			return -1;
-		if (!held && !t->conf.shared && !is_busy(t->h->region))
-			break;
 		task_pause(g->t, LOOK_MS);
-	}
+	} while ((held && clock_ms() < leases) ||
+	    ((t->conf.shared || is_busy(t->h->region)) && clock_ms() < calls));
 	return 0;
 }
 

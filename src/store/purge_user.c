@@ -218,7 +218,7 @@ clean_place(struct purge *p, const char *place, int64_t *count,
 {
 	struct naming n = { .p = p, .place = place };
 
-	for (size_t i = 0; p->user[i] != '\0' && i < sizeof(n.small) - 1; i++)
+	for (size_t i = 0; i < sizeof(n.small) - 1 && p->user[i] != '\0'; i++)
 		n.small[i] = (char)tolower((unsigned char)p->user[i]);
 	if (purge_do(p, UNIT(DO(DIRECTORY_PERSON, TEXT(place),
 		TEXT(p->user))), count, err) == -1)

@@ -9,7 +9,6 @@ import signal
 import sqlite3
 import subprocess
 import threading
-import time
 import unittest
 
 import lib
@@ -521,6 +520,17 @@ class Shared(Base, test_mariadb.Shared):
         self.assertEqual(self.rows(BETA, but=CHANGING), before)
         for word in "binary logs", "other hosts":
             self.assertIn(word, said)
+
+    def test_killed_and_again(self):
+        d = self.begun()
+        self.traffic(d)
+        with Team.asker(self, d, "team", "purge", ACME) as p:
+            lib.wait_until("it has ended", lambda: self.store.run(
+                f"SELECT state FROM installs WHERE team_id = '{ACME}'") == [("revoked",)])
+            os.kill(Team.job(self, d), signal.SIGKILL)
+            self.assertIn("died signal=9", p.communicate(timeout=30)[1])
+        self.purge(d, "team", "purge", ACME)
+        self.assertEqual(self.places(d, ACME), [])
 
     def test_person(self):
         d = self.begun()
