@@ -110,6 +110,8 @@ static const struct conf_row rows[] = {
 	  .help = "time that a connection may wait for its next request" },
 	{ "INSTALL_ALLOW", LIST(install_allow),
 	  .help = "team and org ids whose installs are live at once, or *; unset: * on loopback, else none" },
+	{ "INSTALL_PENDING_TTL", TIME(install_pending_ttl), .dflt = "24h", .min = SECOND, .max = 30 * DAY,
+	  .help = "time that an install may wait for approval before it is removed, from Slack too" },
 	{ "KEY_GRACE", TIME(key_grace), .dflt = "1h", .min = 0, .max = 30 * DAY,
 	  .help = "time that known keys serve on while the store is away" },
 	{ "LOG_FORMAT", WORD(log_format, format_words), .dflt = "auto", .flags = F_RESTART,

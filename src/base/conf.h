@@ -38,6 +38,7 @@ struct conf {
 	bool slack_gov;			/* both are GovSlack's; derived */
 	char *slack_authorize_url;
 	char *install_allow;		/* list of T… and E… ids, or "*" */
+	int64_t install_pending_ttl;	/* ms */
 
 	/* who may come in */
 	struct secret api_key;		/* of the environment; may be unset */

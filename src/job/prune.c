@@ -13,8 +13,7 @@
 
 #define HOUR_MS		3600000LL
 #define DAY_MS		(24 * HOUR_MS)
-#define SEEN_MS		5000	/* by then every worker has read what changed */
-#define STALE_MAX	100	/* a round; the next one comes soon */
+#define ENDED_MAX	100	/* a round; the next one comes soon */
 #define ENDED_MS	(10 * DAY_MS)	/* Slack wants it within 14 days */
 
 static const struct {
@@ -51,25 +50,12 @@ prune_rows(struct task *t, size_t i, struct err *err)
 
 /* ---- installs that have ended, and all that is kept of their workspaces ---- */
 
-struct stale {
+struct ended {
 	size_t n;
 	struct {
 		char *enterprise_id, *team_id;
-		int64_t updated;
-	} of[STALE_MAX];
+	} of[ENDED_MAX];
 };
-
-static void
-take_stale(void *arg, const struct answer *a)
-{
-	struct stale *s = arg;
-
-	for (size_t i = 0; i < a->rows && s->n < STALE_MAX; i++, s->n++) {
-		s->of[s->n].enterprise_id = mem_str(answer_at(a, i, 0)->text);
-		s->of[s->n].team_id = mem_str(answer_at(a, i, 1)->text);
-		s->of[s->n].updated = answer_at(a, i, 2)->n;
-	}
-}
 
 /* Of another install of the same workspace that lives, or ended later, all stays. */
 static bool
@@ -107,16 +93,16 @@ forget_ended(struct task *t, const char *enterprise_id, const char *team_id,
 static void
 take_ended(void *arg, const struct answer *a)
 {
-	struct stale *s = arg;
+	struct ended *s = arg;
 
-	for (size_t i = 0; i < a->rows && s->n < STALE_MAX; i++, s->n++) {
+	for (size_t i = 0; i < a->rows && s->n < ENDED_MAX; i++, s->n++) {
 		s->of[s->n].enterprise_id = mem_str(answer_at(a, i, 0)->text);
 		s->of[s->n].team_id = mem_str(answer_at(a, i, 1)->text);
 	}
 }
 
 static void
-stale_free(struct stale *s)
+ended_free(struct ended *s)
 {
 	for (size_t i = 0; i < s->n; i++) {
 		free(s->of[i].enterprise_id);
@@ -127,7 +113,7 @@ stale_free(struct stale *s)
 static int
 prune_ended(struct task *t, struct err *err)
 {
-	struct stale s = { 0 };
+	struct ended s = { 0 };
 	int rc;
 
 	rc = task_ask(t,
@@ -139,64 +125,7 @@ prune_ended(struct task *t, struct err *err)
 	if (rc == 0 && s.n > 0)
 		log_info("prune", "deleted what=\"workspaces whose install has"
 		    " ended\" count=%zu", s.n);
-	stale_free(&s);
-	return rc;
-}
-
-/* ---- installs that nobody approved ---- */
-
-static int
-revoke(struct task *t, const struct stale *s, struct err *err)
-{
-	for (size_t i = 0; i < s->n; i++)
-		if (task_ask(t,
-			UNIT(DO(CHANGES_BUMP),
-			    DO(INSTALL_REVOKE, BYTES("", 0), BYTES("", 0),
-				INT(clock_wall_ms()),
-				TEXT(s->of[i].enterprise_id),
-				TEXT(s->of[i].team_id), TEXT("pending"),
-				INT(s->of[i].updated))),
-			NULL, NULL, err) == -1)
-			return -1;
-	return 0;
-}
-
-static int
-drop(struct task *t, const struct stale *s, struct err *err)
-{
-	for (size_t i = 0; i < s->n; i++)
-		if (task_ask(t,
-			UNIT(DO(INSTALL_DROP, TEXT(s->of[i].enterprise_id),
-			    TEXT(s->of[i].team_id))),
-			NULL, NULL, err) == -1)
-			return -1;
-	return 0;
-}
-
-/* First revoked, tokens wiped, so that every worker learns of it; a row that just
- * vanished would tell nobody.  If the job ends in between, the row goes with the
- * revoked ones. */
-static int
-prune_pending(struct task *t, struct err *err)
-{
-	struct stale s = { 0 };
-	int rc;
-
-	rc = task_ask(t,
-	    UNIT(DO(INSTALLS_STALE, INT(clock_wall_ms() - DAY_MS))), take_stale,
-	    &s, err);
-	if (rc == 0 && s.n > 0) {
-		rc = revoke(t, &s, err);
-		task_pause(t, SEEN_MS);
-		if (rc == 0)
-			rc = drop(t, &s, err);
-		if (rc == 0)
-			log_warn("prune",
-			    "deleted installs that nobody approved in a day "
-			    "count=%zu",
-			    s.n);
-	}
-	stale_free(&s);
+	ended_free(&s);
 	return rc;
 }
 
@@ -208,7 +137,7 @@ task_prune(struct task *t)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if (prune_rows(t, i, &err) == -1)
 			return task_failed(t, &err);
-	if (prune_ended(t, &err) == -1 || prune_pending(t, &err) == -1)
+	if (prune_ended(t, &err) == -1)
 		return task_failed(t, &err);
 	if (migrate_checkpoint(&t->conf, &err) == -1)
 		return task_failed(t, &err);

@@ -252,6 +252,74 @@ install_facts(struct store *st, const struct install_row *row,
 	    on_facts, &op->op);
 }
 
+/* ---- those that nobody approved ---- */
+
+struct stale_op {
+	struct op op;
+	install_stale_fn *done;
+	void *arg;
+};
+
+static void
+on_stale(void *arg, const struct answer *a, const struct err *err)
+{
+	struct stale_op *op = arg;
+	const struct value *v = err == NULL ? a->cells : NULL;
+	struct install_row row;
+
+	if (err != NULL || a->rows == 0) {
+		op->done(op->arg, NULL, false, err);
+		return;
+	}
+	row = (struct install_row){ .enterprise_id = v[0].text,
+		.team_id = v[1].text, .app_id = v[2].text, .team_name = "",
+		.team_url = "", .key_id = v[3].text, .bot_token = v[4].text,
+		.bot_token_len = v[4].len, .refresh_token = v[5].text,
+		.refresh_token_len = v[5].len, .expires = v[6].n,
+		.scopes = "", .bot_user_id = "", .bot_id = "",
+		.installer = "", .updated = v[7].n, .dead = "",
+		.state = INSTALL_PENDING };
+	op->done(op->arg, &row, v[8].n > 0, NULL);
+}
+
+struct unit *
+install_stale(struct store *st, int64_t after, int64_t before,
+    install_stale_fn *done, void *arg)
+{
+	struct stale_op *op = mem_new(sizeof(*op));
+
+	op->done = done;
+	op->arg = arg;
+	return op_start(st, UNIT(DO(INSTALL_STALE, INT(after), INT(before))),
+	    store_timeout(st), on_stale, &op->op);
+}
+
+struct unit *
+install_expire(struct store *st, const struct install_row *row,
+    install_done_fn *done, void *arg)
+{
+	struct install_op *op = install_op(row->enterprise_id, row->team_id,
+	    done, arg);
+
+	return op_start(st, UNIT(DO(CHANGES_BUMP),
+	    DROP_CHAIN(row->enterprise_id, row->team_id), DO(INSTALL_REVOKE,
+	    BYTES("", 0), BYTES("", 0), INT(clock_wall_ms()),
+	    TEXT(row->enterprise_id), TEXT(row->team_id),
+	    TEXT(words[INSTALL_PENDING]), INT(row->updated))),
+	    store_timeout(st), on_state, &op->op);
+}
+
+struct unit *
+install_drop_row(struct store *st, const struct install_row *row,
+    install_done_fn *done, void *arg)
+{
+	struct install_op *op = install_op(row->enterprise_id, row->team_id,
+	    done, arg);
+
+	return op_start(st, UNIT(DO(INSTALL_DROP, TEXT(row->enterprise_id),
+	    TEXT(row->team_id))), store_timeout(st), on_facts, &op->op);
+}
+
 /* ---- events ---- */
 
 struct event_op {

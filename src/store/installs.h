@@ -66,6 +66,21 @@ void install_set_state(struct store *st, const char *enterprise_id,
 struct unit *install_facts(struct store *st, const struct install_row *row,
     install_done_fn *done, void *arg);
 
+/* The first install that was made after and before these times and that nobody
+ * approved; row has no more than is needed for its token, and is NULL when there is
+ * none.  elsewhere: the workspace, or one of the organisation, is live by another row,
+ * or may be. */
+typedef void install_stale_fn(void *arg, const struct install_row *row,
+    bool elsewhere, const struct err *err);
+struct unit *install_stale(struct store *st, int64_t after, int64_t before,
+    install_stale_fn *done, void *arg);
+/* That one is revoked, its tokens wiped, unless it was approved or made anew; then the
+ * row may be dropped, once everybody has seen it. */
+struct unit *install_expire(struct store *st, const struct install_row *row,
+    install_done_fn *done, void *arg);
+struct unit *install_drop_row(struct store *st, const struct install_row *row,
+    install_done_fn *done, void *arg);
+
 /* One of Slack's events, once: known is true when its id was there before, and then
  * nothing was done.  With ends the install is over (its tokens go), unless somebody
  * installed again after that wall ms: events may come late.  A workspace has its id

@@ -19,6 +19,7 @@ struct worker {
 	struct slack slack;
 	char *scopes;			/* its; owned */
 	struct upkeep *upkeep;
+	struct stale *stale;
 	struct principals *principals;
 	struct toolbox box;
 	struct mcp *mcp;

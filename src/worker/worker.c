@@ -10,6 +10,7 @@
 #include "slack/directory.h"
 #include "slack/orgs.h"
 #include "slack/installs.h"
+#include "slack/stale.h"
 #include "slack/token.h"
 #include "slack/upkeep.h"
 #include "slack/verdict.h"
@@ -206,6 +207,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	}
 	token_tend(w->slack.tokens);
 	upkeep_tend(w->upkeep);
+	stale_tend(w->stale);
 	orgs_tend(w->slack.orgs);
 	if (w->slack.directory != NULL)
 		directory_tend(w->slack.directory);
@@ -364,6 +366,7 @@ open_slack(struct worker *w, struct err *err)
 	w->slack.tokens = tokens_new(&w->slack);
 	w->slack.verdicts = verdicts_new(&w->slack);
 	w->upkeep = upkeep_new(&w->slack);
+	w->stale = stale_new(&w->slack);
 	w->slack.orgs = orgs_new(&w->slack);
 	if (c->directory)
 		w->slack.directory = directory_new(&w->slack);
@@ -437,6 +440,7 @@ end(struct worker *w)
 	principals_free(w->principals);
 	directory_free(w->slack.directory);
 	upkeep_free(w->upkeep);
+	stale_free(w->stale);
 	orgs_free(w->slack.orgs);
 	verdicts_free(w->slack.verdicts);
 	tokens_free(w->slack.tokens);

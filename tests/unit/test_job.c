@@ -498,8 +498,8 @@ START_TEST(old_rows_go)
 	ck_assert_int_eq(count("posts"), 1);
 	ck_assert_int_eq(count("api_keys WHERE id IN ('k_2', 'k_3', 'env')"), 3);
 	ck_assert_int_eq(count("api_keys"), 3);
-	ck_assert_int_eq(count("installs WHERE team_id IN ('T2', 'T3', 'T5')"), 3);
-	ck_assert_int_eq(count("installs"), 3);
+	ck_assert_int_eq(count("installs WHERE team_id IN ('T1', 'T2', 'T3', 'T5')"), 4);
+	ck_assert_int_eq(count("installs"), 4);
 	/* all of a workspace whose install ended so long ago, and of no other */
 	ck_assert_int_eq(count("directory WHERE team IN ('T3', 'T5')"), 2);
 	ck_assert_int_eq(count("directory"), 2);
@@ -507,7 +507,7 @@ START_TEST(old_rows_go)
 	ck_assert_int_eq(count("chains"), 1);
 	ck_assert_int_eq(count("leases"), 1);
 	ck_assert_int_eq(run_job(JOB_PRUNE), JOB_OK);
-	ck_assert_int_eq(count("installs"), 3);
+	ck_assert_int_eq(count("installs"), 4);
 }
 END_TEST
 
