@@ -16,6 +16,7 @@ import mcpclient
 import test_mariadb
 from events import Events
 from mcpclient import Legacy, Modern, install, known
+from test_store_faults import NOBODY, Disk
 
 ACME, BETA = "T0ACME0001", "T0BETA0001"
 GENERAL = "CAGENERAL1"
@@ -91,9 +92,13 @@ class Base(lib.Suite):
         d = self.daemon(self.slack, env=self.env(**more))
         if self.LOG:
             d.log_file = d.env["LOG_TARGET"] = os.path.join(d.dir, "d.log")
+        self.before_start(d)
         d.start()
         self.store = self.store_of(d)
         return d
+
+    def before_start(self, d):
+        """What a test has to put in place."""
 
     def store_of(self, d):
         return SQLite(d)
@@ -354,6 +359,26 @@ class Team(Base):
         self.purge(d, "team", "purge", ACME)
         self.assertEqual(self.places(d, ACME), [])
 
+    def test_killed_before_the_file_is_written_anew(self):
+        """No row is left, and the next one comes to the end all the same."""
+        d = self.begun()
+        self.traffic(d)
+        db = sqlite3.connect(self.store.path, isolation_level=None)
+        db.execute("BEGIN")
+        db.execute("SELECT COUNT(*) FROM installs").fetchall()
+        try:
+            with self.asker(d, "team", "purge", ACME) as p:
+                lib.wait_until("its rows have gone", lambda: not self.store.run(
+                    f"SELECT state FROM installs WHERE team_id = '{ACME}'"), 60)
+                os.kill(self.job(d), signal.SIGKILL)
+                self.assertIn("died signal=9", p.communicate(timeout=30)[1])
+        finally:
+            db.execute("ROLLBACK")
+            db.close()
+        self.assertIn(self.store.path, " ".join(self.places(d, ACME)))
+        self.purge(d, "team", "purge", ACME)
+        self.assertEqual(self.places(d, ACME), [])
+
     def test_files_beside_the_store(self):
         """Copies from before a migration, rotated logs, what the spool holds."""
         d = self.begun()
@@ -381,6 +406,27 @@ class Team(Base):
         self.assertEqual((text.count("*" * 10 + "\n"), len(text)),
                          (3, 3 * (70000 + len(f" team={ACME}\n")) + len(f"{ACME}2 kept\n")))
         self.assertIn(f"{ACME}2 kept", text)
+
+
+class Full(Base):
+    """STATE_DIR is a disk of its own, and that is full."""
+    def before_start(self, d):
+        self.disk = Disk(d.state_dir, 16, NOBODY)
+        self.addCleanup(self.disk.unmount)
+        self.addCleanup(d.stop)
+
+    def test_no_room(self):
+        d = self.begun()
+        if not self.disk.mounted:
+            self.skipTest("mount is not allowed here")
+        self.traffic(d)
+        self.disk.fill()
+        said = d.ctl("team", "purge", ACME, check=False, seconds=90)
+        self.assertEqual(said.returncode, 1)
+        self.assertRegex(said.stderr, "(?i)full|no space")
+        self.disk.empty()
+        self.purge(d, "team", "purge", ACME)
+        self.assertEqual(self.places(d, ACME), [])
 
 
 class Person(Base):
