@@ -183,13 +183,34 @@ install_of_org(struct install *org, const char *team_id, const char *name)
 	return in;
 }
 
+/* Of the sorted ones; n: none begins so. */
+static size_t
+first_of(const struct installs *i, const char *key)
+{
+	size_t low = 0, high = i->n;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (strcmp(install_key(i->v[mid].in), key) < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
 struct install *
 installs_current(struct installs *i, const struct install *in)
 {
-	struct install *now = installs_find(i, install_key(in));
+	const char *key = install_key(in);
 
-	return now != NULL && now->org == NULL &&
-	    strcmp(now->enterprise_id, in->enterprise_id) == 0 ? now : NULL;
+	for (size_t k = first_of(i, key); k < i->n &&
+	    strcmp(install_key(i->v[k].in), key) == 0; k++)
+		if (i->v[k].in->org == NULL && strcmp(
+		    i->v[k].in->enterprise_id, in->enterprise_id) == 0)
+			return i->v[k].in;
+	return NULL;
 }
 
 bool
@@ -233,15 +254,17 @@ by_row(const void *x, const void *y)
 	return a->seq > b->seq ? -1 : a->seq < b->seq;
 }
 
-/* Which of a workspace's installs is the one to use: that of its own, if it is live or
+/* Which of a workspace's installs is the one to use: that of its own, if it serves or
  * the operator has disabled it; its org's; the others, which are not usable. */
 static int
 rank(const struct install *in)
 {
+	bool live = in->state == INSTALL_LIVE, serves = live &&
+	    in->dead[0] == '\0';
+
 	if (in->org != NULL)
-		return in->state == INSTALL_LIVE ? 2 : 4;
-	return in->state == INSTALL_LIVE ? 0 :
-	    in->state == INSTALL_DISABLED ? 1 : 3;
+		return serves ? 2 : live ? 4 : 6;
+	return serves ? 0 : in->state == INSTALL_DISABLED ? 1 : live ? 3 : 5;
 }
 
 /* A workspace that moved into an org may have two rows of its own: the newer one. */
@@ -489,19 +512,10 @@ installs_loaded(const struct installs *i)
 struct install *
 installs_find(struct installs *i, const char *team_id)
 {
-	size_t low = 0, high = i->n;
+	size_t k = first_of(i, team_id);
 
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-
-		if (strcmp(install_key(i->v[mid].in), team_id) < 0)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	if (low < i->n && strcmp(install_key(i->v[low].in), team_id) == 0)
-		return i->v[low].in;
-	return NULL;
+	return k < i->n && strcmp(install_key(i->v[k].in), team_id) == 0 ?
+	    i->v[k].in : NULL;
 }
 
 void

@@ -46,7 +46,7 @@ bool installs_loaded(const struct installs *i);
 void installs_on_news(struct installs *i, void (*fn)(void *arg), void *arg);
 
 /* By team id (or enterprise id of an org-wide install): any state.  NULL: none.  Of
- * several, the workspace's own install that is live or disabled, before that of its
+ * several, the workspace's own install that serves or is disabled, before that of its
  * org, before the others. */
 struct install *installs_find(struct installs *i, const char *team_id);
 /* In order of team id; stop when fn returns false. */

@@ -205,7 +205,9 @@ class Life(Base):
             self.row(d, ORG)["workspaces"] == 450 for _ in range(6)), 30)
         pages = slack.calls("auth.teams.list")
         self.assertEqual([r["page"] for r in pages], [1, 2, 3])
-        self.assertIn("(and 200 more)", self.tool(d, "slack_list_workspaces").text)
+        text = self.tool(d, "slack_list_workspaces").text
+        self.assertEqual(len(re.findall(r"(?m)^T0MANY", text)), 250)
+        self.assertIn("200 more", text)
         d.stop()
 
     def test_the_only_one(self):
@@ -336,6 +338,26 @@ class Life(Base):
         lib.wait_until("the organisation's token is used", lambda: all(
             whose(ACME) == [ORG] for _ in range(6)))
         self.assertEqual(self.row(d, ORG)["state"], "live")
+        d.stop()
+
+    def test_a_dead_own_install(self):
+        """Its end was never told: Slack does not take its token, and the organisation's
+        serves."""
+        slack, d = self.begin_org(ACME)
+        install(d, ACME)
+        lib.wait_until("both are there", lambda: self.row(d, ACME))
+        slack.world.teams[ACME].revoked = "account_inactive"
+        mark = slack.mark()
+        lib.wait_until("the organisation's serves", lambda: all(
+            self.tool(d, "slack_list_channels", team_id=ACME).ok for _ in range(4)))
+        self.assertEqual(slack.calls("conversations.list", mark)[-1]["team"], ORG)
+        slack.world.teams[ACME].revoked = None
+        install(d, ACME)        # connected again: its own comes first
+        def own():
+            mark = slack.mark()
+            self.assertTrue(self.tool(d, "slack_list_channels", team_id=ACME).ok)
+            return slack.calls("conversations.list", mark)[-1]["team"] == ACME
+        lib.wait_until("its own serves", lambda: all(own() for _ in range(4)))
         d.stop()
 
     def test_allow(self):
