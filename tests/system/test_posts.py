@@ -204,6 +204,26 @@ class Faults(Posting):
         self.assertLess(time.monotonic() - began, 10 * lib.SLOW)
         self.assertEqual(len(self.sent()), 1)
 
+    def test_under_way_here(self):
+        """An equal call of this host waits for the one that is under way, and asks
+        Slack nothing."""
+        self.slack.fault(POST, "hold")
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            first = pool.submit(self.post, "here", idempotency_key="here")
+            self.slack.wait_held(POST, since=self.since)
+            others = [pool.submit(self.post, "here", idempotency_key="here")
+                      for _ in range(3)]
+            calls = r"tool calls\s+4\b"
+            lib.wait_until("they are there", lambda: re.search(
+                calls, self.d.ctl("show", "info").stdout))
+            self.slack.release()
+            ts = first.result().ts()
+            self.check_posted(first.result(), *self.stored("here"))
+            for t in others:
+                self.check_posted(t.result(), ts, "earlier equal call")
+        self.assertEqual([c["method"] for c in self.slack.calls(since=self.since)],
+                         [POST])
+
     def test_by_name(self):
         """The channel is looked at by its id, whatever the call says."""
         self.slack.fault(POST, "reset", effect=True)
