@@ -23,7 +23,7 @@ is_stale(const struct bucket *b, int64_t now)
 static struct bucket *
 find(struct region *r, const char *name, int64_t now)
 {
-	uint64_t hash = layout_hash(name);
+	uint64_t hash = layout_hash(name), old = 0;
 	struct bucket *stale = NULL;
 
 	for (unsigned i = 0; i < PROBES; i++) {
@@ -32,8 +32,10 @@ find(struct region *r, const char *name, int64_t now)
 
 		if (was == hash)
 			return b;
-		if (stale == NULL && is_stale(b, now))
+		if (stale == NULL && is_stale(b, now)) {
 			stale = b;
+			old = was;
+		}
 	}
 	if (stale == NULL) {
 		counter_up(CNT_BUCKETS_SHARED);
@@ -42,7 +44,9 @@ find(struct region *r, const char *name, int64_t now)
 			    " share a place");
 		return &r->buckets[hash % BUCKETS];
 	}
-	atomic_store(&stale->hash, hash);
+	/* another process may have taken it for another name in this moment */
+	if (!atomic_compare_exchange_strong(&stale->hash, &old, hash))
+		return find(r, name, now);
 	return stale;
 }
 
