@@ -83,6 +83,24 @@ class Rotating(lib.Suite):
         self.assertTrue(t.ok, t)
         self.assertEqual(self.refreshes(), before + 1)
 
+    def never_two_at_once(self):
+        rows = sorted(self.slack.refreshes(), key=lambda c: c["at"])
+        for a, b in zip(rows, rows[1:]):
+            self.assertLessEqual(a["done"], b["at"])
+
+    def locked(self, d):
+        """The store, for all who want to write, until rollback."""
+        import sqlite3
+        db = sqlite3.connect(os.path.join(d.state_dir, "slackmcpd.db"),
+                             isolation_level=None)
+        self.addCleanup(db.close)
+        db.execute("BEGIN IMMEDIATE")
+        return db
+
+    def counter(self, d, name):
+        return next(int(r["value"]) for r in d.ctl_json("show", "info")
+                    if r["name"] == name)
+
     def hold(self, effect):
         """The next refresh, not an install's exchange."""
         self.slack.fault(ACCESS, "hold", effect=effect,
@@ -91,6 +109,10 @@ class Rotating(lib.Suite):
 
 class Life(Rotating):
     WORKERS = 4
+
+    def tearDown(self):
+        self.never_two_at_once()
+        super().tearDown()
 
     def test_at_the_moment_of_expiry(self):
         d = self.installed(MAX_CALLS_PER_KEY="256")
@@ -147,19 +169,82 @@ class Life(Rotating):
         lib.wait_until("it serves", lambda: self.read(d).ok)
         self.assertEqual(glob.glob(d.state_dir + "/spool/pair-*"), [])
 
-    def test_the_client_hangs_up(self):
+    def test_installed_twice(self):
+        """Two installs of the same workspace, one after the other: the chain is
+        the newer one's."""
         d = self.installed()
-        self.hold(True)
+        first = self.chain(TEAM).current
+        self.connect(d)
+        self.assertNotEqual(self.chain(TEAM).current, first)
         self.chain(TEAM).expire()
-        c = mcpclient.connection(d)
-        m = Modern(d)
-        m.conn = c
-        threading.Thread(target=lambda: self.quietly(m), daemon=True).start()
-        self.slack.wait_held(ACCESS)
-        c.sock.shutdown(2)
-        self.slack.release()
-        lib.wait_until("the pair is there", lambda: self.read(d).ok)
+        self.assertTrue(self.read(d).ok)
         self.check(d, 1)
+        self.connect(d)             # and again, after refreshes
+        self.check(d, 2)
+        self.assertEqual(len(d.ctl_json("show", "installs")), 1)
+
+    def test_the_client_hangs_up(self):
+        """While Slack has not read it, while it was done, while it is stored."""
+        for step in ("sent", "done", "stored"):
+            with self.subTest(step):
+                d = self.installed()
+                before = self.refreshes()
+                self.hold(step != "sent")
+                self.chain(TEAM).expire()
+                c = mcpclient.connection(d)
+                m = Modern(d)
+                m.conn = c
+                threading.Thread(target=lambda m=m: self.quietly(m),
+                                 daemon=True).start()
+                self.slack.wait_held(ACCESS)
+                db = self.locked(d) if step == "stored" else None
+                if step == "stored":
+                    self.slack.release()
+                    lib.wait_until("it is spooled", lambda: glob.glob(
+                        d.state_dir + "/spool/pair-*"))
+                c.sock.shutdown(2)
+                if db:
+                    db.execute("ROLLBACK")
+                self.slack.release()
+                lib.wait_until("the pair is there", lambda: self.read(d).ok)
+                self.check(d, before + 1)
+                d.stop()
+                self.slack.reset()
+
+    def test_the_store_is_down(self):
+        """Then nobody asks Slack: the token serves to its end, and who needs a
+        newer one is told to wait."""
+        d = self.installed(STORE_TIMEOUT="1", REQUEST_TIMEOUT="5")
+        db = self.locked(d)
+        since = self.slack.mark()
+        t = self.read(d)
+        self.assertTrue(t.ok, t)
+        self.chain(TEAM).expire()
+        t = self.read(d)
+        self.assertFalse(t.ok, t)
+        self.assertIn("is being renewed", t.text)
+        self.assertEqual(self.slack.calls(ACCESS, since), [])
+        db.execute("ROLLBACK")
+        lib.wait_until("it is renewed", lambda: self.read(d).ok)
+        self.check(d, 1)
+
+    def test_unclear_without_grace(self):
+        """Slack did it, the answer is lost, and the refresh token with it: asked
+        once more, then the old one serves to its end."""
+        d = self.daemon(self.slack, workers=self.WORKERS)
+        d.start()
+        self.slack.world.rotation.expires_in = 3600
+        self.slack.fault(ACCESS, "reset", effect=True,
+                         where={"grant_type": "refresh_token"})
+        self.connect(d)
+        lib.wait_until("it is marked", lambda: "lost" in
+                       d.ctl("show", "installs").stdout, 40)
+        self.assertEqual([c["answer"] for c in self.slack.refreshes()],
+                         ["ok", "invalid_refresh_token"])
+        self.assertEqual(self.counter(d, "tokens_lost"), 1)
+        t = self.read(d)
+        self.assertTrue(t.ok, t)
+        self.assertIn("/slack/install", t.text)
 
     @staticmethod
     def quietly(m):
@@ -258,6 +343,23 @@ class Killed(Rotating):
         lib.wait_until("another one refreshes", lambda: self.read(d).ok, 40)
         self.check(d, 1)
 
+    def test_after_the_spool(self):
+        """The store is locked so long: replayed, one in all."""
+        d = self.installed(STORE_TIMEOUT="10")
+        self.hold(True)
+        self.chain(TEAM).expire()
+        threading.Thread(target=lambda: Life.quietly(Modern(d)), daemon=True).start()
+        self.slack.wait_held(ACCESS)
+        pid = self.refresher(d)
+        db = self.locked(d)
+        self.slack.release()
+        lib.wait_until("it is spooled", lambda: glob.glob(
+            d.state_dir + "/spool/pair-*"))
+        d.kill(pid)
+        db.execute("ROLLBACK")
+        lib.wait_until("it is replayed", lambda: self.read(d).ok, 40)
+        self.check(d, 1)
+
     def test_between_sending_and_spool_with_grace(self):
         d = self.installed()
         self.killed(d, True, 30)
@@ -286,6 +388,8 @@ class Killed(Rotating):
         lost = [r for r in d.log_rows() if r.get("level") == "error"
                 and "nobody can renew" in r.get("msg", "")]
         self.assertEqual(len(lost), 1)
+        self.assertIn("/slack/install", lost[0]["msg"])
+        self.assertEqual(self.counter(d, "tokens_lost"), 1)
         self.assertLessEqual(self.refreshes(), 2)
         self.connect(d)
         lib.wait_until("it serves again", lambda: self.read(d).ok)
@@ -891,6 +995,7 @@ class OnTwoHosts(test_mariadb.Shared, Rotating):
 
     def tearDown(self):
         self.db.signal(signal.SIGCONT)
+        self.never_two_at_once()
         Rotating.tearDown(self)
 
     def test_at_the_moment_of_expiry(self):
