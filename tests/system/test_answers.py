@@ -112,6 +112,20 @@ class Budget(Case):
                             seen += self.shown(t)
                         self.assertEqual(seen, want)
 
+    def test_more_authors_than_text(self):
+        """Who they are counts, too."""
+        said = [self.world.say(TEAM, "CABULK0008", "x", subtype="bot_message", user=None,
+                               bot_id=f"B0MANY{i:04d}", username=f"{i:04d}" + "n" * 76)
+                for i in range(900)]
+        seen, pages = [], 0
+        for t in self.walk("slack_get_channel_history", channel_id="CABULK0008",
+                           limit=999):
+            self.assertLess(len(t.text.encode()), MOST)
+            seen += self.shown(t)
+            pages += 1
+        self.assertEqual(seen, said[::-1])
+        self.assertGreater(pages, 1)
+
 class Pages(Case):
     """Whatever Slack pages: an answer says what it has, and where it goes on."""
     def both(self, tool="slack_get_channel_history", **args):
