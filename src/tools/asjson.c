@@ -130,7 +130,7 @@ put_row(const struct js *row, struct buf *out)
 /* One in any case, else nobody came past it.  Returns at which row it had to stop;
  * their number when it need not. */
 static size_t
-put_rows(const struct call *call, const struct js *answer, size_t *shown,
+put_rows(const struct call *call, const struct js *answer, struct shown *shown,
     struct jsonw *w)
 {
 	const struct tool_list *l = call->tool->list;
@@ -145,10 +145,11 @@ put_rows(const struct call *call, const struct js *answer, size_t *shown,
 			continue;
 		buf_reset(&one);
 		put_row(row, &one);
-		if (*shown > 0 && w->out->len + one.len > CALL_BYTES)
+		if (shown->n > 0 && w->out->len + one.len > CALL_BYTES)
 			break;
 		jsonw_raw(w, one.p, one.len);
-		++*shown;
+		shown->n++;
+		shown->last = row;
 	}
 	jsonw_close(w);
 	buf_wipe(&one);
@@ -159,16 +160,11 @@ put_rows(const struct call *call, const struct js *answer, size_t *shown,
  * to the hint. */
 static void
 put_next(const struct call *call, const struct js *answer, size_t end,
-    struct buf *hint, struct jsonw *w)
+    const struct js *last, struct buf *hint, struct jsonw *w)
 {
-	bool cut = end < js_count(answer, call->tool->list->rows);
-	const char *next = cut ? cursor_at(call) : js_text(js_get(answer,
-	    "response_metadata", JS_OBJECT), "next_cursor");
-	const char *why_not = NULL;
 	struct buf sealed = { 0 };
+	const char *why_not = cursor_next(call, answer, end, last, &sealed);
 
-	if (cut || next[0] != '\0')
-		why_not = cursor_seal(call, next, cut ? end : 0, &sealed);
 	if (why_not != NULL)
 		buf_str(hint, why_not);
 	jsonw_put_bool(w, "has_more", sealed.len > 0);
@@ -186,9 +182,9 @@ put_list(const struct call *call, const struct js *answer, struct jsonw *w)
 	const struct tool_list *l = call->tool->list;
 	struct shown shown = { .n = 0 };
 	struct buf hint = { 0 };
-	size_t end = put_rows(call, answer, &shown.n, w);
+	size_t end = put_rows(call, answer, &shown, w);
 
-	put_next(call, answer, end, &hint, w);
+	put_next(call, answer, end, shown.last, &hint, w);
 	if (shown.n == 0)
 		l->none(call, js_text(js_get(answer, "response_metadata",
 		    JS_OBJECT), "next_cursor")[0] != '\0', &hint);

@@ -200,7 +200,8 @@ call_form(const struct call *call, struct buf *form)
 	     a++) {
 		struct json_object *v = call_arg(call, a->name);
 
-		if (a->slack == NULL)
+		if (a->slack == NULL || (call->latest[0] != '\0' &&
+		    strcmp(a->slack, "latest") == 0))
 			continue;
 		if (arg_is_number(a) && (v != NULL || a->dflt != 0)) {
 			snprintf(text, sizeof(text), "%ld", number(call, a));
@@ -215,6 +216,8 @@ call_form(const struct call *call, struct buf *form)
 			add(form, a->slack, json_object_get_string(v));
 		}
 	}
+	if (call->latest[0] != '\0')
+		add(form, "latest", call->latest);
 	if (cursor_at(call)[0] != '\0')
 		add(form, "cursor", cursor_at(call));
 }

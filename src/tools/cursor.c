@@ -4,7 +4,9 @@
 
 #include "base/clock.h"
 #include "base/crypto.h"
+#include "base/js.h"
 #include "base/mem.h"
+#include "slack/id.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -39,7 +41,7 @@ cursor_at(const struct call *call)
 /* The row's limit must come back with a page that was shown in part. */
 const char *
 cursor_seal(const struct call *call, const char *cursor, size_t skip,
-    struct buf *out)
+    const char *latest, struct buf *out)
 {
 	char aad[AAD_SIZE];
 	struct buf plain = { 0 };
@@ -57,27 +59,60 @@ cursor_seal(const struct call *call, const char *cursor, size_t skip,
 		    " narrow the call.\n";
 	}
 	aad_of(call, aad);
-	buf_fmt(&plain, "%" PRId64 " %" PRId64 " %zu %ld %s",
+	buf_fmt(&plain, "%" PRId64 " %" PRId64 " %zu %ld %s %s",
 	    clock_wall_ms() + CURSOR_MS, call->now, skip,
-	    skip > 0 ? call_number(call, ARG_LIMIT) : 0, cursor);
+	    skip > 0 ? call_number(call, ARG_LIMIT) : 0,
+	    latest[0] != '\0' ? latest : "-", cursor);
 	keyring_wrap(call->box->slack->keys, aad, plain.p, plain.len, out);
 	buf_wipe(&plain);
 	return NULL;
 }
 
+const char *
+cursor_next(const struct call *call, const struct js *answer, size_t end,
+    const struct js *last, struct buf *out)
+{
+	const struct tool_list *l = call->tool->list;
+	const char *next = js_text(js_get(answer, "response_metadata",
+	    JS_OBJECT), "next_cursor");
+	const char *ts = js_text(last, "ts");
+
+	if (end < js_count(answer, l->rows))
+		return l->by_time && slack_is_ts(ts) ?
+		    cursor_seal(call, "", 0, ts, out) :
+		    cursor_seal(call, cursor_at(call), end, call->latest, out);
+	if (next[0] != '\0')
+		return cursor_seal(call, next, 0, call->latest, out);
+	return NULL;
+}
+
 void
-cursor_put(const struct call *call, const char *cursor, size_t skip,
-    struct buf *out)
+cursor_tell(const struct call *call, const struct js *answer, size_t end,
+    const struct js *last, struct buf *out)
 {
 	struct buf sealed = { 0 };
-	const char *why_not = cursor_seal(call, cursor, skip, &sealed);
+	const char *why_not = cursor_next(call, answer, end, last, &sealed);
 
 	if (why_not != NULL)
 		buf_str(out, why_not);
-	else
+	else if (sealed.len > 0)
 		buf_fmt(out, "There is more: call again with the same arguments"
 		    " and cursor=%s\n", sealed.p);
 	buf_wipe(&sealed);
+}
+
+static int
+parse_latest(struct call *call, char *p, char **end)
+{
+	size_t n = strcspn(p, " ");
+
+	*end = p + n;
+	if (**end != ' ' || n >= sizeof(call->latest))
+		return -1;
+	if (n == 1 && *p == '-')
+		return 0;
+	memcpy(call->latest, p, n);
+	return slack_is_ts(call->latest) ? 0 : -1;
 }
 
 static int
@@ -95,7 +130,7 @@ parse(struct call *call, const char *p)
 	if (*end != ' ')
 		return -1;
 	call->limit = strtol(end + 1, &end, 10);
-	if (*end != ' ')
+	if (*end != ' ' || parse_latest(call, end + 1, &end) == -1)
 		return -1;
 	call->cursor = mem_str(end + 1);
 	return 0;

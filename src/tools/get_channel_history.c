@@ -10,7 +10,7 @@ static const struct tool_list list = {
 	.legend = MESSAGES_LEGEND,
 	.put = messages_put,
 	.none = messages_none,
-	.rest = messages_rest,
+	.by_time = true,
 	.after = messages_after,
 };
 

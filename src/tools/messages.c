@@ -4,7 +4,6 @@
 
 #include "base/js.h"
 #include "slack/budget.h"
-#include "slack/id.h"
 
 void
 messages_put(const struct call *call, const struct js *row, struct shown *shown,
@@ -28,19 +27,6 @@ messages_none(const struct call *call, bool more, struct buf *out)
 	else
 		buf_str(out, "No message: the channel is empty, or its plan"
 		    " hides what is older.\n");
-}
-
-/* By time, since new messages move the pages. */
-bool
-messages_rest(const struct js *last, struct buf *out)
-{
-	const char *ts = js_text(last, "ts");
-
-	if (!slack_is_ts(ts))
-		return false;
-	buf_fmt(out, "The answer is full: for older messages call again without"
-	    " cursor and with latest=%s\n", ts);
-	return true;
 }
 
 /* A thread's head comes whatever the span. */

@@ -9,8 +9,6 @@ void messages_put(const struct call *call, const struct js *row,
     struct shown *shown, struct buf *out);
 /* Never silently nothing. */
 void messages_none(const struct call *call, bool more, struct buf *out);
-/* Newest first: by time, since new messages move the pages. */
-bool messages_rest(const struct js *last, struct buf *out);
 void messages_after(const struct call *call, const struct js *answer,
     const struct shown *shown, struct buf *out);
 

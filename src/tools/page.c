@@ -102,21 +102,16 @@ page_put(const struct call *call, const struct js *answer, struct buf *out)
 	struct buf rows = { 0 };
 	struct shown shown;
 	size_t end;
-	bool cut;
 
 	begin(call, &shown);
 	end = put_rows(call, answer, &shown, &rows);
-	cut = end < js_count(answer, l->rows);
 	if (shown.n > 0)
 		put_fenced(call, &shown, &rows, out);
 	else
 		l->none(call, next[0] != '\0', out);
 	if (shown.nameless)
 		tell_nameless(call, out);
-	if (!cut && next[0] != '\0')
-		cursor_put(call, next, 0, out);
-	else if (cut && (l->rest == NULL || !l->rest(shown.last, out)))
-		cursor_put(call, cursor_at(call), end, out);
+	cursor_tell(call, answer, end, shown.last, out);
 	if (l->after != NULL)
 		l->after(call, answer, &shown, out);
 	buf_wipe(&rows);

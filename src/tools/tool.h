@@ -93,8 +93,8 @@ struct tool_list {
 	    struct shown *shown, struct buf *out);
 	/* Nothing was shown: why, and what to do. */
 	void (*none)(const struct call *call, bool more, struct buf *out);
-	/* Tells how to go on behind the last row shown; false (or NULL): by a cursor. */
-	bool (*rest)(const struct js *last, struct buf *out);
+	bool by_time;			/* newest first, so new rows move the pages: what
+					 * is left of one is asked for by its last ts */
 	/* What else the answer says; NULL: nothing. */
 	void (*after)(const struct call *call, const struct js *answer,
 	    const struct shown *shown, struct buf *out);

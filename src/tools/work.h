@@ -20,6 +20,7 @@ struct call {
 	char *cursor;			/* Slack's, unsealed; or NULL */
 	size_t skip;
 	long limit;			/* that page's; 0: the argument's */
+	char latest[24];		/* likewise, a ts; "": the argument's */
 	int64_t now;			/* wall ms, of the first page: ages count from it */
 
 	size_t step;			/* the next one of call.c */
@@ -50,14 +51,19 @@ struct call {
 
 /* cursor.c: -1 and words for the model in refused. */
 int cursor_take(struct call *call, struct buf *refused);
-/* Slack's cursor ("" for its first page), of whose page skip rows were shown, sealed
- * for the caller: bound to principal, tool, workspace and arguments, expiring.  NULL,
- * or why not, and out is as it was. */
+/* Slack's cursor ("" for its first page), of whose page skip rows were shown, and the
+ * span's end in place of the argument's ("": that), sealed for the caller: bound to
+ * principal, tool, workspace and arguments, expiring.  NULL, or why not, and out is
+ * as it was. */
 const char *cursor_seal(const struct call *call, const char *cursor, size_t skip,
-    struct buf *out);
-/* The line that tells how to go on, or why not. */
-void cursor_put(const struct call *call, const char *cursor, size_t skip,
-    struct buf *out);
+    const char *latest, struct buf *out);
+/* That of a list's answer, which stopped before row end of Slack's page and had shown
+ * last: what is left of the page, or the next one; nothing and NULL at the end. */
+const char *cursor_next(const struct call *call, const struct js *answer, size_t end,
+    const struct js *last, struct buf *out);
+/* The line that tells how to go on, or why not; none at the end. */
+void cursor_tell(const struct call *call, const struct js *answer, size_t end,
+    const struct js *last, struct buf *out);
 /* The cursor of Slack's that this call was made with, or "". */
 const char *cursor_at(const struct call *call);
 
