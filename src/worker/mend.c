@@ -125,8 +125,8 @@ on_exchanged(void *arg, const struct refresh_result *r)
 	case REFRESH_LATER:
 	case REFRESH_EARLY:
 		work_fail(k, ERR_UPSTREAM, "Slack could not be asked, and %.40s"
-		    " is as before: see the log, and try again in %lld s",
-		    k->subject, (long long)(r->wait_ms / 1000 + 1));
+		    " is as before: see the log, and try again in %d s",
+		    k->subject, (int)(r->wait_ms / 1000) + 1);
 		return;
 	case REFRESH_LOST:
 		work_fail(k, ERR_INPUT, "Slack does not take the token of %.40s:"

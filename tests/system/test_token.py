@@ -924,6 +924,29 @@ class Dead(lib.Suite):
         self.assertTrue(self.read(d).ok)
         self.assertEqual(self.slack.world.chain(TEAM).refreshes, 1)
 
+    def test_an_organisation(self):
+        """Its workspaces have its token, and end with it."""
+        org = self.slack.world.add_org("E0ORG00001", "Org", TEAM, self.OTHER)
+        d = self.daemon(self.slack, workers=2, env={"DIRECTORY": "on"}).start()
+        install(d, "E0ORG00001")
+        for team in (TEAM, self.OTHER):
+            mcpclient.known(d, team)
+            self.assertTrue(self.read(d, team).ok)
+        org.revoked = "token_revoked"
+        self.assertFalse(self.read(d).ok)
+        self.assertIn("dead", self.token(d, "E0ORG00001"))
+        lib.wait_until("all workers know it", lambda: all(
+            self.listed(d).count("does not take") == 2 for _ in range(12)))
+        since = self.slack.mark()
+        for team in (TEAM, self.OTHER):
+            self.assertIn("must be connected again", self.read(d, team).text)
+        self.assertEqual(self.slack.calls("conversations.history", since), [])
+        self.assertEqual(len(self.errors(d)), 1)
+        org.revoked = None
+        d.ctl("install", "retry", "E0ORG00001")
+        for team in (TEAM, self.OTHER):
+            lib.wait_until("it serves again", lambda team=team: self.read(d, team).ok)
+
     def test_restart(self):
         """It is the store's: another start does not ask Slack either."""
         d = self.installed()
@@ -1006,6 +1029,45 @@ class OnTwoHosts(test_mariadb.Shared, Rotating):
         self.assertEqual(self.many([a, b], 200), [])
         self.check(a, 1)
         self.assertTrue(self.read(b).ok)
+
+    def test_dead_for_all(self):
+        """The mark of one host holds on the other."""
+        self.slack.world.teams[TEAM].rotates = False
+        a, b = self.pair(self.slack)
+        self.connect(a)
+        mcpclient.known(b, TEAM)
+        self.slack.world.teams[TEAM].revoked = "account_inactive"
+        self.assertFalse(self.read(a).ok)
+
+        def quiet():
+            since = self.slack.mark()
+            t = self.read(b)
+            return "must be connected again" in t.text and \
+                not self.slack.calls(since=since)
+        lib.wait_until("the other one does not ask any more", quiet, 5)
+        said = [r for d in (a, b) for r in d.log_rows()
+                if "does not take the token" in r.get("msg", "")]
+        self.assertEqual(len(said), 1)
+
+    def test_newer_token_of_another_host(self):
+        """The store is looked at before a token is called dead."""
+        self.slack.world.teams[TEAM].rotates = False
+        a, b = self.pair(self.slack)
+        self.connect(a)
+        mcpclient.known(b, TEAM)
+        history = "conversations.history"
+        self.slack.fault(history, "hold", effect=False)
+        found = []
+        asked = threading.Thread(target=lambda: found.append(self.read(b)))
+        asked.start()
+        self.assertTrue(self.slack.wait_held(history))
+        self.slack.world.teams[TEAM].uninstall()
+        install(a)
+        self.slack.release()
+        asked.join(60)
+        self.assertTrue(found[0].ok, found)
+        self.assertEqual([c["answer"] for c in self.slack.calls(history)],
+                         ["account_inactive", "ok"])
 
     def test_the_store_is_lost(self):
         """After the spool: nobody uses the pair before it is in the store."""
