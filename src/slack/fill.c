@@ -96,6 +96,16 @@ over(struct fill *f, int64_t wait_ms)
 	done(arg, wait_ms);
 }
 
+/* The store took it no more.  If that is so because the workspace has been forgotten,
+ * the lease, which this run may have made, is not to tell of it either. */
+static void
+refused(struct fill *f, const struct err *err, int64_t wait_ms)
+{
+	log_debug("directory", "a run is given up: %s", err->text);
+	f->lease.forget = err->kind == ERR_NOT_FOUND;
+	over(f, wait_ms);
+}
+
 static void
 on_over(void *arg, const struct err *err)
 {
@@ -164,7 +174,7 @@ on_page_stored(void *arg, const struct err *err)
 
 	f->unit = NULL;
 	if (err != NULL)
-		over(f, f->s->conf->directory_pause * FAILED_PAUSES);
+		refused(f, err, f->s->conf->directory_pause * FAILED_PAUSES);
 	else
 		lease_tend(&f->lease, on_beat, f);
 }
@@ -178,7 +188,7 @@ on_rows(void *arg, const struct err *err)
 
 	f->unit = NULL;
 	if (err != NULL)
-		over(f, f->s->conf->directory_pause * FAILED_PAUSES);
+		refused(f, err, f->s->conf->directory_pause * FAILED_PAUSES);
 	else
 		put_rows(f);
 }
@@ -294,7 +304,7 @@ on_begun(void *arg, const struct err *err)
 
 	f->unit = NULL;
 	if (err != NULL)
-		over(f, BUSY_MS);
+		refused(f, err, BUSY_MS);
 	else
 		ask(f);
 }

@@ -471,6 +471,7 @@ on_row(void *arg, const struct chain_row *row, const struct err *err)
 	} else if (row == NULL || row->install == INSTALL_REVOKED ||
 	    (row->refresh_len == 0) != (r->why == REFRESH_FIRST)) {
 		installs_refresh(r->s->installs, false);
+		r->lease.forget = row == NULL;
 		end(r, REFRESH_GONE, 0);
 	} else if (is_overtaken(r, row)) {
 		installs_refresh(r->s->installs, false);

@@ -262,7 +262,7 @@ on_set(void *arg, const struct answer *a, const struct err *err)
 	if (err != NULL || a->touched > 0 || op->added) {
 		if (op->set != NULL)
 			op->set(op->arg, err == NULL && a->touched == 0 ?
-			    &another : err);
+			    &ended : err);
 		return;
 	}
 	op->added = true;

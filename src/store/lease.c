@@ -132,6 +132,7 @@ void
 lease_drop(struct lease *l)
 {
 	bool ours = lease_left(l) > 0;
+	struct step give = DO(LEASE_DROP, TEXT(l->name), TEXT(l->owner));
 	struct dropping *d;
 
 	if (l->unit != NULL)
@@ -142,8 +143,9 @@ lease_drop(struct lease *l)
 		return;
 	d = l->drop = mem_new(sizeof(*d));
 	d->lease = l;
-	op_start(l->st, UNIT(DO(LEASE_DROP, TEXT(l->name), TEXT(l->owner))),
-	    DEADLINE(l), on_dropped, &d->op);
+	if (l->forget)
+		give.id = ST_LEASE_LEAVE;
+	op_start(l->st, UNIT(give), DEADLINE(l), on_dropped, &d->op);
 }
 
 void

@@ -22,6 +22,9 @@ struct lease {
 	/* Known to be dead; may be NULL.  (board_owner_gone, and whose board) */
 	bool (*gone)(const struct region *region, const char *owner);
 	const struct region *region;
+	/* What it is for is no more: a drop takes the row away, whose name would tell of
+	 * it.  Set by the owner, at any time. */
+	bool forget;
 
 	struct unit *unit;	/* under way */
 	struct dropping *drop;	/* likewise; nothing else is begun before it is over */

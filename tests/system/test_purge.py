@@ -303,6 +303,34 @@ class Team(Base):
         self.assertIn('"forgotten":"T0ACME0001"', said[0])
         self.assertEqual(self.places(d, ACME), [])
 
+    def test_a_worker_that_saw_nothing(self):
+        """Its rows vanished while it did not look: what it still begins leaves none."""
+        d = self.begun()
+        self.slack.fault("users.list", "error", error="internal_error", times=-1)
+        self.connect(d)
+        self.good(d, "slack_get_channel_history", team_id=ACME, channel_id=GENERAL)
+        lib.wait_until("a run has failed", lambda: self.store.run(
+            f"SELECT * FROM directory_fills WHERE team = '{ACME}' AND problem <> ''"))
+        for table, column in (("installs", "team_id"), ("chains", "team_id"), ("posts", "team"),
+                              ("directory", "team"), ("directory_fills", "team")):
+            self.store.run(f"DELETE FROM {table} WHERE {column} = '{ACME}'")
+        self.store.run(f"DELETE FROM leases WHERE name LIKE '%{ACME}'")
+        mark = self.slack.mark()
+        with Modern(d) as c:            # it thinks that all is well
+            lib.wait_until("a run is begun", lambda: c.tool(
+                "slack_get_channel_history", team_id=ACME, channel_id=GENERAL).ok and
+                self.runs(d) > 0, 40)
+        self.assertEqual(self.slack.calls("users.list", mark), [])
+        d.stop()
+        for table, rows in self.rows(ACME, but=("posts",)).items():
+            self.assertEqual(rows, [], table)
+
+    @staticmethod
+    def runs(d):
+        """That the store did not take."""
+        with open(d.log_file, encoding="utf-8") as f:
+            return f.read().count("not connected any more")
+
     def test_while_a_token_is_renewed(self):
         """The pair comes when nobody wants it any more."""
         d = self.begun()

@@ -123,6 +123,24 @@ START_TEST(lease_is_dropped)
 }
 END_TEST
 
+START_TEST(lease_is_forgotten)
+{
+	struct lease a = lease_of("a"), b = lease_of("b");
+
+	ck_assert_int_gt(tend(&a), 0);
+	ck_assert_int_eq(tend(&b), 0);
+	b.forget = true;
+	lease_drop(&b);				/* not ours: no harm */
+	ck_assert_int_gt(tend(&a), 0);
+	a.forget = true;
+	lease_drop(&a);
+	while (a.drop != NULL)
+		event_base_loop(base, EVLOOP_ONCE);
+	ck_assert_int_eq((int)ask(UNIT(DO(LEASE_SEE, TEXT("refresh")))).rows, 0);
+	ck_assert_int_gt(tend(&b), 0);
+}
+END_TEST
+
 START_TEST(lease_of_the_dead)
 {
 	struct lease dead = lease_of("dead"), b = lease_of("b");
@@ -281,6 +299,7 @@ main(void)
 	tcase_add_test(tc, lease_is_kept);
 	tcase_add_test(tc, lease_is_taken_over);
 	tcase_add_test(tc, lease_is_dropped);
+	tcase_add_test(tc, lease_is_forgotten);
 	tcase_add_test(tc, lease_of_the_dead);
 	tcase_add_test(tc, lease_found_as_ours);
 	tcase_add_test(tc, lease_has_one_owner);
