@@ -8,6 +8,7 @@
 #include "slack/budget.h"
 #include "slack/cohort.h"
 #include "slack/error.h"
+#include "slack/orgs.h"
 #include "slack/token.h"
 #include "slack/verdict.h"
 #include "slack/wire.h"
@@ -136,6 +137,9 @@ end(struct slack_call *c, const struct slack_answer *a)
 		    a->code[0] != '\0' ? a->code : "-", c->tries,
 		    a->unknown ? " outcome=unknown" : "");
 	}
+	if (c->in->org != NULL && c->s->orgs != NULL &&
+	    strcmp(a->code, "team_access_not_granted") == 0)
+		orgs_doubt(c->s->orgs, c->in->org);
 	c->done(c->arg, a);
 	free_call(c);
 }

@@ -13,6 +13,7 @@
 #include "slack/grant.h"
 #include "slack/oauth_state.h"
 #include "store/changes.h"
+#include "store/directory.h"
 #include "store/nonces.h"
 #include "store/spool.h"
 
@@ -178,6 +179,8 @@ on_stored(void *arg, const struct err *err)
 	}
 	if (o->place.written)
 		spool_forget(o->s->conf->state_dir, o->place.name);
+	if (o->row.team_id[0] == '\0')
+		fill_due(o->s->store, o->row.enterprise_id);
 	installs_refresh(o->s->installs, false);
 	if (o->s->changes != NULL)
 		changes_wrote(o->s->changes);

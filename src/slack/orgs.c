@@ -5,18 +5,21 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "slack/fill.h"
+#include "store/directory.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
 
 #define LOOK_MS		500	/* between two looks for lists that are due */
+#define DOUBT_MS	60000
 
 struct org {
 	LIST_ENTRY(org) next;
 	struct install *in;		/* its row, as it was looked at last */
 	struct fill *fill;
 	int64_t after;			/* the next run not before; monotonic ms */
+	int64_t doubted;
 };
 
 struct orgs {
@@ -100,6 +103,21 @@ orgs_tend(struct orgs *o)
 		next = LIST_NEXT(g, next);
 		tend(o, g);
 	}
+}
+
+void
+orgs_doubt(struct orgs *o, const struct install *org)
+{
+	int64_t now = clock_ms();
+	struct org *g;
+
+	LIST_FOREACH(g, &o->all, next)
+		if (strcmp(install_key(g->in), install_key(org)) == 0)
+			break;
+	if (g == NULL || (g->doubted != 0 && now - g->doubted < DOUBT_MS))
+		return;
+	g->doubted = now;
+	fill_due(o->s->store, install_key(org));
 }
 
 struct orgs *

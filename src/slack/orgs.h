@@ -30,6 +30,10 @@ void orgs_free(struct orgs *o);
 /* Once a second: reads the lists that are due, of all live org-wide installs. */
 void orgs_tend(struct orgs *o);
 
+/* Slack says that it was not granted a workspace which it has here: its list is read
+ * anew, though nobody told of a change.  Once a minute at most. */
+void orgs_doubt(struct orgs *o, const struct install *org);
+
 /* The workspaces of an org-wide install as the store has them: n installs, refs 1,
  * which the callback takes over; or err.  Exactly once, never before granted_read
  * returned, never after granted_cancel. */

@@ -313,3 +313,10 @@ fill_end(struct store *st, const struct directory_of *of,
 		    of)), on_end, done, arg);
 	return write_rows(st, UNIT(sweep, SET(row, of)), on_end, done, arg);
 }
+
+void
+fill_due(struct store *st, const char *org)
+{
+	write_rows(st, UNIT(NEWS(org), DO(FILL_DUE, TEXT(org),
+	    TEXT(DIRECTORY_TEAMS_WORD))), on_put, NULL, NULL);
+}

@@ -76,5 +76,8 @@ struct unit *fill_set(struct store *st, const struct directory_of *of,
 /* Likewise, at a complete end: what this run did not find goes. */
 struct unit *fill_end(struct store *st, const struct directory_of *of,
     const struct fill_row *row, directory_done_fn *done, void *arg);
+/* Which workspaces the org-wide install reaches is to be read anew, by whoever is first:
+ * its row is marked, so that all look. */
+void fill_due(struct store *st, const char *org);
 
 #endif

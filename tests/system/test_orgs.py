@@ -273,6 +273,7 @@ class Life(Base):
         """Taken a moment ago, and nobody said so yet."""
         slack, d = self.begin_org(ACME, BETA)
         slack.world.teams[BETA].granted = False
+        slack.fault("auth.teams.list", "error", error="internal_error", times=-1)
         for tool, args in (("slack_list_channels", {}),
                            ("slack_get_channel_history", {"channel_id": "CBGENERAL1"}),
                            ("slack_post_message", {"channel_id": "CBGENERAL1",
@@ -280,7 +281,16 @@ class Life(Base):
             t = self.tool(d, tool, team_id=BETA, **args)
             self.assertTrue(t.error, t)
             self.assertIn("was not given this workspace of the organisation", t.text)
+        slack.faults.clear()
+        self.gone(d, BETA)      # the list was read again
         self.assertTrue(self.tool(d, "slack_list_channels", team_id=ACME).ok)
+
+    def test_connected_again(self):
+        """Then its list is read anew, though it is not old: nobody told of a change."""
+        slack, d = self.begin_org(ACME)
+        slack.world.teams[BETA].granted = True
+        install(d, ORG)
+        known(d, BETA)
         d.stop()
 
     def test_uninstalled(self):
