@@ -19,6 +19,7 @@
 #define CALL_MS		60000	/* a row may be so much older than its message */
 #define BEHIND_MS	600000	/* our clock may be so much behind Slack's */
 #define PAGES_MAX	5
+#define ASK_MS		1500	/* kept of its time for asking */
 
 struct look {
 	struct look_ask ask;
@@ -172,7 +173,8 @@ struct look *
 look_start(const struct look_ask *ask, look_fn *done, void *arg)
 {
 	struct look *l = mem_new(sizeof(*l));
-	struct timeval wait = clock_tv(ask->wait_ms);
+	int64_t left = ask->deadline - clock_ms() - ASK_MS;
+	struct timeval wait = clock_tv(left < ask->wait_ms ? left : ask->wait_ms);
 
 	l->ask = *ask;
 	install_hold(l->ask.install);

@@ -16,7 +16,7 @@ struct look_ask {
 	const char *thread;		/* ts; "": none */
 	bool markdown;
 	int64_t made;			/* wall ms, not later than it was sent */
-	int wait_ms;			/* first */
+	int wait_ms;			/* first, if there is time */
 	int64_t deadline;		/* monotonic ms */
 };
 

@@ -225,13 +225,15 @@ on_posted(void *arg, const struct slack_answer *a)
 	}
 }
 
-/* What is left when a look would still fit. */
+/* What is left when a look would still fit; of little time half. */
 static int64_t
 deadline(const struct call *call)
 {
-	int64_t left = call->deadline - clock_ms();
+	int64_t left = call->deadline - clock_ms(), look = left / 2;
 
-	return left > 2 * LOOK_MS ? call->deadline - LOOK_MS : call->deadline;
+	if (left <= LOOK_MS)
+		return call->deadline;
+	return call->deadline - (look < LOOK_MS ? look : LOOK_MS);
 }
 
 static void

@@ -73,6 +73,13 @@ class Posting(lib.Suite):
         lib.wait_until("the row is told", changed)
         db.close()
 
+    def together(self, fn, rows):
+        """All at the same time: most of a row is waiting."""
+        with concurrent.futures.ThreadPoolExecutor(len(rows)) as pool:
+            for row, done in [(r, pool.submit(fn, *r)) for r in rows]:
+                with self.subTest(row):
+                    done.result()
+
     def check_posted(self, t, ts, *words):
         self.assertTrue(t.ok, t)
         self.assertEqual(t.ts(), ts, t)
@@ -112,13 +119,6 @@ class Faults(Posting):
         else:
             self.check_unknown(first)
             self.check_refused(second)
-
-    def together(self, fn, rows):
-        """All at the same time: most of a row is waiting."""
-        with concurrent.futures.ThreadPoolExecutor(len(rows)) as pool:
-            for row, done in [(r, pool.submit(fn, *r)) for r in rows]:
-                with self.subTest(row):
-                    done.result()
 
     def test_table(self):
         """In the channel, and in a thread."""
@@ -316,6 +316,29 @@ class Faults(Posting):
             pass
 
 
+class Silence(Posting):
+    """Slack does not answer for as long as a call may last."""
+    ENV = {"REQUEST_TIMEOUT": "6", "UPSTREAM_TIMEOUT": "25"}
+
+    def looked_for(self):
+        """Time is left for a look."""
+        self.slack.fault(POST, "hang", effect=True, where={"text": "silence"}, **HANG)
+        t = self.post("silence")
+        self.check_posted(t, *self.stored("silence"), "was found in the channel")
+
+    def told(self):
+        """None is: it is said what was posted, and that the rest is unknown."""
+        one, two = "1" * 4000, "2" * 10
+        self.slack.fault(POST, "slow", seconds=2.5, where={"text": one})
+        self.slack.fault(POST, "hang", effect=True, where={"text": two}, **HANG)
+        t = self.post(one + two)
+        self.check_unknown(t)
+        self.assertIn(f"with ts {self.stored(one)[0]}", t.text)
+
+    def test_the_answer_comes_in_time(self):
+        self.together(lambda name: getattr(self, name)(), [("looked_for",), ("told",)])
+
+
 class Killed(Posting):
     """kill -9 between sending and answer: the row says sending, its owner is gone."""
 
@@ -474,7 +497,9 @@ class Writing(Posting):
         is kept, all later parts are in the first one's thread."""
         words = " ".join(f"word{i}" for i in range(2000))
         rows = (("x" * 4000, 1), ("x" * 4001, 2), ("ü" * 9000, 3), (words, 5),
-                ("&" * 4000, 5), ("🎉" * 2001, 2), ("a" * 3000 + "\n" + "b" * 3000, 2),
+                ("&" * 4000, 5), ("🎉" * 2001, 2),
+                ("🎉" * 4000, 2), ("👩‍👩‍👧‍👦" * 400, 2), ("e\u0301" * 2001, 2),
+                ("a" * 3000 + "\n" + "b" * 3000, 2),
                 ("p" * 2500 + "\n\n" + ("line\n" * 700).strip(), 2),
                 ("x" * 3990 + "<https://e.org/a-long-one?a=1&b=2|label>", 2),
                 ("x" * 3999 + "é" * 3, 2))

@@ -104,6 +104,62 @@ START_TEST(split)
 }
 END_TEST
 
+/* Of anything: nothing is lost but blanks at a cut, no message is too long, none
+ * begins in the middle of a character or with what belongs to the one before it,
+ * and no &amp; or <…> that would fit is torn. */
+
+static const char *const pieces[] = { "a", "Z9", " ", "\n", "\n\n", "\xc3\xbc", TADA,
+	"e\xcc\x81", "\xf0\x9f\x91\x8d\xf0\x9f\x8f\xbd", "&amp;", "&lt;", "<@U1>", "<https://e.org/?a=1&amp;b|x y>",
+	"\xe2\x9d\xa4\xef\xb8\x8f\xe2\x80\x8d\xf0\x9f\x94\xa5" };
+#define PIECES	(sizeof(pieces) / sizeof(pieces[0]))
+
+static size_t
+random_text(char *text, size_t size, unsigned *seed)
+{
+	size_t n = 0;
+
+	while (n + 40 < size) {
+		const char *p;
+
+		*seed = *seed * 1664525u + 1013904223u;
+		p = pieces[(*seed >> 16) % PIECES];
+		memcpy(text + n, p, strlen(p));
+		n += strlen(p);
+	}
+	text[n] = '\0';
+	return n;
+}
+
+static bool
+begins_one(const char *p)
+{
+	for (size_t i = 0; i < PIECES; i++)
+		if (strncmp(p, pieces[i], strlen(pieces[i])) == 0)
+			return true;
+	return *p == '9' || *p == '\0';	/* of "Z9" */
+}
+
+START_TEST(split_anything)
+{
+	unsigned seed = (unsigned)_i;
+	char text[600];
+	size_t len = random_text(text, sizeof(text), &seed), at = 0;
+
+	while (at < len) {
+		struct cut c = split_at(text + at, len - at, 40);
+
+		ck_assert_uint_gt(c.next, 0);
+		ck_assert_uint_le(c.end, c.next);
+		ck_assert_uint_le(split_units(text + at, c.end), 40);
+		for (size_t i = c.end; i < c.next; i++)
+			ck_assert(text[at + i] == ' ' || text[at + i] == '\n');
+		at += c.next;
+		ck_assert_msg(begins_one(text + at), "%d: at %zu of %s", _i, at, text);
+	}
+	ck_assert_uint_eq(at, len);
+}
+END_TEST
+
 /* Crowds, wanted and not. */
 
 #define J	"\xe2\x81\xa0"
@@ -173,6 +229,7 @@ main(void)
 
 	tcase_add_loop_test(tc, compared, 0, sizeof(texts) / sizeof(texts[0]));
 	tcase_add_loop_test(tc, split, 0, sizeof(cuts) / sizeof(cuts[0]));
+	tcase_add_loop_test(tc, split_anything, 0, 200);
 	tcase_add_loop_test(tc, crowd, 0, sizeof(crowds) / sizeof(crowds[0]));
 	suite_add_tcase(s, tc);
 	srunner_run_all(r, CK_ENV);
