@@ -110,7 +110,9 @@ stop(struct call *call, bool final)
 		buf_fmt(&text, "Of %zu parts %zu are posted, with ts", s->n,
 		    s->at);
 		for (size_t i = 0; i < s->at; i++)
-			buf_fmt(&text, "%s %s", i > 0 ? "," : "", s->sent[i].ts);
+			buf_fmt(&text, "%s %s", i > 0 ? "," : "",
+			    s->sent[i].ts[0] != '\0' ? s->sent[i].ts :
+			    "unknown");
 		buf_str(&text, ". The next one: ");
 	}
 	buf_add(&text, call->out.p, call->out.len);

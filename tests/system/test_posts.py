@@ -147,6 +147,12 @@ class Faults(Posting):
         self.assertEqual(len(self.slack.calls("conversations.history",
                                               self.since)), 2)
 
+    def test_a_moment_late(self):
+        """Slack is at it still when the connection breaks: the look waits for it."""
+        self.slack.fault(POST, "reset", effect="late", late=0.4)
+        t = self.post("a moment late")
+        self.check_posted(t, *self.stored("a moment late"), "was found in the channel")
+
     def test_not_another_ones(self):
         """The same text a moment before, by another call: that is not it."""
         ts = self.post("twins").ts()
@@ -595,6 +601,14 @@ class Writing(Posting):
             self.assertIn(f"with ts {ts}", t.text)
             self.assertIn(f"and only that, with thread_ts {thread or ts}", t.text)
             self.assertEqual(len(self.sent()), 2)
+
+    def test_the_first_part_has_no_ts(self):
+        """Then the rest would go astray; what was posted is said."""
+        self.slack.fault(POST, "body", body={"ok": True, "channel": RANDOM})
+        t = self.post("n" * 5000)
+        self.assertTrue(t.error, t)
+        self.assertRegex(t.text, "with ts unknown\\..*has not told which thread")
+        self.assertEqual(len(self.sent()), 1)
 
     def test_the_first_part_is_too_old(self):
         """Then all of it is a new post, what the others' rows say or not."""
