@@ -298,7 +298,7 @@ on_verdict(void *arg, enum verdict verdict, struct install *in)
 	struct slack_answer a = { .class = SLACK_TROUBLE, .sent = true };
 
 	c->verdict = NULL;
-	if (verdict == VERDICT_NEWER && once_more(c, EXPIRED)) {
+	if (in != NULL && verdict == VERDICT_NEWER && once_more(c, EXPIRED)) {
 		install_hold(in);
 		install_drop(c->in);
 		c->in = in;

@@ -41,6 +41,7 @@ budget_of(struct budget *b, const struct slack *s, const struct install *in,
 	const struct conf *conf = s->conf;
 	const char *team = install_key(install_row_of(in));
 
+	*b = (struct budget){ .rate = { 0, 0 } };
 	snprintf(b->scope, sizeof(b->scope), "slack:%.40s:%.40s:%s", in->app_id,
 	    team, slack_method_name(m));
 	if (methods[m].per == PER_CHANNEL && channel != NULL)
@@ -48,7 +49,6 @@ budget_of(struct budget *b, const struct slack *s, const struct install *in,
 		    in->app_id, team, slack_method_name(m), channel);
 	else
 		snprintf(b->lane, sizeof(b->lane), "%s", b->scope);
-	b->rate = (struct rate){ 0, 0 };
 	if (conf->budget_scale > 0) {
 		b->rate.per_minute = scaled(methods[m].tier, conf);
 		b->rate.burst = scaled(methods[m].burst, conf);
