@@ -382,11 +382,25 @@ purge_store(struct purging *g, struct err *err)
 	return 0;
 }
 
+/* Into the log, which has been cleaned by now: it does not tell whose. */
+static int
+told(const struct purging *g, int status)
+{
+	const char *what = g->p.user != NULL ? "a person" : "a workspace";
+
+	if (status == JOB_OK)
+		log_info("purge", "%s is forgotten rows=%lld files=%d ids=%lld",
+		    what, (long long)sum(g), g->spooled, (long long)g->logged);
+	else
+		log_warn("purge", "%s is not quite forgotten: give the command"
+		    " again, it says why rows=%lld", what, (long long)sum(g));
+	return status;
+}
+
 /* The log comes last: until then somebody may have written into it. */
 static int
 run(struct purging *g)
 {
-	const char *what = g->p.user != NULL ? "a person" : "a workspace";
 	bool found;
 	struct err err;
 	int status;
@@ -402,24 +416,18 @@ run(struct purging *g)
 		    " one of the workspaces of the org-wide install %s: team"
 		    " purge %s forgets all of them", g->p.team, g->p.org,
 		    g->p.org);
-	if (purge_store(g, &err) == -1) {
-		log_warn("purge", "%s is not quite forgotten, run the command"
-		    " again: the store: %d rows gone", what, (int)sum(g));
-		return task_failed(g->t, &err);
-	}
+	if (purge_store(g, &err) == -1)
+		return told(g, task_failed(g->t, &err));
 	found = sum(g) > 0 || g->spooled > 0 || g->begun;
-	if (found) {
+	if (found)
 		scrub_store(g);
-		log_info("purge", "%s is forgotten rows=%d files=%d", what,
-		    (int)sum(g), g->spooled);
-	}
 	scrub_log(g);
 	if (!found && g->logged == 0)
 		return unknown(g);
 	status = report(g);
 	if (status == JOB_OK)
 		unlink(g->mark);
-	return status;
+	return told(g, status);
 }
 
 static int
