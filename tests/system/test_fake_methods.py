@@ -414,6 +414,35 @@ class Orgs(FakeCase):
         self.assertEqual(own["enterprise"]["id"], "E0ORG00001")
         self.good(self.ask("conversations.list", own["access_token"]))
 
+    def test_what_is_given_and_taken(self):
+        """As events and in the list, which comes in pages; whose a thing is."""
+        self.world.add_org("E0ORG00001", "Org", ACME, BETA)
+        self.world.teams[BETA].person("U0ONLY0001", "only")
+        t = self.good(self.install("E0ORG00001", scope=Methods.SCOPES))["access_token"]
+
+        def listed():
+            seen, cursor = [], None
+            while cursor != "":
+                a = self.good(self.ask("auth.teams.list", t, limit=100,
+                                       **({"cursor": cursor} if cursor else {})))
+                seen.append([x["id"] for x in a["teams"]])
+                cursor = a["response_metadata"]["next_cursor"]
+            return seen
+        self.world.list_cap = 1
+        self.assertEqual(listed(), [[ACME], [BETA]])
+        for user, teams in (("U0ALICE", [ACME, BETA]), ("U0ONLY0001", [BETA])):
+            u = self.good(self.ask("users.info", t, user=user))["user"]
+            self.assertEqual(u["enterprise_user"]["teams"], teams)
+        for channel, team in (("CARANDOM01", ACME), ("CBRANDOM01", BETA)):
+            c = self.good(self.ask("conversations.info", t, channel=channel))["channel"]
+            self.assertEqual(c["context_team_id"], team)
+        body = self.fake.events.team_access("E0ORG00001", False, BETA)
+        self.assertEqual(body["event"], {"type": "team_access_revoked",
+                                         "team_ids": [BETA]})
+        self.assertEqual(listed(), [[ACME]])
+        self.fake.events.team_access("E0ORG00001", True, BETA)
+        self.assertEqual(listed(), [[ACME], [BETA]])
+
     def test_persons_token(self):
         """A person reads all that is public, and what they are in."""
         a = self.good(self.install(scope="", user_scope=Methods.SCOPES))
