@@ -21,7 +21,7 @@ void tokens_free(struct tokens *t);
 void token_tend(struct tokens *t);
 /* The installs were read anew: waits whose pair has come end. */
 void token_moved(struct tokens *t);
-/* No further refresh is begun; one under way is finished (GAUGE_DETACHED). */
+/* The daemon stops: no further refresh is begun; one under way is finished (GAUGE_DETACHED). */
 void token_drain(struct tokens *t);
 
 /* A call found its token spent (Slack said token_expired, or its time is over): wait

@@ -73,6 +73,8 @@ drain(struct worker *w, int64_t ms, int64_t idle_ms)
 {
 	int64_t until = clock_ms() + ms;
 
+	if (idle_ms == 0)	/* not of a generation that is only replaced: */
+		token_drain(w->slack.tokens);	/* its calls may need a token */
 	if (w->drain_until != 0) {
 		if (until < w->drain_until) {
 			w->drain_until = until;
@@ -83,7 +85,6 @@ drain(struct worker *w, int64_t ms, int64_t idle_ms)
 	}
 	w->drain_until = until;
 	w->web.draining = true;
-	token_drain(w->slack.tokens);
 	board_state(BOARD_DRAINING);
 	if (idle_ms == 0) {
 		listen_shut(w->h->listeners, w->h->nlisteners);

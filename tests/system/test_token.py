@@ -278,6 +278,24 @@ class Life(Rotating):
         lib.wait_until("it serves", lambda: self.read(d).ok)
         self.check(d, 1)
 
+    def test_spent_under_a_reload(self):
+        """A call of the old generation finds its token spent: it is served."""
+        d = self.installed()
+        history = "conversations.history"
+        self.slack.fault(history, "hold")
+        found = []
+        asked = threading.Thread(target=lambda: found.append(self.read(d)))
+        asked.start()
+        self.assertTrue(self.slack.wait_held(history))
+        d.ctl("reload")
+        lib.wait_until("its worker drains", lambda: any(
+            w["state"] == "DRAINING" for w in d.ctl_json("show", "workers")))
+        self.chain(TEAM).expire()
+        self.slack.release()
+        asked.join(60)
+        self.assertTrue(found[0].ok, found)
+        self.check(d, 1)
+
     def test_slack_says_wait(self):
         """What was not spent may be asked again, as often as it takes."""
         d = self.installed()
