@@ -684,8 +684,10 @@ passes(int ms)
 	int n = 0;
 
 	event_base_once(t.base, -1, EV_TIMEOUT, on_bell, &over, &tv);
-	for (; !over; n++)
+	while (!over) {
 		event_base_loop(t.base, EVLOOP_ONCE);
+		n++;
+	}
 	return n;
 }
 
