@@ -20,12 +20,14 @@
 #define OWNER(p)	(p)->insert.params[3]
 #define MADE(p)		(p)->insert.params[7].n
 #define UNSENT_MS	15000
+#define TRIES_MAX	5	/* then no row can be made */
 #define ASIDE		9	/* random bytes of the key of a row that was put aside */
 
 struct post {
 	struct op op;
 	struct store *st;
-	struct step insert;	/* POST_BEGIN, also for the next try */
+	struct step insert;	/* POST_BEGIN or _IN, also for the next try */
+	int tries;
 	post_fn *done;
 	void *arg;
 };
@@ -133,9 +135,16 @@ on_seen(void *arg, const struct answer *a, const struct err *err)
 	struct post *p = arg;
 	const struct value *row;
 	enum post_word word;
+	struct err ended;
 
 	if (err != NULL) {
 		p->done(p->arg, POST_OPEN, &nothing, err);
+		return;
+	}
+	if (++p->tries > TRIES_MAX) {
+		err_set(&ended, ERR_NOT_FOUND,
+		    "the workspace is not connected any more");
+		p->done(p->arg, POST_OPEN, &nothing, &ended);
 		return;
 	}
 	row = a->cells;
@@ -183,17 +192,23 @@ post_begin(struct store *st, const struct post_id *id, int deadline_ms,
 	struct post *p = mem_new(sizeof(*p));
 	const char *tool = id->tool != NULL ? id->tool : "";
 	char key[KEY_MAX + 1];
+	struct step insert;
 
 	stored_key(key, id->key);
 	p->st = st;
 	p->done = done;
 	p->arg = arg;
 	p->op.wipe = wipe;
-	step_keep(&p->insert,
-	    UNIT(DO(POST_BEGIN, TEXT(id->principal), TEXT(key),
-		BYTES(id->digest, sizeof(id->digest)), TEXT(id->owner),
-		TEXT(tool), TEXT(id->team), TEXT(id->channel),
-		INT(id->made))));
+	insert = (struct step)DO(POST_BEGIN_IN, TEXT(id->principal), TEXT(key),
+	    BYTES(id->digest, sizeof(id->digest)), TEXT(id->owner), TEXT(tool),
+	    TEXT(id->team), TEXT(id->channel), INT(id->made));
+	if (id->team_id == NULL) {
+		insert.id = ST_POST_BEGIN;
+	} else {
+		insert.params[8] = (struct value)TEXT(id->enterprise_id);
+		insert.params[9] = (struct value)TEXT(id->team_id);
+	}
+	step_keep(&p->insert, &insert);
 	op_start(st, UNIT(p->insert), deadline_ms, on_begun, &p->op);
 	return p;
 }

@@ -42,6 +42,9 @@ struct post_id {
 	const char *team, *channel;	/* what it goes to: proof of ownership later */
 	const char *tool;	/* or NULL */
 	int64_t made;		/* wall ms, of this attempt: part of the row's name */
+	/* The install whose token sends; when it has ended there is no row any more, and
+	 * nothing may be sent: ERR_NOT_FOUND.  NULL: it is not asked for. */
+	const char *enterprise_id, *team_id;
 };
 
 struct post;

@@ -54,6 +54,8 @@ ledger_name(struct call *call, const struct call_ask *ask)
 	call->id.owner = board_owner();
 	call->id.tool = call->tool->name;
 	call->id.team = install_place(call->install);
+	call->id.enterprise_id = install_row_of(call->install)->enterprise_id;
+	call->id.team_id = install_row_of(call->install)->team_id;
 	call->id.channel = call_of(call, ARG_CHANNEL);
 }
 

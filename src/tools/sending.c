@@ -262,7 +262,10 @@ store_away(struct call *call, const struct err *err)
 {
 	log_debug("tools", "the ledger of posts is out of reach: %s",
 	    err->text);
-	buf_str(&call->out, "Nothing was posted: this server's store does not take"
+	buf_str(&call->out, err->kind == ERR_NOT_FOUND ?
+	    "Nothing was posted: the workspace is not connected any more."
+	    " slack_list_workspaces shows those that are." :
+	    "Nothing was posted: this server's store does not take"
 	    " it, and without it a post could happen twice. Reading goes on; try"
 	    " to post again in a minute.");
 	stop(call, false);

@@ -5,6 +5,7 @@
 #include "store/chains.h"
 #include "store/directory.h"
 #include "store/installs.h"
+#include "store/posts.h"
 #include "store/purge.h"
 #include "store/spool.h"
 
@@ -79,6 +80,29 @@ chain_begins(const char *team)
 	chain_ask(st, &id, hash, true, "o1", 1, on_chain, &t);
 	wait_for(&t.calls);
 	return t.hit;
+}
+
+static void
+on_post(void *arg, enum post_word word, const struct post_was *was, const struct err *err)
+{
+	struct told *t = arg;
+
+	(void)was;
+	t->calls++;
+	t->kind = err != NULL ? err->kind : ERR_NONE;
+	ck_assert(err != NULL || word == POST_GO);
+}
+
+static enum err_kind
+post_of(const char *team, const char *key)
+{
+	struct post_id id = { .principal = "p", .key = key, .owner = "o", .team = team,
+		.channel = "C1", .made = clock_wall_ms(), .enterprise_id = "", .team_id = team };
+	struct told t = { 0 };
+
+	post_begin(st, &id, 5000, on_post, &t);
+	wait_for(&t.calls);
+	return t.kind;
 }
 
 static void
@@ -158,9 +182,11 @@ START_TEST(nothing_is_added_to_what_has_ended)
 	ck_assert_int_eq(put("", TEAM, "users", "U9", "").kind, ERR_NONE);
 	ck_assert_int_eq(run_begins(TEAM).kind, ERR_NONE);
 	ck_assert(chain_begins(TEAM));
+	ck_assert_int_eq(post_of(TEAM, "a"), ERR_NONE);
 	p = purge_of(TEAM, NULL);
 	ck_assert_uint_eq(p.ninstalls, 1);
 	ck_assert_int_eq(purge_end(&p, &err), 0);
+	ck_assert_int_eq(post_of(TEAM, "c"), ERR_NOT_FOUND);
 	ck_assert_int_eq(put("", TEAM, "users", "U9", "").kind, ERR_NOT_FOUND);
 	ck_assert(!chain_begins(TEAM));
 	ck_assert_int_gt((int)run(&p), 0);
@@ -168,7 +194,9 @@ START_TEST(nothing_is_added_to_what_has_ended)
 	ck_assert_int_eq(run_begins(TEAM).kind, ERR_NOT_FOUND);
 	ck_assert(!chain_begins(TEAM));
 	ck_assert_int_eq((int)run(&p), 0);
+	ck_assert_int_eq(post_of(TEAM, "b"), ERR_NOT_FOUND);
 	installed("", TEAM, USER);	/* and a new life begins */
+	ck_assert_int_eq(post_of(TEAM, "b"), ERR_NONE);
 	ck_assert_int_eq(put("", TEAM, "users", "U9", "").kind, ERR_NONE);
 	ck_assert_int_eq(run_begins(TEAM).kind, ERR_NONE);
 	ck_assert(chain_begins(TEAM));
