@@ -285,15 +285,25 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	ask(f);
 }
 
+/* A run that ended early rests; one that lacks a scope, until the workspace is
+ * connected again, which may bring it. */
+static bool
+rests(const struct fill *f, int64_t age)
+{
+	if (slack_class_of(f->problem) != SLACK_SCOPE)
+		return age < f->s->conf->directory_pause * FAILED_PAUSES;
+	return f->row.ended >= f->in->updated &&
+	    age < f->s->conf->directory_ttl;
+}
+
 static bool
 is_fresh_enough(const struct fill *f)
 {
 	int64_t age = clock_wall_ms() - f->row.ended;
 
-	if (f->page[0] != '\0')
-		return f->problem[0] != '\0' &&
-		    age < f->s->conf->directory_pause * FAILED_PAUSES;
-	return strcmp(f->state, "complete") == 0 &&
+	if (f->problem[0] != '\0')
+		return rests(f, age);
+	return f->page[0] == '\0' && strcmp(f->state, "complete") == 0 &&
 	    age < f->s->conf->directory_ttl;
 }
 

@@ -201,6 +201,22 @@ class Fills(Base):
             "CARANDOM01").text, 30)
         d.stop()
 
+    def test_without_its_scope(self):
+        """Slack is not asked over and over for what it has refused; a new install
+        that has the scope is filled at once."""
+        slack = self.fake()
+        d = self.begin_one(slack, DIRECTORY_TTL="2s", SLACK_SCOPES=lib.SCOPES)
+        lib.wait_until("channels were read some times", lambda: self.status(d) and len(
+            slack.calls("conversations.list")) >= 4, 30)
+        self.assertIn(len(slack.calls("users.list")), range(1, 4 + 2))
+        self.assertIn("users:read", self.status(d))
+        d.stop()
+        d.env.update(SLACK_SCOPES=self.scopes(), DIRECTORY_TTL="1h")
+        d.start()
+        install(d)
+        self.complete(d, 20)
+        d.stop()
+
     def test_killed(self):
         """Whoever fills may die: another one goes on at the page that was stored."""
         slack = self.big(users=598, channels=20)
