@@ -74,8 +74,9 @@ class Rotating(lib.Suite):
         """n refreshes in all, the last pair is the store's: it serves, and it can
         be refreshed."""
         self.assertEqual(self.refreshes(), n)
-        t = self.read(d)
-        self.assertTrue(t.ok, t)
+        lib.wait_until("each worker uses the new one", lambda: all(
+            self.read(d).ok and self.slack.calls("conversations.history")[-1]["token"]
+            == self.chain(TEAM).current for _ in range(4 * self.WORKERS)))
         self.assertEqual(glob.glob(d.state_dir + "/spool/pair-*"), [])
         before = self.refreshes()
         self.chain(TEAM).expire()
@@ -167,7 +168,8 @@ class Life(Rotating):
         self.slack.release()
         asked.join(60)
         lib.wait_until("it serves", lambda: self.read(d).ok)
-        self.assertEqual(glob.glob(d.state_dir + "/spool/pair-*"), [])
+        lib.wait_until("nothing waits", lambda: not glob.glob(
+            d.state_dir + "/spool/pair-*"))
 
     def test_installed_twice(self):
         """Two installs of the same workspace, one after the other: the chain is
@@ -541,12 +543,6 @@ class First(Rotating):
     def kind(self, d):
         return d.ctl_json("show", "installs")[0]["token"]
 
-    def check(self, d, n):
-        lib.wait_until("each worker uses the new one", lambda: all(
-            self.read(d).ok and self.slack.calls()[-1]["token"] ==
-            self.chain(TEAM).current for _ in range(8)))
-        super().check(d, n)
-
     def exchanges(self):
         return [c["answer"] for c in self.slack.calls(self.EXCHANGE)]
 
@@ -731,6 +727,7 @@ class First(Rotating):
         db.execute("ROLLBACK")
         db.close()
         asked.join(60)
+        d.wait_all_workers()
         lib.wait_until("it is stored", lambda: self.kind(d) == "rotates")
         self.assertEqual(len(self.exchanges()), 1)
         self.check(d, 0)
