@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LIST_ROWS	500	/* of an org's workspaces at once */
 #define ROUNDS_MAX	100000	/* of one table; each makes it smaller */
 
 int
@@ -83,6 +84,7 @@ struct finding {
 	int64_t last;		/* the newest change that was read; 0: no more */
 	struct purge_words orgs;	/* that live */
 	char word[129];		/* the last one that was read; "": no more */
+	char handle[256];	/* its, of the directory */
 };
 
 static bool
@@ -168,8 +170,10 @@ take_granted(void *arg, const struct answer *a)
 
 	f->word[0] = '\0';
 	for (size_t i = 0; i < a->rows; i++) {
-		snprintf(f->word, sizeof(f->word), "%s",
-		    answer_at(a, i, 0)->text);
+		const struct value *v = answer_at(a, i, 0);
+
+		snprintf(f->word, sizeof(f->word), "%s", v[0].text);
+		snprintf(f->handle, sizeof(f->handle), "%s", v[1].text);
 		purge_words_add(&f->p->also, f->word);
 	}
 }
@@ -196,9 +200,10 @@ find_org(struct finding *f, struct err *err)
 	}
 	f->word[0] = '\0';
 	do {
-		if (purge_ask(p, UNIT(DO(DIRECTORY_IDS, TEXT(p->team),
-			TEXT(DIRECTORY_TEAMS_WORD), TEXT(f->word))),
-			take_granted, f, err) == -1)
+		if (purge_ask(p, UNIT(DO(DIRECTORY_SEARCH, TEXT(p->team),
+			TEXT(DIRECTORY_TEAMS_WORD), TEXT(f->handle),
+			TEXT(f->handle), TEXT(f->word), TEXT("%"),
+			INT(LIST_ROWS))), take_granted, f, err) == -1)
 			return -1;
 	} while (f->word[0] != '\0');
 	return 0;
