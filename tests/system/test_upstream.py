@@ -350,8 +350,14 @@ class Bench:
                                        else f"http://127.0.0.1:{self.between.port}/api/")
 
     def start(self):
+        """An install has its time, also for auth.test: else that is asked later on,
+        between the calls that are counted."""
+        short = self.d.env.pop("UPSTREAM_TIMEOUT")
         self.d.start()
         lib.wait_until("the install works", lambda: install(self.d).status == 200)
+        self.d.stop()
+        self.d.env["UPSTREAM_TIMEOUT"] = short
+        self.d.start()
         self.pid = self.d.workers()[0]
         return self
 
@@ -569,7 +575,7 @@ class Plain(Table, lib.Suite):
             with Legacy(bench.d).begin() as c:
                 said = c.tool("slack_get_channel_history", channel_id="CAGENERAL1", limit=999)
             self.assertTrue(said.ok, said)
-            self.assertIn("latest=", said.text)     # there is more than fits
+            self.assertIn("cursor=", said.text)     # there is more than fits
         late.check(self)
 
 
