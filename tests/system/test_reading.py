@@ -265,7 +265,8 @@ class Windows(lib.Suite):
             if not following:
                 break
             cursor = {"cursor": following}
-            time.sleep(1.1)         # a second is what a bound is exact to
+            now = int(time.time())      # a second is what an age is exact to
+            lib.wait_until("another second", lambda now=now: time.time() >= now + 1)
         self.assertEqual(seen, ["one hour", "five hours", "three days"])
         asked = {r["form"]["oldest"] for r in self.slack.calls(
             "conversations.history", mark)}
