@@ -114,9 +114,10 @@ def child(children, suite, names, limit):
 
 
 def pick(patterns):
-    """suite -> names that unittest loads."""
-    all_of = sorted(os.path.basename(p)[:-3]
-                    for p in glob.glob(os.path.join(HERE, "test_*.py")))
+    """suite -> names that unittest loads.  The largest first: they take long, and
+    the last one to begin is waited for alone."""
+    files = sorted(glob.glob(os.path.join(HERE, "test_*.py")), key=os.path.getsize)
+    all_of = [os.path.basename(p)[:-3] for p in reversed(files)]
     if not patterns:
         return {s: [s] for s in all_of}
     out = {}
