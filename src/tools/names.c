@@ -5,17 +5,19 @@
 #include "base/mem.h"
 #include "slack/id.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define ID_MAX		31
-#define SLOTS		1024		/* more than twice what comes in */
+#define SLOTS		1024		/* more than what comes in */
+#define NAMES_MAX	(DIRECTORY_KINDS * DIRECTORY_IDS)
 #define NAME_BYTES	80
 #define MORE_BYTES	16		/* of a line: mark and signs */
 
 struct name {
 	enum directory_kind kind;
-	char id[ID_MAX + 1];		/* "": a free slot */
+	char id[ID_MAX + 1];
 	char *text;			/* NULL: not known */
 	size_t bare;			/* bytes of it without the id behind it */
 };
@@ -25,9 +27,13 @@ struct one {
 	const char *id, *name;
 };
 
+/* Most answers have some few names, so no more than that is touched: slots point into
+ * list, one up (0: free), which does not move. */
 struct names {
 	size_t n[DIRECTORY_KINDS];
-	struct name slots[SLOTS];
+	uint16_t slots[SLOTS];
+	struct name *list;
+	size_t used;
 	struct one *cast;
 	size_t ncast, room, bytes;
 };
@@ -39,7 +45,10 @@ static const char *const first[DIRECTORY_KINDS] = {
 struct names *
 names_new(void)
 {
-	return mem_new(sizeof(struct names));
+	struct names *n = mem_new(sizeof(*n));
+
+	n->list = mem_array(NULL, NAMES_MAX, sizeof(*n->list));
+	return n;
 }
 
 void
@@ -47,45 +56,62 @@ names_free(struct names *n)
 {
 	if (n == NULL)
 		return;
-	for (size_t i = 0; i < SLOTS; i++)
-		free(n->slots[i].text);
+	for (size_t i = 0; i < n->used; i++)
+		free(n->list[i].text);
+	free(n->list);
 	free(n->cast);
 	free(n);
 }
 
-/* Its slot, or the free one that it would have. */
 static struct name *
+at(const struct names *n, uint16_t slot)
+{
+	return slot != 0 ? &n->list[slot - 1] : NULL;
+}
+
+/* Its slot, or the free one that it would have. */
+static uint16_t *
 slot_of(struct names *n, enum directory_kind kind, const char *id, size_t len)
 {
 	uint32_t h = 2166136261u ^ (uint32_t)kind;
-	struct name *s;
 
 	for (size_t i = 0; i < len; i++)
 		h = (h ^ (unsigned char)id[i]) * 16777619u;
 	for (;; h++) {
-		s = &n->slots[h % SLOTS];
-		if (s->id[0] == '\0' || (s->kind == kind &&
+		uint16_t *slot = &n->slots[h % SLOTS];
+		const struct name *s = at(n, *slot);
+
+		if (s == NULL || (s->kind == kind &&
 		    strncmp(s->id, id, len) == 0 && s->id[len] == '\0'))
-			return s;
+			return slot;
 	}
+}
+
+static struct name *
+add(struct names *n, uint16_t *slot, enum directory_kind kind, const char *id,
+    size_t len)
+{
+	struct name *s = &n->list[n->used++];
+
+	n->n[kind]++;
+	*s = (struct name){ .kind = kind };
+	memcpy(s->id, id, len);
+	*slot = (uint16_t)n->used;
+	return s;
 }
 
 static const struct name *
 ask(struct names *n, enum directory_kind kind, const char *id, size_t len)
 {
 	static const struct name none;
-	struct name *s;
+	uint16_t *slot;
 
 	if (n == NULL || len > ID_MAX || !slack_is_id(id, len, first[kind]))
 		return &none;
-	s = slot_of(n, kind, id, len);
-	if (s->id[0] == '\0' && n->n[kind] < DIRECTORY_IDS) {
-		n->n[kind]++;
-		s->kind = kind;
-		memcpy(s->id, id, len);
-		s->id[len] = '\0';
-	}
-	return s;
+	slot = slot_of(n, kind, id, len);
+	if (*slot != 0)
+		return at(n, *slot);
+	return n->n[kind] < DIRECTORY_IDS ? add(n, slot, kind, id, len) : &none;
 }
 
 const char *
@@ -111,9 +137,9 @@ names_wanted(const struct names *n, enum directory_kind kind,
 {
 	size_t found = 0;
 
-	for (size_t i = 0; i < SLOTS && found < n->n[kind]; i++)
-		if (n->slots[i].id[0] != '\0' && n->slots[i].kind == kind)
-			ids[found++] = n->slots[i].id;
+	for (size_t i = 0; i < n->used; i++)
+		if (n->list[i].kind == kind)
+			ids[found++] = n->list[i].id;
 	return found;
 }
 
@@ -142,12 +168,12 @@ void
 names_learn(struct names *n, enum directory_kind kind, const char *id,
     const char *name)
 {
-	struct name *s = slot_of(n, kind, id, strlen(id));
+	struct name *s = at(n, *slot_of(n, kind, id, strlen(id)));
 	bool shared = false;
 
-	if (s->id[0] == '\0' || name[0] == '\0')
+	if (s == NULL || name[0] == '\0')
 		return;
-	for (struct name *o = n->slots; o < n->slots + SLOTS; o++)
+	for (struct name *o = n->list; o < n->list + n->used; o++)
 		if (o != s && o->kind == kind && is_called(o, name)) {
 			call_it(o, name, true);
 			shared = true;
