@@ -73,6 +73,17 @@ on_users(void *arg, int64_t wait_ms)
 	on_filled(arg, DIRECTORY_USERS, wait_ms);
 }
 
+/* It may see more now. */
+static void
+connected_again(struct place *p, struct install *now)
+{
+	install_hold(now);
+	install_drop(p->in);
+	p->in = now;
+	for (enum directory_kind k = 0; k < DIRECTORY_KINDS; k++)
+		p->kinds[k].after = 0;
+}
+
 static void
 tend(struct place *p)
 {
@@ -85,6 +96,8 @@ tend(struct place *p)
 	if (now == NULL || now->state != INSTALL_LIVE ||
 	    strcmp(install_place(now), install_place(p->in)) != 0)
 		return;
+	if (now->updated != p->in->updated)
+		connected_again(p, now);
 	for (enum directory_kind k = 0; k < DIRECTORY_KINDS; k++)
 		if (p->kinds[k].fill == NULL && clock_ms() >= p->kinds[k].after)
 			p->kinds[k].fill = fill_begin(p->d->s, now, k, over[k],

@@ -64,6 +64,10 @@ struct directory_ask *directory_search(struct directory *d, struct install *in,
     const char *after_handle, const char *after_id, size_t max,
     int64_t deadline_ms, directory_fn *done, void *arg);
 
+/* What conversations.list may be asked for: the types whose scope was granted (one
+ * that is not fails it for all, SLACK.md 5). */
+const char *directory_types(const struct install *in);
+
 /* One that was met in passing. */
 void directory_learn(struct directory *d, struct install *in,
     enum directory_kind kind, const struct directory_entry *e);

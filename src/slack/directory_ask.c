@@ -203,7 +203,7 @@ ask_slack(struct directory_ask *a, const char *cursor)
 {
 	struct buf form = { 0 };
 
-	kind_form(&form, a->kind, FIND_LIMIT, cursor);
+	kind_form(&form, a->in, a->kind, FIND_LIMIT, cursor);
 	a->pages++;
 	a->asked = slack_ask(a->d->s, a->in, kinds[a->kind].method, form.p,
 	    form.len, NULL, a->deadline - MARGIN_MS, on_page, a);

@@ -269,7 +269,7 @@ ask(struct fill *f)
 	struct buf form = { 0 };
 
 	f->fresh |= f->page[0] == '\0';
-	kind_form(&form, f->kind, LIMIT, f->page);
+	kind_form(&form, f->in, f->kind, LIMIT, f->page);
 	f->asked = slack_ask(f->s, f->in, kinds[f->kind].method, form.p,
 	    form.len, NULL, clock_ms() + ASK_MS, on_answer, f);
 	buf_wipe(&form);
@@ -285,25 +285,17 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	ask(f);
 }
 
-/* A run that ended early rests; one that lacks a scope, until the workspace is
- * connected again, which may bring it. */
-static bool
-rests(const struct fill *f, int64_t age)
-{
-	if (slack_class_of(f->problem) != SLACK_SCOPE)
-		return age < f->s->conf->directory_pause * FAILED_PAUSES;
-	return f->row.ended >= f->in->updated &&
-	    age < f->s->conf->directory_ttl;
-}
-
+/* Until then it is what could be had; a run that ended early for another reason than a
+ * scope rests for a while.  A workspace that was connected again may give more. */
 static bool
 is_fresh_enough(const struct fill *f)
 {
 	int64_t age = clock_wall_ms() - f->row.ended;
 
-	if (f->problem[0] != '\0')
-		return rests(f, age);
-	return f->page[0] == '\0' && strcmp(f->state, "complete") == 0 &&
+	if (f->problem[0] != '\0' && slack_class_of(f->problem) != SLACK_SCOPE)
+		return age < f->s->conf->directory_pause * FAILED_PAUSES;
+	return (f->page[0] == '\0' || f->problem[0] != '\0') &&
+	    f->state[0] != '\0' && f->row.ended >= f->in->updated &&
 	    age < f->s->conf->directory_ttl;
 }
 

@@ -3,12 +3,12 @@
 #include "slack/kind.h"
 
 #include "base/clock.h"
+#include "base/list.h"
 #include "slack/place.h"
 
 const struct kind kinds[DIRECTORY_KINDS + 1] = {
 	[DIRECTORY_CHANNELS] = { "channels", METHOD_CONVERSATIONS_LIST,
-	    "exclude_archived=true&types=public_channel,private_channel",
-	    "channels", entry_read_channel },
+	    "exclude_archived=true", "channels", entry_read_channel },
 	[DIRECTORY_USERS] = { "users", METHOD_USERS_LIST, "",
 	    "members", entry_read_person },
 	[DIRECTORY_TEAMS] = { DIRECTORY_TEAMS_WORD, METHOD_AUTH_TEAMS_LIST, "",
@@ -23,12 +23,25 @@ directory_read(enum directory_kind kind, const struct js *thing,
 	return kinds[kind].read(thing, out);
 }
 
-void
-kind_form(struct buf *form, enum directory_kind kind, int limit,
-    const char *cursor)
+const char *
+directory_types(const struct install *in)
 {
+	if (!list_has(in->scopes, "groups:read"))
+		return "public_channel";
+	return list_has(in->scopes, "channels:read") ?
+	    "public_channel,private_channel" : "private_channel";
+}
+
+void
+kind_form(struct buf *form, const struct install *in, enum directory_kind kind,
+    int limit, const char *cursor)
+{
+	const char *types = directory_types(in);
+
 	buf_fmt(form, "limit=%d%s%s", limit,
 	    kinds[kind].form[0] != '\0' ? "&" : "", kinds[kind].form);
+	if (kind == DIRECTORY_CHANNELS)
+		buf_form(form, "types", types, strlen(types));
 	if (cursor[0] != '\0')
 		buf_form(form, "cursor", cursor, strlen(cursor));
 }

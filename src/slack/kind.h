@@ -10,15 +10,15 @@
 struct kind {
 	const char *word;		/* its name in the store */
 	enum slack_method method;
-	const char *form;		/* besides limit and cursor */
+	const char *form;		/* besides limit, cursor and types */
 	const char *array;		/* of a page: what holds the things */
 	bool (*read)(const struct js *o, struct directory_entry *e);
 };
 extern const struct kind kinds[DIRECTORY_KINDS + 1];
 
 /* The form of one page; cursor "" is the first. */
-void kind_form(struct buf *form, enum directory_kind kind, int limit,
-    const char *cursor);
+void kind_form(struct buf *form, const struct install *in,
+    enum directory_kind kind, int limit, const char *cursor);
 /* Where the next one begins; "": there is none. */
 const char *kind_next(const struct slack_answer *a);
 struct directory_of kind_of(const struct install *in,

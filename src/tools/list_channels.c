@@ -3,8 +3,7 @@
 #include "tools/channels.h"
 
 #include "base/js.h"
-#include "base/list.h"
-#include "slack/installs.h"
+#include "slack/directory.h"
 
 #include <string.h>
 
@@ -55,13 +54,7 @@ static const struct tool_list list = {
 static void
 form(struct call *call, struct buf *form)
 {
-	const struct install *in = call_install(call);
-	bool public = list_has(in->scopes, "channels:read");
-	bool private = list_has(in->scopes, "groups:read");
-	const char *types = public && private ?
-	    "public_channel,private_channel" :
-	    private ? "private_channel" :
-		      "public_channel";
+	const char *types = directory_types(call_install(call));
 
 	if (call_arg(call, "types") == NULL)
 		buf_form(form, "types", types, strlen(types));

@@ -205,7 +205,12 @@ class Fills(Base):
         """Slack is not asked over and over for what it has refused; a new install
         that has the scope is filled at once."""
         slack = self.fake()
-        d = self.begin_one(slack, DIRECTORY_TTL="2s", SLACK_SCOPES=lib.SCOPES)
+        d = self.begin_one(slack, DIRECTORY_TTL="2s",
+                           SLACK_SCOPES="chat:write,channels:history,channels:read")
+        lib.wait_until("public channels are known", lambda: self.tool(
+            d, "slack_get_channel_history", channel_id="#general").ok, 30)
+        lib.wait_until("all of them", lambda: re.search(
+            r"known channels: \d+, complete", self.status(d)), 30)
         lib.wait_until("channels were read some times", lambda: self.status(d) and len(
             slack.calls("conversations.list")) >= 4, 30)
         self.assertIn(len(slack.calls("users.list")), range(1, 4 + 2))
@@ -213,8 +218,11 @@ class Fills(Base):
         d.stop()
         d.env.update(SLACK_SCOPES=self.scopes(), DIRECTORY_TTL="1h")
         d.start()
+        self.assertFalse(self.tool(d, "slack_get_channel_info", channel_id="#secret").ok)
         install(d)
         self.complete(d, 20)
+        lib.wait_until("private ones, too", lambda: self.tool(
+            d, "slack_get_channel_info", channel_id="#secret").ok, 20)
         d.stop()
 
     def test_killed(self):
