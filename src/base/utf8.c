@@ -42,6 +42,17 @@ utf8_length(const void *p, size_t len)
 	return n;
 }
 
+uint32_t
+utf8_code(const void *p, size_t n)
+{
+	const unsigned char *s = p;
+	uint32_t c = n > 1 ? s[0] & (0x7fu >> n) : s[0];
+
+	for (size_t i = 1; i < n; i++)
+		c = c << 6 | (s[i] & 0x3f);
+	return c;
+}
+
 size_t
 utf8_cut(const char *text, size_t len, size_t max)
 {

@@ -3,10 +3,14 @@
 #define BASE_UTF8_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* Bytes of the character at p, of which len are there; 0 when they are no
  * well-formed UTF-8 (overlong, surrogate, beyond U+10FFFF, cut off). */
 size_t utf8_length(const void *p, size_t len);
+
+/* The code point of a well-formed character of n bytes. */
+uint32_t utf8_code(const void *p, size_t n);
 
 /* Bytes of the whole characters of text that fit into max, up to the first that is no
  * UTF-8. */

@@ -250,7 +250,7 @@ why_useless(const struct slack_call *c, struct slack_answer *a)
 		snprintf(a->code, sizeof(a->code), "%s", now->dead);
 	} else if (in->bot_token.len == 0) {
 		a->class = SLACK_REVOKED;
-	} else if (in->expires != 0 && clock_wall_ms() >= in->expires) {
+	} else if (install_is_over(in)) {
 		a->class = SLACK_EXPIRED;
 	}
 	return a->class != SLACK_NONE;

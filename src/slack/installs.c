@@ -53,6 +53,22 @@ install_place(const struct install *in)
 	return in->org != NULL ? in->place : install_key(in);
 }
 
+bool
+install_is_over(const struct install *in)
+{
+	return in->expires != 0 && clock_wall_ms() >= in->expires;
+}
+
+unsigned
+install_hash(const struct install *in)
+{
+	unsigned hash = 5381;
+
+	for (const char *p = install_key(in); *p != '\0'; p++)
+		hash = hash * 33 + (unsigned char)*p;
+	return hash;
+}
+
 const struct install *
 install_row_of(const struct install *in)
 {

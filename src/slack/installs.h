@@ -61,6 +61,10 @@ void install_drop(struct install *in);		/* NULL is fine */
 struct install *installs_current(struct installs *i, const struct install *in);
 bool install_same_token(const struct install *a, const struct install *b);
 void install_token_hash(const struct install *in, unsigned char out[32]);
+/* Its token's time is over (renewed or not). */
+bool install_is_over(const struct install *in);
+/* Of its key: to spread installs evenly. */
+unsigned install_hash(const struct install *in);
 /* The id that keys and arguments use: team_id, else enterprise_id. */
 const char *install_key(const struct install *in);
 /* Under which the store keeps what belongs to the workspace (store/directory.h). */

@@ -187,12 +187,6 @@ on_renewed(void *arg, struct install *in, const struct slack_answer *why)
 	end_turn(t, SOON_MS);
 }
 
-static bool
-is_over(const struct install *in)
-{
-	return in->expires != 0 && clock_wall_ms() >= in->expires;
-}
-
 static void
 act(struct stale *t)
 {
@@ -208,7 +202,7 @@ act(struct stale *t)
 		forget(t);
 	} else if (in->bot_token.len == 0) {
 		put_off(t, "no_token");
-	} else if (is_over(in) && in->rotates) {
+	} else if (install_is_over(in) && in->rotates) {
 		t->renewal = token_renew(t->s->tokens, t->in,
 		    clock_ms() + ASK_MS, on_renewed, t);
 	} else {

@@ -93,12 +93,6 @@ chain_of(struct tokens *t, const struct install *in)
 	return NULL;
 }
 
-static bool
-is_over(const struct install *in)
-{
-	return in->expires != 0 && clock_wall_ms() >= in->expires;
-}
-
 /* ---- waits ---- */
 
 static void
@@ -140,7 +134,7 @@ serve_waits(struct chain *c, struct install *now)
 {
 	struct token_wait *w, *next;
 
-	if (is_over(now))
+	if (install_is_over(now))
 		return;
 	for (w = TAILQ_FIRST(&c->waits); w != NULL; w = next) {
 		next = TAILQ_NEXT(w, next);
@@ -227,11 +221,9 @@ static int64_t
 before(const struct tokens *t, const struct install *in)
 {
 	int64_t ms = t->s->conf->token_refresh_before;
-	unsigned hash = 5381;
 
-	for (const char *p = install_key(in); *p != '\0'; p++)
-		hash = hash * 33 + (unsigned char)*p;
-	return ms - ms / JITTER_PARTS * (int64_t)(hash % 1000) / 1000;
+	return ms - ms / JITTER_PARTS * (int64_t)(install_hash(in) % 1000) /
+	    1000;
 }
 
 static bool
@@ -282,7 +274,7 @@ go_on(struct chain *c)
 	if (there && clock_ms() >= c->after && !c->t->draining &&
 	    (is_wanted(c) || rests_no_more(c)))
 		c->running = refresh_begin(c->t->s, c->in,
-		    is_wanted(c) || is_over(c->in) ? REFRESH_SPENT :
+		    is_wanted(c) || install_is_over(c->in) ? REFRESH_SPENT :
 		    REFRESH_DUE, on_end, c);
 	else if (!evtimer_pending(c->timer, NULL))
 		look_after(c, LOOK_MS);

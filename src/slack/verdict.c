@@ -94,20 +94,10 @@ end(struct trial *t, enum verdict verdict, struct install *in)
 
 /* ---- many at once ---- */
 
-static unsigned
-hash_of(const struct install *in)
-{
-	unsigned hash = 5381;
-
-	for (const char *p = install_key(in); *p != '\0'; p++)
-		hash = hash * 33 + (unsigned char)*p;
-	return hash;
-}
-
 void
 verdict_good(struct verdicts *v, const struct install *in)
 {
-	unsigned hash = hash_of(install_row_of(in));
+	unsigned hash = install_hash(install_row_of(in));
 
 	v->good[hash % GOOD_SLOTS].hash = hash;
 	v->good[hash % GOOD_SLOTS].at = clock_ms();

@@ -40,26 +40,24 @@ static const char *const states[] = {
 
 static const struct post_was nothing = { .text = "", .owner = "" };
 
+static const struct {
+	const char *text, *way;
+} words[] = {
+#define X(w, text, way) [w] = { text, way },
+	POST_WORDS(X)
+#undef X
+};
+
 const char *
 post_text(enum post_word word)
 {
-	static const char *const texts[] = {
-#define X(w, text, way) [w] = text,
-		POST_WORDS(X)
-#undef X
-	};
-	return texts[word];
+	return words[word].text;
 }
 
 const char *
 post_way(enum post_word word)
 {
-	static const char *const ways[] = {
-#define X(w, text, way) [w] = way,
-		POST_WORDS(X)
-#undef X
-	};
-	return ways[word];
+	return words[word].way;
 }
 
 static void

@@ -46,11 +46,8 @@ static const struct {
 static bool
 is_hidden(const unsigned char *p, size_t n)
 {
-	static const unsigned char lead[] = { 0, 0x7f, 0x1f, 0x0f, 0x07 };
-	uint32_t c = p[0] & lead[n];
+	uint32_t c = utf8_code(p, n);
 
-	for (size_t i = 1; i < n; i++)
-		c = c << 6 | (p[i] & 0x3f);
 	for (size_t i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++)
 		if (c >= hidden[i].first && c <= hidden[i].last)
 			return true;

@@ -25,14 +25,8 @@ static const struct {
 static bool
 is_emoji(const char *p, size_t n)
 {
-	const unsigned char *u = (const unsigned char *)p;
-	uint32_t r;
+	uint32_t r = n < 2 ? 0 : utf8_code(p, n);
 
-	if (n < 2)
-		return false;
-	r = u[0] & (0x7fu >> n);
-	for (size_t i = 1; i < n; i++)
-		r = r << 6 | (u[i] & 0x3f);
 	for (size_t i = 0; i < sizeof(emoji) / sizeof(emoji[0]); i++)
 		if (r >= emoji[i].first && r <= emoji[i].last)
 			return true;

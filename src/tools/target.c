@@ -98,8 +98,7 @@ target_problem(const struct install *in)
 	if (in->dead[0] != '\0')
 		return "Slack does not take its token any more, it must be"
 		    " connected again";
-	if (in->expires != 0 && clock_wall_ms() >= in->expires &&
-	    (in->lost || !in->rotates))
+	if (install_is_over(in) && (in->lost || !in->rotates))
 		return "its token has run out, it must be connected again";
 	return in->lost ? "its token will run out, it must be connected again" :
 	    NULL;

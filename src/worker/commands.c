@@ -69,8 +69,8 @@ work_say(struct work *k, const char *name, const char *value)
 }
 
 /* A change was written, or not. */
-static void
-on_changed(void *arg, const struct err *err)
+void
+work_changed(void *arg, const struct err *err)
 {
 	struct work *k = arg;
 
@@ -114,7 +114,7 @@ key_add_run(struct work *k)
 	}
 	explicit_bzero(text, sizeof(text));
 	buf_wipe(&warning);
-	key_add(k->w->store, &row, on_changed, k);
+	key_add(k->w->store, &row, work_changed, k);
 }
 
 static void
@@ -122,7 +122,7 @@ key_revoke_run(struct work *k)
 {
 	k->subject = mem_str(k->req.argv[0]);
 	work_say(k, "revoked", k->subject);
-	key_revoke(k->w->store, k->subject, on_changed, k);
+	key_revoke(k->w->store, k->subject, work_changed, k);
 }
 
 static void
@@ -299,7 +299,7 @@ move(struct work *k, const struct install_row *row)
 	k->subject = mem_str(k->req.argv[0]);
 	work_say(k, install_state_word(to), k->subject);
 	install_set_state(k->w->store, row->enterprise_id, row->team_id,
-	    row->state, to, on_changed, k);
+	    row->state, to, work_changed, k);
 }
 
 static void

@@ -23,15 +23,8 @@
 static void
 on_healed(void *arg, bool hit, const struct err *err)
 {
-	struct work *k = arg;
-
 	(void)hit;
-	if (err == NULL) {
-		log_info("admin", "%s done subject=%s",
-		    commands[k->req.id].words, k->subject);
-		changes_wrote(k->w->changes);
-	}
-	work_end(k, err);
+	work_changed(arg, err);
 }
 
 /* The mark goes, unless Slack says the same again. */

@@ -26,6 +26,7 @@ struct work {
 void work_end(struct work *k, const struct err *err);
 void work_fail(struct work *k, enum err_kind kind, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+void work_changed(void *arg, const struct err *err);	/* arg: a work; its last write is over */
 void work_say(struct work *k, const char *name, const char *value);
 /* The store's row of the workspace that the first argument names; is there none, the
  * work ends. */
