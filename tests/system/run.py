@@ -138,21 +138,30 @@ def installed(build, root):
         sys.exit(f"make install failed:\n{done.stdout[-4000:]}")
 
 
+def why(text):
+    """Of what a suite said, its failures: they stand at the end."""
+    start = text.find("\n" + "=" * 70)
+    return "\n".join(text[start + 1:].splitlines()[-40:])
+
+
 def tell(runs, verbose):
-    """Each suite as it ends; how many tests passed and failed."""
+    """Each suite as it ends; how many tests passed and failed, and why."""
     passed = failed = 0
+    wrong = []
     for run in concurrent.futures.as_completed(runs):
         suite, good, bad, skipped, seconds, text = run.result()
         passed, failed = passed + good, failed + bad
         if bad or verbose:
             print(text)
+        if bad:
+            wrong.append(f"failed: {suite}\n{why(text)}")
         more = f", {skipped} skipped" if skipped else ""
         print(f"system {suite[5:]}: {good} ok, {bad} bad{more}, "
               f"{seconds:.1f} s", flush=True)
         for line in text.splitlines():
             if line.startswith(("skipped: ", "note: ")):
                 print(line)
-    return passed, failed
+    return passed, failed, wrong
 
 
 def main():
@@ -190,11 +199,12 @@ def main():
             runs = [pool.submit(child, children, s, n, a.limit)
                     for s, n in suites.items()]
             try:
-                passed, failed = tell(runs, a.verbose)
+                passed, failed, wrong = tell(runs, a.verbose)
             except KeyboardInterrupt as e:
                 children.end()
                 print(f"ended by signal {e.args[0]}", flush=True)
                 return 128 + e.args[0]
+    print("".join(f"{w}\n" for w in wrong), end="")   # where the end is all one sees
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
 
