@@ -35,8 +35,9 @@ struct client {
 	enum command_level level;
 	struct buf in, out;
 	size_t sent;
-	unsigned id;			/* of a command that another process works on; 0 */
-	bool json, error;
+	enum command_id command;
+	unsigned id;			/* while another process works on it; 0 */
+	bool json, error, again;
 	pid_t worker;			/* that works on it; 0 */
 	char who[48];			/* does, to name it */
 };
@@ -165,7 +166,7 @@ wait_answer(struct client *c, int64_t ms)
 }
 
 static void
-run_there(struct client *c, const char *line, bool slack)
+ask_worker(struct client *c)
 {
 	struct control *ctl = c->control;
 	const struct conf *conf = ctl->m->conf;
@@ -178,13 +179,29 @@ run_there(struct client *c, const char *line, bool slack)
 	c->worker = worker->pid;
 	snprintf(c->who, sizeof(c->who), "worker %d", (int)worker->pid);
 	wait_answer(c, conf->store_timeout +
-	    (slack ? conf->upstream_timeout : 0));
-	if (!channel_send(worker->channel, MSG_COMMAND, c->id, line,
-		strlen(line), -1))
+	    (commands[c->command].where == WHERE_SLACK ?
+		conf->upstream_timeout : 0));
+	if (!channel_send(worker->channel, MSG_COMMAND, c->id, c->in.p,
+		strlen(c->in.p), -1))
 		fail(c, "the worker's channel is full; try again");
 }
 
-/* fail() may free the one it tells, and no other. */
+/* What only reads is asked of another one, once. */
+static void
+worker_gone(struct client *c)
+{
+	if (commands[c->command].level != LEVEL_VIEW || c->again) {
+		fail(c, "the worker ended before it answered: see the log for"
+		    " what was done");
+		return;
+	}
+	c->again = true;
+	c->error = false;
+	buf_reset(&c->out);
+	ask_worker(c);
+}
+
+/* Either way no other client is freed than the one that is told. */
 void
 control_gone(struct master *m, pid_t worker)
 {
@@ -195,8 +212,7 @@ control_gone(struct master *m, pid_t worker)
 	for (c = LIST_FIRST(&m->control->clients); c != NULL; c = next) {
 		next = LIST_NEXT(c, next);
 		if (c->id != 0 && c->worker == worker)
-			fail(c, "the worker ended before it answered: see the"
-			    " log for what was done");
+			worker_gone(c);
 	}
 }
 
@@ -280,27 +296,27 @@ run_job(struct client *c, const struct request *req)
 static void
 run_line(struct client *c)
 {
-	char *line = mem_strn(c->in.p, strcspn(c->in.p, "\r\n"));
-	char *copy = mem_str(line);
 	struct request req;
 	struct err err;
+	char *copy;
 
+	c->in.p[strcspn(c->in.p, "\r\n")] = '\0';
+	copy = mem_str(c->in.p);
 	if (command_parse(copy, c->level, &req, &err) == -1) {
 		c->json = req.json;
 		fail(c, err.text);
 	} else {
 		c->json = req.json;
+		c->command = req.id;
 		log_debug("control", "command \"%s\"", commands[req.id].words);
 		if (commands[req.id].where == WHERE_MASTER)
 			run_here(c, &req);
 		else if (commands[req.id].where == WHERE_JOB)
 			run_job(c, &req);
 		else
-			run_there(c, line,
-			    commands[req.id].where == WHERE_SLACK);
+			ask_worker(c);
 	}
 	free(copy);
-	free(line);
 }
 
 static void

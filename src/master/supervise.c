@@ -253,12 +253,12 @@ reaped(struct master *m, pid_t pid, int status)
 		return;
 	}
 	tell_death(c, status);
-	control_gone(m, pid);
 	restart(m, c);
 	/* a command waits for READY */
 	hopeless = !m->up && m->starter != -1 &&
 	    (c->killed || m->places[c->slot].pause_ms > 0);
 	child_free(c);
+	control_gone(m, pid);		/* asks those that are left */
 	supervise_facts(m);
 	if (hopeless)
 		master_fail(m, 1,

@@ -176,6 +176,43 @@ class Control(lib.Suite):
             os.kill(pid, signal.SIGCONT)
 
 
+class WorkerDies(lib.Suite):
+    """The worker that a command was given to ends before it answers."""
+
+    def setUp(self):
+        slack = self.fake()
+        self.d = self.daemon(slack, workers=2, env={"LOG_LEVEL": "debug"}).start()
+        mcpclient.install(self.d)
+
+    def asked(self, line):
+        """What a command says when the newest worker dies with it: that one is
+        asked first."""
+        d, before = self.d, set(self.d.workers())
+        d.kill(before.pop())
+        lib.wait_until("a new one is there", lambda: (
+            len(d.workers()) == 2 and set(d.workers()) - before))
+        pid, = set(d.workers()) - before
+        words = " ".join(line.split()[:2])
+        seen = d.logs().count(words)
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(20)
+            s.connect(d.socket)
+            os.kill(pid, signal.SIGSTOP)
+            s.sendall(line.encode() + b"\n")
+            lib.wait_until("it is asked", lambda: d.logs().count(words) > seen)
+            os.kill(pid, signal.SIGKILL)
+            return b"".join(iter(lambda: s.recv(4096), b"")).decode()
+
+    def test_what_reads_is_asked_again(self):
+        said = self.asked("show installs")
+        self.assertNotIn("error", said)
+        self.assertIn("T0ACME0001", said)
+
+    def test_what_changes_is_not(self):
+        self.assertIn("error: the worker ended before it answered",
+                      self.asked("key revoke nobody"))
+
+
 @unittest.skipUnless(os.getuid() == 0, "needs root")
 class Levels(lib.Suite):
     def as_user(self, d, uid, gid, *args, more=()):
