@@ -209,7 +209,7 @@ class FakeSlack:
 
     def answered(self, row):
         with self.cond:
-            row["done"] = time.monotonic()
+            row.setdefault("done", time.monotonic())
             self.cond.notify_all()
 
     def hold(self, row, seconds):

@@ -184,6 +184,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def begin(self, status, kind, length, headers=()):
         self.row["status"] = status
+        self.row["done"] = time.monotonic()     # before anybody reads it
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(length))
@@ -211,6 +212,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                     if retry_after is None else {"Retry-After": retry_after})
 
     def reset_connection(self):
+        self.row["done"] = time.monotonic()
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
                                    struct.pack("ii", 1, 0))
         self.close_connection = True
