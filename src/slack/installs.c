@@ -470,7 +470,7 @@ on_rows(void *arg, const struct install_row *rows, size_t n,
 		i->fresh[i->nfresh++] = install_from_row(i->slack->keys,
 		    &rows[k]);
 	i->at = rows[n - 1].changed;
-	i->unit = installs_since(i->slack->store, i->at, on_rows, i);
+	i->unit = installs_next(i->slack->store, &rows[n - 1], on_rows, i);
 }
 
 struct installs *

@@ -94,15 +94,32 @@ on_rows(void *arg, const struct answer *a, const struct err *err)
 	free(rows);
 }
 
-struct unit *
-installs_since(struct store *st, int64_t since, installs_fn *done, void *arg)
+static struct unit *
+read_behind(struct store *st, const struct install_row *last, installs_fn *done,
+    void *arg)
 {
 	struct rows_op *op = mem_new(sizeof(*op));
 
 	op->done = done;
 	op->arg = arg;
-	return op_start(st, UNIT(DO(INSTALLS_SINCE, INT(since))),
-	    store_timeout(st), on_rows, &op->op);
+	return op_start(st, UNIT(INSTALLS_BEHIND(last->changed,
+	    last->enterprise_id, last->team_id)), store_timeout(st), on_rows,
+	    &op->op);
+}
+
+struct unit *
+installs_since(struct store *st, int64_t since, installs_fn *done, void *arg)
+{
+	/* no row has both ids empty */
+	return read_behind(st, &(struct install_row){ .changed = since + 1,
+	    .enterprise_id = "", .team_id = "" }, done, arg);
+}
+
+struct unit *
+installs_next(struct store *st, const struct install_row *last,
+    installs_fn *done, void *arg)
+{
+	return read_behind(st, last, done, arg);
 }
 
 /* ---- writing ---- */

@@ -47,9 +47,15 @@ void install_identity(char *out, const char *enterprise_id,
 
 typedef void installs_fn(void *arg, const struct install_row *rows, size_t n,
     const struct err *err);
-/* As keys_since, 200 at a time. */
+/* As keys_since and keys_next (store/keys.h), by (changed, enterprise_id, team_id) and
+ * 200 at a time. */
 struct unit *installs_since(struct store *st, int64_t since, installs_fn *done,
     void *arg);
+struct unit *installs_next(struct store *st, const struct install_row *last,
+    installs_fn *done, void *arg);
+#define INSTALLS_BEHIND(changed, enterprise_id, team_id) \
+	DO(INSTALLS_SINCE, INT(changed), INT(changed), TEXT(enterprise_id), \
+	    TEXT(team_id))
 
 typedef void install_done_fn(void *arg, const struct err *err);
 /* Update, else insert, else update: a re-install keeps the row and its made; the

@@ -60,15 +60,29 @@ on_rows(void *arg, const struct answer *a, const struct err *err)
 	free(rows);
 }
 
-struct unit *
-keys_since(struct store *st, int64_t since, keys_fn *done, void *arg)
+static struct unit *
+read_behind(struct store *st, int64_t changed, const char *id, keys_fn *done,
+    void *arg)
 {
 	struct keys_op *op = mem_new(sizeof(*op));
 
 	op->done = done;
 	op->arg = arg;
-	return op_start(st, UNIT(DO(KEYS_SINCE, INT(since))), store_timeout(st),
+	return op_start(st, UNIT(KEYS_BEHIND(changed, id)), store_timeout(st),
 	    on_rows, &op->op);
+}
+
+struct unit *
+keys_since(struct store *st, int64_t since, keys_fn *done, void *arg)
+{
+	return read_behind(st, since + 1, "", done, arg);	/* no id is empty */
+}
+
+struct unit *
+keys_next(struct store *st, const struct key_row *last, keys_fn *done,
+    void *arg)
+{
+	return read_behind(st, last->changed, last->id, done, arg);
 }
 
 /* ---- one key ---- */

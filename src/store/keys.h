@@ -26,10 +26,18 @@ struct key_row {
 /* rows are borrowed until the callback returns. */
 typedef void keys_fn(void *arg, const struct key_row *rows, size_t n,
     const struct err *err);
-/* Rows with changed > since, oldest change first, at most 500: ask again with the
- * last one's changed until none comes. */
+/* Rows with changed > since in the order of (changed, id), at most 500; keys_next is
+ * asked with the last of them (borrowed until it returns), and so on until none comes.
+ * So all of them come, however many have the same number; one that is changed
+ * meanwhile comes once more, at the end.  The last one's changed is the next since
+ * (store/changes.h says why). */
 struct unit *keys_since(struct store *st, int64_t since, keys_fn *done,
     void *arg);
+struct unit *keys_next(struct store *st, const struct key_row *last,
+    keys_fn *done, void *arg);
+/* The same as a step, for who waits (store_wait). */
+#define KEYS_BEHIND(changed, id) \
+	DO(KEYS_SINCE, INT(changed), INT(changed), TEXT(id))
 
 /* ERR_INPUT: a live key has that name.  ERR_LIMIT: KEYS_MAX are live. */
 #define KEYS_MAX	10000

@@ -9,6 +9,7 @@
 #include "shm/board.h"
 #include "store/directory.h"
 #include "store/installs.h"
+#include "store/keys.h"
 #include "store/migrate.h"
 
 #include <stdio.h>
@@ -37,6 +38,15 @@ purge_do(struct purge *p, const struct step *steps, int64_t *count,
     struct err *err)
 {
 	return purge_ask(p, steps, add_touched, count, err);
+}
+
+void
+purge_read_to(struct purge_at *at, int64_t changed, const char *id,
+    const char *team_id)
+{
+	at->changed = changed;
+	snprintf(at->id, sizeof(at->id), "%s", id);
+	snprintf(at->team_id, sizeof(at->team_id), "%s", team_id);
 }
 
 /* ---- what there is of it ---- */
@@ -81,7 +91,7 @@ purge_wipe(struct purge *p)
 
 struct finding {
 	struct purge *p;
-	int64_t last;		/* the newest change that was read; 0: no more */
+	struct purge_at at;
 	struct purge_words orgs;	/* that live */
 	char word[129];		/* the last one that was read; "": no more */
 	char handle[256];	/* its, of the directory */
@@ -124,12 +134,12 @@ take_installs(void *arg, const struct answer *a)
 	struct finding *f = arg;
 	struct purge *p = f->p;
 
-	f->last = 0;
+	f->at.more = a->rows > 0;
 	for (size_t i = 0; i < a->rows; i++) {
 		const struct value *v = answer_at(a, i, 0);
 		bool org = v[1].len == 0;
 
-		f->last = v[16].n;
+		purge_read_to(&f->at, v[16].n, v[0].text, v[1].text);
 		words_take(&p->also, v[1].text);
 		if (strcmp(org ? v[0].text : v[1].text, p->team) == 0 &&
 		    p->ninstalls < PURGE_INSTALLS)
@@ -257,15 +267,15 @@ find_times(struct purge *p, struct err *err)
 int
 purge_find(struct purge *p, struct err *err)
 {
-	struct finding f = { .p = p };
+	struct finding f = { .p = p, .at.more = true };
 	int rc;
 
 	p->ninstalls = 0;
 	purge_words_add(&p->places, p->team);
 	rc = is_org(p) ? find_org(&f, err) : 0;
-	while (rc == 0 && (rc = purge_ask(p, UNIT(DO(INSTALLS_SINCE,
-	    INT(f.last))), take_installs, &f, err)) == 0 && f.last != 0)
-		;
+	while (rc == 0 && f.at.more)
+		rc = purge_ask(p, UNIT(INSTALLS_BEHIND(f.at.changed, f.at.id,
+		    f.at.team_id)), take_installs, &f, err);
 	if (rc == 0 && !is_org(p))
 		rc = find_in_orgs(&f, err);
 	words_wipe(&f.orgs);
@@ -501,7 +511,7 @@ struct key_lists {
 		char *id, *before, *after;
 	} *of;
 	size_t n;
-	int64_t last;
+	struct purge_at at;
 };
 
 static bool
@@ -543,11 +553,11 @@ take_lists(void *arg, const struct answer *a)
 	struct key_lists *l = arg;
 	char *after;
 
-	l->last = 0;
+	l->at.more = a->rows > 0;
 	for (size_t i = 0; i < a->rows; i++) {
 		const struct value *v = answer_at(a, i, 0);
 
-		l->last = v[13].n;
+		purge_read_to(&l->at, v[13].n, v[0].text, "");
 		after = list_without(l->p, v[3].text);
 		if (strcmp(after, v[3].text) == 0) {
 			free(after);
@@ -562,15 +572,14 @@ take_lists(void *arg, const struct answer *a)
 static int
 leave_lists(struct purge *p, int64_t *count, struct err *err)
 {
-	struct key_lists l = { .p = p };
-	int rc;
+	struct key_lists l = { .p = p, .at.more = true };
+	int rc = 0;
 
 	if (p->keys_stay)
 		return 0;
-	do
-		rc = purge_ask(p, UNIT(DO(KEYS_SINCE, INT(l.last))), take_lists, &l,
-		    err);
-	while (rc == 0 && l.last != 0);
+	while (rc == 0 && l.at.more)
+		rc = purge_ask(p, UNIT(KEYS_BEHIND(l.at.changed, l.at.id)),
+		    take_lists, &l, err);
 	for (size_t i = 0; i < l.n; i++) {
 		if (rc == 0)
 			rc = purge_do(p, UNIT(DO(CHANGES_BUMP), DO(KEY_LEAVE,

@@ -69,11 +69,20 @@ int purge_rows(struct purge *p, int64_t *count, struct err *err);
 
 /* ---- between the two files ---- */
 
+/* The last row that was read of keys or installs; more: there may be others. */
+struct purge_at {
+	int64_t changed;
+	char id[65], team_id[65];	/* of a key; of an install, id is the enterprise's */
+	bool more;
+};
+
 int purge_ask(struct purge *p, const struct step *steps,
     void (*fn)(void *arg, const struct answer *a), void *arg, struct err *err);
 /* The rows that it touches are added to count. */
 int purge_do(struct purge *p, const struct step *steps, int64_t *count,
     struct err *err);
+void purge_read_to(struct purge_at *at, int64_t changed, const char *id,
+    const char *team_id);
 int purge_end_user(struct purge *p, struct err *err);
 purge_fn purge_user_directory, purge_user_fills, purge_user_posts,
     purge_user_chains, purge_user_keys, purge_user_installs;

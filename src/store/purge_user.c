@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/word.h"
+#include "store/keys.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -20,7 +21,7 @@ struct own_keys {
 	char **id;
 	bool *live;
 	size_t n;
-	int64_t last;
+	struct purge_at at;
 };
 
 static void
@@ -28,11 +29,11 @@ take_keys(void *arg, const struct answer *a)
 {
 	struct own_keys *k = arg;
 
-	k->last = 0;
+	k->at.more = a->rows > 0;
 	for (size_t i = 0; i < a->rows; i++) {
 		const struct value *v = answer_at(a, i, 0);
 
-		k->last = v[13].n;
+		purge_read_to(&k->at, v[13].n, v[0].text, "");
 		if (strcmp(v[9].text, k->p->user) != 0 || k->n == IDS_MAX)
 			continue;
 		k->id = mem_array(k->id, k->n + 1, sizeof(*k->id));
@@ -54,14 +55,13 @@ keys_free(struct own_keys *k)
 static int
 find_keys(struct purge *p, struct own_keys *k, struct err *err)
 {
-	*k = (struct own_keys){ .p = p };
-	do {
-		if (purge_ask(p, UNIT(DO(KEYS_SINCE, INT(k->last))), take_keys,
-			k, err) == -1) {
+	*k = (struct own_keys){ .p = p, .at.more = true };
+	while (k->at.more)
+		if (purge_ask(p, UNIT(KEYS_BEHIND(k->at.changed, k->at.id)),
+			take_keys, k, err) == -1) {
 			keys_free(k);
 			return -1;
 		}
-	} while (k->last != 0);
 	return 0;
 }
 

@@ -13,7 +13,7 @@
 /* The one door to SQL.  What can be asked are the rows of statements.def;
  * a list of them is a unit, and a unit is one transaction:
  *
- *	store_run(st, UNIT(DO(KEY_REVOKE, TEXT(id)), DO(CHANGES_BUMP)),
+ *	store_run(st, UNIT(DO(CHANGES_BUMP), DO(KEY_REVOKE, TEXT(id))),
  *	    2000, on_revoked, req);
  *
  * The callback runs exactly once, never before store_run has returned, never

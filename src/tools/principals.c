@@ -253,7 +253,7 @@ on_rows(void *arg, const struct key_row *rows, size_t n, const struct err *err)
 		return;
 	}
 	p->at = rows[n - 1].changed;
-	p->unit = keys_since(p->st, p->at, on_rows, p);
+	p->unit = keys_next(p->st, &rows[n - 1], on_rows, p);
 }
 
 struct principals *

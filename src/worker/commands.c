@@ -165,7 +165,7 @@ on_keys(void *arg, const struct key_row *rows, size_t n, const struct err *err)
 		if (strcmp(rows[i].state, "revoked") != 0)
 			put_key(k->table, &rows[i]);
 	if (n > 0) {
-		keys_since(k->w->store, rows[n - 1].changed, on_keys, k);
+		keys_next(k->w->store, &rows[n - 1], on_keys, k);
 		return;
 	}
 	table_rows(k->table, &k->out, k->req.json);
@@ -250,8 +250,7 @@ on_installs(void *arg, const struct install_row *rows, size_t n,
 	for (size_t i = 0; i < n; i++)
 		put_install(k, &rows[i]);
 	if (n > 0) {
-		installs_since(k->w->store, rows[n - 1].changed, on_installs,
-		    k);
+		installs_next(k->w->store, &rows[n - 1], on_installs, k);
 		return;
 	}
 	table_rows(k->table, &k->out, k->req.json);
@@ -322,8 +321,7 @@ on_candidates(void *arg, const struct install_row *rows, size_t n,
 			return;
 		}
 	if (n > 0) {
-		installs_since(k->w->store, rows[n - 1].changed, on_candidates,
-		    k);
+		installs_next(k->w->store, &rows[n - 1], on_candidates, k);
 		return;
 	}
 	in = installs_find(k->w->slack.installs, team);

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define N(a)	((int)(sizeof(a) / sizeof((a)[0])))
+
 /* The options of `key add`. */
 
 #define WORDS	8
@@ -292,22 +294,42 @@ static struct {
 	struct key_row rows[4];
 	size_t n;
 	int64_t since;
+	size_t next;			/* the row that comes */
 	int asked, woken;
 	bool away;
 	keys_fn *done;
 	void *arg;
 } s;
 
-struct unit *
-keys_since(struct store *st, int64_t since, keys_fn *done, void *arg)
+static struct unit *
+asked(keys_fn *done, void *arg)
 {
-	(void)st;
 	ck_assert_ptr_null(s.done);
-	s.since = since;
 	s.asked++;
 	s.done = done;
 	s.arg = arg;
 	return (struct unit *)&s;
+}
+
+struct unit *
+keys_since(struct store *st, int64_t since, keys_fn *done, void *arg)
+{
+	(void)st;
+	s.since = since;
+	s.next = 0;
+	while (s.next < s.n && s.rows[s.next].changed <= since)
+		s.next++;
+	return asked(done, arg);
+}
+
+struct unit *
+keys_next(struct store *st, const struct key_row *last, keys_fn *done, void *arg)
+{
+	(void)st;
+	s.next = 0;
+	while (strcmp(s.rows[s.next++].id, last->id) != 0)
+		ck_assert_uint_lt(s.next, s.n);
+	return asked(done, arg);
 }
 
 void
@@ -317,7 +339,7 @@ store_cancel(struct unit *u)
 	s.done = NULL;
 }
 
-/* Answers with what changed after `since`, until all is told. */
+/* Answers with what changed, a row at a time, until all is told. */
 static void
 answer(void)
 {
@@ -325,15 +347,12 @@ answer(void)
 
 	while (s.done != NULL) {
 		keys_fn *done = s.done;
-		size_t first = 0;
 
 		s.done = NULL;
-		while (first < s.n && s.rows[first].changed <= s.since)
-			first++;
 		if (s.away)
 			done(s.arg, NULL, 0, &away);
 		else
-			done(s.arg, s.rows + first, first < s.n ? 1 : 0, NULL);
+			done(s.arg, s.rows + s.next, s.next < s.n ? 1 : 0, NULL);
 	}
 }
 
@@ -406,6 +425,28 @@ START_TEST(finds_keys)
 	ck_assert(maybe);
 	ck_assert_ptr_null(find(key[1], &maybe));
 	ck_assert(!maybe);
+}
+END_TEST
+
+/* One unit changed them all. */
+START_TEST(finds_all_of_a_number)
+{
+	char key[N(s.rows)][KEY_TEXT_SIZE], id[N(s.rows)][PRINCIPAL_SIZE];
+	bool maybe;
+
+	for (int i = 0; i < N(s.rows); i++) {
+		s.rows[i] = row_of("", "T1", "read");
+		principals_new_key(key[i], &s.rows[i], id[i]);
+		s.rows[i].changed = 7;
+	}
+	s.n = N(s.rows);
+	principals_refresh(s.p, false);
+	answer();
+	for (int i = 0; i < N(s.rows); i++)
+		ck_assert_ptr_nonnull(find(key[i], &maybe));
+	principals_refresh(s.p, false);
+	ck_assert_int_eq(s.since, 7);
+	answer();
 }
 END_TEST
 
@@ -554,6 +595,7 @@ main(void)
 	suite_add_tcase(suite, rights);
 	tcase_add_checked_fixture(keys, setup, teardown);
 	tcase_add_test(keys, finds_keys);
+	tcase_add_test(keys, finds_all_of_a_number);
 	tcase_add_test(keys, holds_policy);
 	tcase_add_test(keys, begins_anew);
 	tcase_add_test(keys, waits_for_unknown);

@@ -4,6 +4,7 @@
 
 #include "base/counter.h"
 #include "store/changes.h"
+#include "store/installs.h"
 
 #include <signal.h>
 #include <sqlite3.h>
@@ -203,7 +204,7 @@ START_TEST(failures_are_marked)
 	ck_assert(row.troubles[TROUBLE_STORE_READS] == 0 && row.troubles[TROUBLE_STORE_WRITES] != 0 && !row.store_away);
 	ask(UNIT(DO(DDL, TEXT("ALTER TABLE installs RENAME TO aside2"))));
 	ck_assert_int_eq(ask(UNIT(DO(INSTALLS_WAITING))).kind, ERR_UPSTREAM);
-	ck_assert_int_eq(ask(UNIT(DO(INSTALLS_SINCE, INT(0)))).kind, ERR_UPSTREAM);
+	ck_assert_int_eq(ask(UNIT(INSTALLS_BEHIND(0, "", ""))).kind, ERR_UPSTREAM);
 	ask(UNIT(DO(DDL, TEXT("ALTER TABLE aside RENAME TO nonces"))));
 	ck_assert_int_eq(ask(use).kind, ERR_NONE);
 	row = board();
@@ -211,7 +212,7 @@ START_TEST(failures_are_marked)
 	ask(UNIT(DO(DDL, TEXT("ALTER TABLE aside2 RENAME TO installs"))));
 	ck_assert_int_eq(ask(UNIT(DO(INSTALLS_WAITING))).kind, ERR_NONE);
 	ck_assert_int_ne(board().troubles[TROUBLE_STORE_READS], 0);		/* there is another */
-	ck_assert_int_eq(ask(UNIT(DO(INSTALLS_SINCE, INT(0)))).kind, ERR_NONE);
+	ck_assert_int_eq(ask(UNIT(INSTALLS_BEHIND(0, "", ""))).kind, ERR_NONE);
 	ck_assert_int_eq(board().troubles[TROUBLE_STORE_READS], 0);
 }
 END_TEST

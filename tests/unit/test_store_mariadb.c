@@ -362,7 +362,7 @@ with_values(const struct statement *s, char *out, size_t size)
 			continue;
 		}
 		if (s->params[param] == 'i')
-			value = p[-2] == '>' ? "9900" : "100";
+			value = p[-2] == '>' || strncmp(p - 3, ">=", 2) == 0 ? "9900" : "100";
 		else if (s->params[param] == 'b')
 			value = "x'00'";
 		else if (n > 8 && strcmp(out + n - 8, "state = ") == 0)

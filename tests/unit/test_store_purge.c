@@ -5,6 +5,7 @@
 #include "store/chains.h"
 #include "store/directory.h"
 #include "store/installs.h"
+#include "store/keys.h"
 #include "store/posts.h"
 #include "store/purge.h"
 #include "store/spool.h"
@@ -15,6 +16,8 @@
 
 #define TEAM	"T1"
 #define USER	"U1"
+#define MANY	"WITH RECURSIVE d(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM d WHERE i < 9), " \
+	"c(i) AS (SELECT a.i + 10 * b.i + 100 * e.i FROM d a, d b, d e) "
 
 static void
 installed(const char *enterprise, const char *team, const char *installer)
@@ -239,7 +242,33 @@ START_TEST(a_team_goes_whole)
 	/* 3 of the directory and as many posts, fill, chain, lease, key, install */
 	ck_assert_int_eq(purge_end(&p, &(struct err){ 0 }), 0);
 	ck_assert_int_eq((int)run(&p), 3 + 3 + 5);
-	ck_assert_int_eq((int)ask(UNIT(DO(KEYS_SINCE, INT(0)))).rows, 3);
+	ck_assert_int_eq((int)ask(UNIT(KEYS_BEHIND(0, ""))).rows, 3);
+}
+END_TEST
+
+/* What one unit wrote (an import) is more than is read at once. */
+START_TEST(many_of_one_number)
+{
+	static const char *const fills[] = {
+		"INSERT INTO api_keys " MANY "SELECT i, i, i, 'h', 'T0,T1', 'read', 'core', '', "
+		    "'', '', 'U1', 1, 0, 0, 'live', 7 FROM c WHERE i < 600",
+		"INSERT INTO installs " MANY "SELECT '', i, 'A', 'n', 'u', 'k', 't', '', 0, 's', "
+		    "'U', 'B', 'U', 1, 1, 0, 'live', 7 FROM c WHERE i < 300",
+		"UPDATE installs SET changed = 7",		/* T1 comes behind the digits */
+	};
+	struct purge p;
+
+	installed("", TEAM, USER);
+	for (int i = 0; i < N(fills); i++)
+		ck_assert_int_eq(ask(UNIT(DO(DDL, TEXT(fills[i])))).kind, ERR_NONE);
+	p = purge_of(TEAM, USER);
+	ck_assert_uint_eq(p.ninstalls, 1);
+	finish(&p);
+	ck_assert_int_eq(ask(UNIT(DO(KEY_COUNT, TEXT("live")))).n, 0);
+	p = purge_of(TEAM, NULL);
+	ck_assert_uint_eq(p.ninstalls, 1);
+	ck_assert_int_eq(purge_end(&p, &(struct err){ 0 }), 0);
+	ck_assert_int_eq((int)run(&p), 600 + 1);	/* lists of keys, and the install */
 }
 END_TEST
 
@@ -474,6 +503,7 @@ main(void)
 	tcase_add_checked_fixture(tc, NULL, all_wiped);
 	tcase_add_test(tc, nothing_is_added_to_what_has_ended);
 	tcase_add_test(tc, a_team_goes_whole);
+	tcase_add_test(tc, many_of_one_number);
 	tcase_add_test(tc, an_organisation);
 	tcase_add_test(tc, workspaces_of_an_organisation);
 	tcase_add_test(tc, who_holds_a_lease);

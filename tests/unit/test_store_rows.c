@@ -52,7 +52,6 @@ end_key(const char *name)
 struct keys {
 	int calls;
 	size_t n;
-	int64_t first, last;
 	struct key_row row;		/* the last one, its texts copied */
 	char id[64], name[64], state[16], all[256];
 };
@@ -67,8 +66,6 @@ on_keys(void *arg, const struct key_row *rows, size_t n, const struct err *err)
 	k->n = n;
 	if (n == 0)
 		return;
-	k->first = rows[0].changed;
-	k->last = rows[n - 1].changed;
 	k->row = rows[n - 1];
 	snprintf(k->id, sizeof(k->id), "%s", k->row.id);
 	snprintf(k->name, sizeof(k->name), "%s", k->row.name);
@@ -136,29 +133,6 @@ START_TEST(key_is_revoked_by_name_or_id)
 	/* the name is free again, the id is not */
 	ck_assert_int_eq(add_named("k_3", "claude").kind, ERR_NONE);
 	ck_assert_int_eq(add_named("k_1", "other").kind, ERR_INPUT);
-}
-END_TEST
-
-/* A page ends between two changes: each unit has its own number. */
-START_TEST(keys_come_in_pages)
-{
-	size_t total = 0;
-	int64_t at = 0;
-	struct keys k;
-
-	ck_assert_int_eq(ask(UNIT(DO(DDL, TEXT("UPDATE changes SET n = 5000")))).touched, 1);
-	ck_assert_int_eq(ask(UNIT(DO(DDL, TEXT("INSERT INTO api_keys (id, name, live_name, hash, "
-	    "workspaces, role, toolsets, channels_read, channels_write, rate, slack_user, made, "
-	    "expires, state, ended, changed) WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT "
-	    "i + 1 FROM c WHERE i < 600) SELECT i, i, i, 'h', '*', 'read', 'core', '', '', '', '', "
-	    "1, 0, 'live', 0, i + 10 FROM c")))).touched, 600);
-	do {
-		k = since(at);
-		ck_assert(k.n == 0 || (k.first > at && k.last - k.first == (int64_t)k.n - 1));
-		total += k.n;
-		at = k.last;
-	} while (k.n > 0 && total < 10000);
-	ck_assert_uint_eq(total, 600);
 }
 END_TEST
 
@@ -730,7 +704,6 @@ main(void)
 
 	tcase_add_test(tc, key_is_added_once);
 	tcase_add_test(tc, key_is_revoked_by_name_or_id);
-	tcase_add_test(tc, keys_come_in_pages);
 	tcase_add_test(tc, keys_have_a_cap);
 	tcase_add_test(tc, first_day_of_the_seed);
 	tcase_add_test(tc, install_comes_back);
