@@ -11,6 +11,7 @@
 #include "store/changes.h"
 #include "store/lease.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,7 +27,9 @@ struct stale {
 	struct lease lease;
 	struct event *timer;		/* until the row may be dropped */
 	int64_t look;			/* monotonic ms */
-	int64_t after;			/* when the one that had its turn was made */
+	/* the one that had its turn */
+	int64_t updated;
+	char enterprise_id[65], team_id[65];
 
 	bool busy, leased;
 	struct install *in;		/* whose turn it is */
@@ -52,6 +55,16 @@ end_turn(struct stale *t, int64_t rest_ms)
 	t->busy = t->leased = false;
 	t->look = clock_ms() + rest_ms;
 	lease_drop(&t->lease);
+}
+
+static void
+had_turn(struct stale *t, int64_t updated, const char *enterprise_id,
+    const char *team_id)
+{
+	t->updated = updated;
+	snprintf(t->enterprise_id, sizeof(t->enterprise_id), "%s",
+	    enterprise_id);
+	snprintf(t->team_id, sizeof(t->team_id), "%s", team_id);
 }
 
 static void
@@ -183,7 +196,7 @@ on_renewed(void *arg, struct install *in, const struct slack_answer *why)
 		put_off(t, slack_class_word(why->class));
 		return;
 	}
-	t->after = t->in->updated - 1;
+	had_turn(t, t->in->updated - 1, "", "");
 	end_turn(t, SOON_MS);
 }
 
@@ -236,12 +249,12 @@ on_found(void *arg, const struct install_row *row, bool elsewhere,
 	t->unit = NULL;
 	if (row == NULL) {
 		if (err == NULL)
-			t->after = 0;
+			had_turn(t, 0, "", "");
 		end_turn(t, every(t));
 	} else if (!t->leased) {
 		lease_tend(&t->lease, on_lease, t);
 	} else {
-		t->after = row->updated;
+		had_turn(t, row->updated, row->enterprise_id, row->team_id);
 		t->elsewhere = elsewhere;
 		t->in = install_from_row(t->s->keys, row);
 		act(t);
@@ -251,7 +264,10 @@ on_found(void *arg, const struct install_row *row, bool elsewhere,
 static void
 seek(struct stale *t)
 {
-	t->unit = install_stale(t->s->store, t->after, clock_wall_ms() -
+	struct install_row last = { .updated = t->updated,
+		.enterprise_id = t->enterprise_id, .team_id = t->team_id };
+
+	t->unit = install_stale(t->s->store, &last, clock_wall_ms() -
 	    t->s->conf->install_pending_ttl, on_found, t);
 }
 

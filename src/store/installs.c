@@ -95,31 +95,42 @@ on_rows(void *arg, const struct answer *a, const struct err *err)
 }
 
 static struct unit *
-read_behind(struct store *st, const struct install_row *last, installs_fn *done,
+read_installs(struct store *st, const struct step *step, installs_fn *done,
     void *arg)
 {
 	struct rows_op *op = mem_new(sizeof(*op));
 
 	op->done = done;
 	op->arg = arg;
-	return op_start(st, UNIT(INSTALLS_BEHIND(last->changed,
-	    last->enterprise_id, last->team_id)), store_timeout(st), on_rows,
-	    &op->op);
+	return op_start(st, step, store_timeout(st), on_rows, &op->op);
 }
 
 struct unit *
 installs_since(struct store *st, int64_t since, installs_fn *done, void *arg)
 {
 	/* no row has both ids empty */
-	return read_behind(st, &(struct install_row){ .changed = since + 1,
-	    .enterprise_id = "", .team_id = "" }, done, arg);
+	return read_installs(st, UNIT(INSTALLS_BEHIND(since + 1, "", "")), done,
+	    arg);
 }
 
 struct unit *
 installs_next(struct store *st, const struct install_row *last,
     installs_fn *done, void *arg)
 {
-	return read_behind(st, last, done, arg);
+	return read_installs(st, UNIT(INSTALLS_BEHIND(last->changed,
+	    last->enterprise_id, last->team_id)), done, arg);
+}
+
+struct unit *
+installs_listed(struct store *st, const struct install_row *last,
+    installs_fn *done, void *arg)
+{
+	const char *enterprise_id = last != NULL ? last->enterprise_id : "";
+	const char *team_id = last != NULL ? last->team_id : "";
+
+	return read_installs(st, UNIT(DO(INSTALLS_LISTED, TEXT(enterprise_id),
+	    TEXT(enterprise_id), TEXT(enterprise_id), TEXT(team_id))), done,
+	    arg);
 }
 
 /* ---- writing ---- */
@@ -300,15 +311,16 @@ on_stale(void *arg, const struct answer *a, const struct err *err)
 }
 
 struct unit *
-install_stale(struct store *st, int64_t after, int64_t before,
+install_stale(struct store *st, const struct install_row *last, int64_t before,
     install_stale_fn *done, void *arg)
 {
 	struct stale_op *op = mem_new(sizeof(*op));
 
 	op->done = done;
 	op->arg = arg;
-	return op_start(st, UNIT(DO(INSTALL_STALE, INT(after), INT(before))),
-	    store_timeout(st), on_stale, &op->op);
+	return op_start(st, UNIT(DO(INSTALL_STALE, INT(last->updated),
+	    INT(last->updated), TEXT(last->enterprise_id), TEXT(last->team_id),
+	    INT(before))), store_timeout(st), on_stale, &op->op);
 }
 
 struct unit *

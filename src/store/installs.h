@@ -57,6 +57,10 @@ struct unit *installs_next(struct store *st, const struct install_row *last,
 	DO(INSTALLS_SINCE, INT(changed), INT(changed), TEXT(enterprise_id), \
 	    TEXT(team_id))
 
+/* As keys_listed: all of them, by (enterprise_id, team_id). */
+struct unit *installs_listed(struct store *st, const struct install_row *last,
+    installs_fn *done, void *arg);
+
 typedef void install_done_fn(void *arg, const struct err *err);
 /* Update, else insert, else update: a re-install keeps the row and its made; the
  * state it had stays if it was live or disabled, else row->state is taken. */
@@ -72,14 +76,14 @@ void install_set_state(struct store *st, const char *enterprise_id,
 struct unit *install_facts(struct store *st, const struct install_row *row,
     install_done_fn *done, void *arg);
 
-/* The first install that was made after and before these times and that nobody
- * approved; row has no more than is needed for its token, and is NULL when there is
- * none.  elsewhere: the workspace, or one of the organisation, is live by another row,
+/* The first install by (updated, enterprise_id, team_id) that is behind last, was made
+ * before that time, and that nobody approved; row has no more than is needed for its
+ * token, and is NULL when there is none.  elsewhere: the workspace, or one of the organisation, is live by another row,
  * or may be. */
 typedef void install_stale_fn(void *arg, const struct install_row *row,
     bool elsewhere, const struct err *err);
-struct unit *install_stale(struct store *st, int64_t after, int64_t before,
-    install_stale_fn *done, void *arg);
+struct unit *install_stale(struct store *st, const struct install_row *last,
+    int64_t before, install_stale_fn *done, void *arg);
 /* That one is revoked, its tokens wiped, unless it was approved or made anew; then the
  * row may be dropped, once everybody has seen it. */
 struct unit *install_expire(struct store *st, const struct install_row *row,

@@ -61,28 +61,38 @@ on_rows(void *arg, const struct answer *a, const struct err *err)
 }
 
 static struct unit *
-read_behind(struct store *st, int64_t changed, const char *id, keys_fn *done,
-    void *arg)
+read_keys(struct store *st, const struct step *step, keys_fn *done, void *arg)
 {
 	struct keys_op *op = mem_new(sizeof(*op));
 
 	op->done = done;
 	op->arg = arg;
-	return op_start(st, UNIT(KEYS_BEHIND(changed, id)), store_timeout(st),
-	    on_rows, &op->op);
+	return op_start(st, step, store_timeout(st), on_rows, &op->op);
 }
 
 struct unit *
 keys_since(struct store *st, int64_t since, keys_fn *done, void *arg)
 {
-	return read_behind(st, since + 1, "", done, arg);	/* no id is empty */
+	/* no id is empty */
+	return read_keys(st, UNIT(KEYS_BEHIND(since + 1, "")), done, arg);
 }
 
 struct unit *
 keys_next(struct store *st, const struct key_row *last, keys_fn *done,
     void *arg)
 {
-	return read_behind(st, last->changed, last->id, done, arg);
+	return read_keys(st, UNIT(KEYS_BEHIND(last->changed, last->id)), done,
+	    arg);
+}
+
+struct unit *
+keys_listed(struct store *st, const struct key_row *last, keys_fn *done,
+    void *arg)
+{
+	const char *live_name = last == NULL ? "" :
+	    strcmp(last->state, SEED_STATE) == 0 ? "!" SEED_ID : last->name;
+
+	return read_keys(st, UNIT(DO(KEYS_LISTED, TEXT(live_name))), done, arg);
 }
 
 /* ---- one key ---- */

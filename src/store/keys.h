@@ -39,6 +39,11 @@ struct unit *keys_next(struct store *st, const struct key_row *last,
 #define KEYS_BEHIND(changed, id) \
 	DO(KEYS_SINCE, INT(changed), INT(changed), TEXT(id))
 
+/* A list for people: those that are not revoked, by name, as many at once, behind last
+ * (NULL: from the first).  Each comes once, whatever changes meanwhile. */
+struct unit *keys_listed(struct store *st, const struct key_row *last,
+    keys_fn *done, void *arg);
+
 /* ERR_INPUT: a live key has that name.  ERR_LIMIT: KEYS_MAX are live. */
 #define KEYS_MAX	10000
 typedef void key_done_fn(void *arg, const struct err *err);

@@ -162,10 +162,9 @@ on_keys(void *arg, const struct key_row *rows, size_t n, const struct err *err)
 		return;
 	}
 	for (size_t i = 0; i < n; i++)
-		if (strcmp(rows[i].state, "revoked") != 0)
-			put_key(k->table, &rows[i]);
+		put_key(k->table, &rows[i]);
 	if (n > 0) {
-		keys_next(k->w->store, &rows[n - 1], on_keys, k);
+		keys_listed(k->w->store, &rows[n - 1], on_keys, k);
 		return;
 	}
 	table_rows(k->table, &k->out, k->req.json);
@@ -177,7 +176,7 @@ key_list_run(struct work *k)
 {
 	k->table = table_new("id name state role workspaces toolsets read "
 	                     "write rate expires made");
-	keys_since(k->w->store, 0, on_keys, k);
+	keys_listed(k->w->store, NULL, on_keys, k);
 }
 
 struct count {
@@ -250,7 +249,7 @@ on_installs(void *arg, const struct install_row *rows, size_t n,
 	for (size_t i = 0; i < n; i++)
 		put_install(k, &rows[i]);
 	if (n > 0) {
-		installs_next(k->w->store, &rows[n - 1], on_installs, k);
+		installs_listed(k->w->store, &rows[n - 1], on_installs, k);
 		return;
 	}
 	table_rows(k->table, &k->out, k->req.json);
@@ -263,7 +262,7 @@ installs_run(struct work *k)
 	k->table = table_new(
 	    "team name state url enterprise scopes token expires updated"
 	    " workspaces#");
-	installs_since(k->w->store, 0, on_installs, k);
+	installs_listed(k->w->store, NULL, on_installs, k);
 }
 
 /* What each of these commands makes of which state; -1: of any. */
@@ -321,7 +320,7 @@ on_candidates(void *arg, const struct install_row *rows, size_t n,
 			return;
 		}
 	if (n > 0) {
-		installs_next(k->w->store, &rows[n - 1], on_candidates, k);
+		installs_listed(k->w->store, &rows[n - 1], on_candidates, k);
 		return;
 	}
 	in = installs_find(k->w->slack.installs, team);
@@ -340,7 +339,7 @@ void
 work_install(struct work *k, work_install_fn *found)
 {
 	k->found = found;
-	installs_since(k->w->store, 0, on_candidates, k);
+	installs_listed(k->w->store, NULL, on_candidates, k);
 }
 
 static void

@@ -162,13 +162,21 @@ on_found(void *arg, const struct install_row *row, bool elsewhere, const struct 
 }
 
 static struct found
-find(int64_t after, int64_t before)
+find_behind(int64_t updated, const char *enterprise_id, const char *team_id, int64_t before)
 {
+	struct install_row last = { .updated = updated, .enterprise_id = enterprise_id,
+		.team_id = team_id };
 	struct found f = { 0 };
 
-	install_stale(st, after, before, on_found, &f);
+	install_stale(st, &last, before, on_found, &f);
 	wait_for(&f.calls);
 	return f;
+}
+
+static struct found
+find(int64_t after, int64_t before)
+{
+	return find_behind(after + 1, "", "", before);
 }
 
 START_TEST(stale_in_turn)
@@ -177,7 +185,12 @@ START_TEST(stale_in_turn)
 	put("", "T2", INSTALL_LIVE, 110);
 	put("", "T3", INSTALL_PENDING, 120);
 	put("", "T4", INSTALL_PENDING, 900);
+	put("E1", "T1", INSTALL_PENDING, 100);		/* within the same millisecond */
+	put("", "T11", INSTALL_PENDING, 100);
 	ck_assert_str_eq(find(0, 500).team, "/T1");
+	ck_assert_str_eq(find_behind(100, "", "T1", 500).team, "/T11");
+	ck_assert_str_eq(find_behind(100, "", "T11", 500).team, "E1/T1");
+	ck_assert_str_eq(find_behind(100, "E1", "T1", 500).team, "/T3");
 	ck_assert_str_eq(find(100, 500).team, "/T3");
 	ck_assert(!find(120, 500).there);
 	ck_assert(!find(0, 100).there);
