@@ -7,8 +7,67 @@
 #include "store/op.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
 
 #define DEADLINE(l)	((l)->ttl_ms / 3)
+
+/* Since when this process has seen another's lease as it is.  Kept beside the leases:
+ * what they are for is begun anew with each attempt, and one attempt may be much
+ * shorter than a ttl. */
+struct sight {
+	LIST_ENTRY(sight) next;
+	char *name, *owner;		/* which lease, and who looks */
+	char rival[65];
+	int64_t beat, since;
+};
+
+static LIST_HEAD(, sight) sights = LIST_HEAD_INITIALIZER(sights);
+
+static struct sight *
+sight_of(const struct lease *l)
+{
+	struct sight *s;
+
+	LIST_FOREACH(s, &sights, next)
+		if (strcmp(s->name, l->name) == 0 &&
+		    strcmp(s->owner, l->owner) == 0)
+			break;
+	return s;
+}
+
+static int64_t
+seen_since(const struct lease *l)
+{
+	struct sight *s = sight_of(l);
+
+	if (s == NULL) {
+		s = mem_new(sizeof(*s));
+		s->name = mem_str(l->name);
+		s->owner = mem_str(l->owner);
+		LIST_INSERT_HEAD(&sights, s, next);
+	}
+	if (strcmp(s->rival, l->rival) != 0 || s->beat != l->beat) {
+		snprintf(s->rival, sizeof(s->rival), "%s", l->rival);
+		s->beat = l->beat;
+		s->since = clock_ms();
+	}
+	return s->since;
+}
+
+static void
+look_away(const struct lease *l)
+{
+	struct sight *s = sight_of(l);
+
+	if (s == NULL)
+		return;
+	LIST_REMOVE(s, next);
+	free(s->name);
+	free(s->owner);
+	free(s);
+}
 
 int
 lease_left(const struct lease *l)
@@ -42,6 +101,8 @@ on_written(void *arg, const struct answer *a, const struct err *err)
 
 	if (err == NULL)
 		l->until = a->touched > 0 ? l->sent + l->ttl_ms : 0;
+	if (l->until != 0)
+		look_away(l);
 	finish(l);
 }
 
@@ -64,7 +125,7 @@ static bool
 is_free(const struct lease *l)
 {
 	return l->rival[0] == '\0' || (l->gone != NULL && l->gone(l->region, l->rival)) ||
-	    clock_ms() - l->seen >= l->ttl_ms;
+	    clock_ms() - seen_since(l) >= l->ttl_ms;
 }
 
 static void
@@ -78,8 +139,9 @@ on_seen(void *arg, const struct answer *a, const struct err *err)
 		return;
 	}
 	if (a->rows == 0) {
-		ask(l, UNIT(DO(LEASE_MAKE, TEXT(l->name), TEXT(l->owner))),
-		    on_written);
+		/* A row that was taken away is not to look like the one before. */
+		ask(l, UNIT(DO(LEASE_MAKE, TEXT(l->name), TEXT(l->owner),
+		    INT(clock_wall_ms()))), on_written);
 		return;
 	}
 	owner = answer_at(a, 0, 0)->text;
@@ -87,11 +149,8 @@ on_seen(void *arg, const struct answer *a, const struct err *err)
 		beat(l);
 		return;
 	}
-	if (strcmp(owner, l->rival) != 0 || answer_at(a, 0, 1)->n != l->beat) {
-		snprintf(l->rival, sizeof(l->rival), "%s", owner);
-		l->beat = answer_at(a, 0, 1)->n;
-		l->seen = clock_ms();
-	}
+	snprintf(l->rival, sizeof(l->rival), "%s", owner);
+	l->beat = answer_at(a, 0, 1)->n;
 	if (is_free(l))
 		take(l);
 	else

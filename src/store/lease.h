@@ -9,7 +9,8 @@
 
 /* Who of all workers on all hosts may do a thing.  The row is (name, owner,
  * beat); an owner moves beat on, and whoever sees it stand still for ttl_ms of
- * its own clock may take it.  No other clock is read.
+ * its own clock may take it.  No other clock is read; how long it has stood still
+ * is known to the process, so that a struct lease may be made for each attempt.
  *
  * An owner may think itself one for ttl_ms from the moment it *sent* its last
  * good beat: nobody can have seen that beat sooner.  So before something that
@@ -33,7 +34,7 @@ struct lease {
 	int64_t sent;		/* when what is under way was sent */
 	int64_t until;		/* ours as long; 0: not ours */
 	char rival[65];
-	int64_t beat, seen;	/* the rival's, and since when */
+	int64_t beat;		/* the rival's */
 };
 
 /* Beats when it is ours, else one attempt to take it: call it every ttl/3.

@@ -1049,6 +1049,24 @@ class OnTwoHosts(test_mariadb.Shared, Rotating):
         self.check(a, 1)
         self.assertTrue(self.read(b).ok)
 
+    def test_a_host_dies(self):
+        """With the lease in its hands: the other one has it when it has stood still
+        for 30 s, however many attempts look at it."""
+        a, b = self.pair(self.slack)
+        self.slack.fault(ACCESS, "hang", seconds=3,
+                         where={"grant_type": "refresh_token"})
+        self.slack.world.rotation.expires_in = 3600         # due at once
+        install(a)
+        lib.wait_until("one asks", self.slack.refreshes)
+        self.slack.world.rotation.expires_in = self.LIVES
+        dead, lives = (a, b) if self.lease().startswith("n1.") else (b, a)
+        dead.give_up()
+        lib.wait_until("the other one does", self.refreshes, 45)
+        self.check(lives, 1)
+
+    def lease(self):
+        return self.db.sql("SELECT owner FROM leases WHERE name LIKE 'token:%'")[0][0]
+
     def test_dead_for_all(self):
         """The mark of one host holds on the other."""
         self.slack.world.teams[TEAM].rotates = False

@@ -93,14 +93,55 @@ START_TEST(lease_is_taken_over)
 }
 END_TEST
 
-START_TEST(lease_is_lost)
+/* Each attempt has a struct lease of its own, as a refresh and a run over the
+ * directory do: together they see that the owner stands still. */
+START_TEST(lease_is_taken_over_by_attempts)
 {
-	struct lease a = lease_of("a");
+	struct lease a = lease_of("a"), b;
+	int64_t began;
+	int left;
 
 	ck_assert_int_gt(tend(&a), 0);
+	began = clock_ms();
+	do {
+		pass(TTL / 6);
+		ck_assert_int_lt((int)(clock_ms() - began), 20 * TTL);
+		b = lease_of("b");
+		left = tend(&b);
+	} while (left == 0);
+	ck_assert_int_ge((int)(clock_ms() - began), TTL - 1);
+	lease_drop(&b);
+	while (b.drop != NULL)
+		event_base_loop(base, EVLOOP_ONCE);
+}
+END_TEST
+
+/* The same owner has it anew: that is not the row which stood still for long. */
+START_TEST(lease_made_anew)
+{
+	struct lease a = lease_of("a"), b = lease_of("b");
+
+	ck_assert_int_gt(tend(&a), 0);
+	ck_assert_int_eq(tend(&b), 0);
+	a.forget = true;
+	lease_drop(&a);
+	while (a.drop != NULL)
+		event_base_loop(base, EVLOOP_ONCE);
+	pass(TTL + 50);
+	ck_assert_int_gt(tend(&a), 0);
+	ck_assert_int_eq(tend(&b), 0);
+}
+END_TEST
+
+START_TEST(lease_is_lost)
+{
+	struct lease a = lease_of("a"), b = lease_of("b");
+
+	ck_assert_int_gt(tend(&a), 0);
+	ck_assert_int_eq(tend(&b), 0);
 	/* somebody took it while we stood still, though we think it is ours */
-	ck_assert_int_eq(ask(UNIT(DO(LEASE_TAKE, TEXT("b"), TEXT("refresh"), TEXT("a"),
-	    INT(1)))).touched, 1);
+	ck_assert_int_eq(ask(UNIT(DO(LEASE_TAKE, TEXT("c"), TEXT("refresh"), TEXT("a"),
+	    INT(b.beat)))).touched, 1);
 	ck_assert_int_gt(lease_left(&a), 0);
 	ck_assert_int_eq(tend(&a), 0);
 	ck_assert_int_eq(lease_left(&a), 0);
@@ -298,6 +339,8 @@ main(void)
 	tcase_add_test(tc, lease_is_lost);
 	tcase_add_test(tc, lease_is_kept);
 	tcase_add_test(tc, lease_is_taken_over);
+	tcase_add_test(tc, lease_is_taken_over_by_attempts);
+	tcase_add_test(tc, lease_made_anew);
 	tcase_add_test(tc, lease_is_dropped);
 	tcase_add_test(tc, lease_is_forgotten);
 	tcase_add_test(tc, lease_of_the_dead);

@@ -221,7 +221,7 @@ START_TEST(answers_must_fit)
 	ck_assert_int_eq(changes_now(), 5);
 	/* what is too long is refused, not cut */
 	g = ask(UNIT(DO(LEASE_MAKE, TEXT("0123456789012345678901234567890123456789012345678901"
-	    "234567890123456789"), TEXT("o"))));
+	    "234567890123456789"), TEXT("o"), INT(1))));
 	ck_assert_int_eq(g.kind, ERR_UPSTREAM);
 	ck_assert_ptr_null(strstr(g.text, "0123456789"));
 }
@@ -290,7 +290,7 @@ START_TEST(after_one_that_died)
 	snprintf(dead, sizeof(dead), "%s", board_owner());
 	board_use(region, 0);
 	board_release(region, row);
-	ck_assert_int_eq(ask(UNIT(DO(LEASE_MAKE, TEXT("migrate"), TEXT(dead)))).touched, 1);
+	ck_assert_int_eq(ask(UNIT(DO(LEASE_MAKE, TEXT("migrate"), TEXT(dead), INT(1)))).touched, 1);
 	ck_assert_msg(migrate_up_alone(st, base, region, &err) == 0, "%s", err.text);
 	ck_assert_int_lt((int)(clock_ms() - began), 20000);	/* else 30 s */
 	close_store();

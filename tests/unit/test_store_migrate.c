@@ -41,7 +41,7 @@ put_named(const char *word)
 	wait_for(&t.calls);
 	ck_assert_int_eq(t.kind, ERR_NONE);
 	ck_assert_int_eq(ask(UNIT(DO(NONCE_USE, TEXT(word), INT(1)))).touched, 1);
-	ck_assert_int_eq(ask(UNIT(DO(LEASE_MAKE, TEXT(word), TEXT("o")))).touched, 1);
+	ck_assert_int_eq(ask(UNIT(DO(LEASE_MAKE, TEXT(word), TEXT("o"), INT(1)))).touched, 1);
 	ck_assert_int_eq(ask(UNIT(DO(POST_BEGIN, TEXT("p"), TEXT(word), BYTES("d", 1), TEXT("o"),
 	    TEXT("t"), TEXT("T1"), TEXT("C1"), INT(1)))).touched, 1);
 	ck_assert_int_eq(ask(UNIT(DO(CHANGES_BUMP))).touched, 1);

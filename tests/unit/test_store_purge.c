@@ -229,9 +229,9 @@ START_TEST(a_team_goes_whole)
 		ck_assert_int_eq(run_begins(team).kind, ERR_NONE);
 		ck_assert(chain_begins(team));
 	}
-	ck_assert_int_eq((int)ask(UNIT(DO(LEASE_MAKE, TEXT("token::T1"), TEXT("o")))).touched, 1);
-	ck_assert_int_eq((int)ask(UNIT(DO(LEASE_MAKE, TEXT("users:T1"), TEXT("")))).touched, 1);
-	ck_assert_int_eq((int)ask(UNIT(DO(LEASE_MAKE, TEXT("users:T12"), TEXT("o")))).touched, 1);
+	ck_assert_int_eq((int)ask(UNIT(DO(LEASE_MAKE, TEXT("token::T1"), TEXT("o"), INT(1)))).touched, 1);
+	ck_assert_int_eq((int)ask(UNIT(DO(LEASE_MAKE, TEXT("users:T1"), TEXT(""), INT(1)))).touched, 1);
+	ck_assert_int_eq((int)ask(UNIT(DO(LEASE_MAKE, TEXT("users:T12"), TEXT("o"), INT(1)))).touched, 1);
 	key("k_1", "T0,T1,T12", "");
 	key("k_2", "T1", "");
 	key("k_3", "*", "");
@@ -311,10 +311,10 @@ START_TEST(workspaces_of_an_organisation)
 	post("p", "a", "E1/T4", "C1", "1.2", 1);
 	post("p", "b", "E12/T1", "C1", "1.2", 1);
 	key("k_1", "E1,T1,T3,T4,T7,T8", "");
-	ask(UNIT(DO(LEASE_MAKE, TEXT("users:E1/T1"), TEXT(""))));
-	ask(UNIT(DO(LEASE_MAKE, TEXT("token:E1:"), TEXT(""))));
-	ask(UNIT(DO(LEASE_MAKE, TEXT("token:E1:T7"), TEXT("o"))));
-	ask(UNIT(DO(LEASE_MAKE, TEXT("users:E12/T1"), TEXT("o"))));
+	ask(UNIT(DO(LEASE_MAKE, TEXT("users:E1/T1"), TEXT(""), INT(1))));
+	ask(UNIT(DO(LEASE_MAKE, TEXT("token:E1:"), TEXT(""), INT(1))));
+	ask(UNIT(DO(LEASE_MAKE, TEXT("token:E1:T7"), TEXT("o"), INT(1))));
+	ask(UNIT(DO(LEASE_MAKE, TEXT("users:E12/T1"), TEXT("o"), INT(1))));
 	p = purge_of("T1", NULL);
 	ck_assert_uint_eq(p.ninstalls, 0);
 	ck_assert(strcmp(p.org, "E1") == 0 || strcmp(p.org, "E12") == 0);
@@ -347,11 +347,11 @@ START_TEST(who_holds_a_lease)
 
 	ck_assert_int_eq(purge_held(&p, &held, &err), 0);
 	ck_assert(!held);
-	ask(UNIT(DO(LEASE_MAKE, TEXT("users:T12"), TEXT("o"))));
-	ask(UNIT(DO(LEASE_MAKE, TEXT("channels:T1"), TEXT(""))));
+	ask(UNIT(DO(LEASE_MAKE, TEXT("users:T12"), TEXT("o"), INT(1))));
+	ask(UNIT(DO(LEASE_MAKE, TEXT("channels:T1"), TEXT(""), INT(1))));
 	ck_assert_int_eq(purge_held(&p, &held, &err), 0);
 	ck_assert(!held);
-	ask(UNIT(DO(LEASE_MAKE, TEXT("users:T1"), TEXT("o"))));
+	ask(UNIT(DO(LEASE_MAKE, TEXT("users:T1"), TEXT("o"), INT(1))));
 	ck_assert_int_eq(purge_held(&p, &held, &err), 0);
 	ck_assert(held);
 }
