@@ -34,7 +34,9 @@ struct directory_state {
 	int64_t entries;
 	int64_t at;		/* wall ms of the last complete end; 0: never */
 	char problem[64];	/* why the last run ended early, or "" */
+	bool full;		/* it did because DIRECTORY_MAX are kept: there are more */
 };
+#define DIRECTORY_FULL	"directory_max"		/* that problem */
 
 /* What every question below ends with: entries[n] borrowed until it returns (one that
  * is not there has id NULL where the question was for given ids), the state of that

@@ -17,6 +17,7 @@
 #define STATE_MS	1000	/* how long a state is good for */
 #define FIND_PAGES	3	/* asked of Slack when a name is not there yet, */
 #define FIND_LIMIT	999	/* as large as they come: somebody waits */
+#define FIND_MAX	10	/* all that fit are told, so that no other is meant */
 #define MARGIN_MS	1000
 #define BATCHES		(DIRECTORY_IDS / DIRECTORY_GET_MAX)
 
@@ -185,11 +186,10 @@ on_page(void *arg, const struct slack_answer *answer)
 		return;
 	}
 	for (const struct js *v = js_first(answer->json,
-	    kinds[a->kind].array); v != NULL && a->n == 0; v = v->next)
+	    kinds[a->kind].array); v != NULL && a->n < FIND_MAX; v = v->next)
 		if (directory_read(a->kind, v, &e) && fits(a, &e)) {
-			a->e = mem_array(a->e, 1, sizeof(e));
-			a->e[0] = e;
-			a->n = 1;
+			a->e = mem_array(a->e, a->n + 1, sizeof(e));
+			a->e[a->n++] = e;
 			kind_put(a->d->s, a->in, a->kind, &e, 0);
 		}
 	if (a->n > 0 || next[0] == '\0' || a->pages >= FIND_PAGES)
@@ -267,6 +267,7 @@ on_state(void *arg, const struct fill_row *row, const struct err *err)
 	s->entries = row->entries;
 	s->at = s->complete ? row->ended : 0;
 	snprintf(s->problem, sizeof(s->problem), "%s", row->problem);
+	s->full = strcmp(s->problem, DIRECTORY_FULL) == 0;
 	a->place->kinds[a->kind].read = clock_ms();
 	run(a);
 }

@@ -137,18 +137,22 @@ fail(struct fill *f, const char *problem)
 	f->unit = fill_set(f->s->store, &f->of, &f->row, on_over, f);
 }
 
-/* The last page is stored. */
+/* The last page is stored, or as many as are kept: then there are more. */
 static void
-complete(struct fill *f)
+finish(struct fill *f)
 {
-	snprintf(f->state, sizeof(f->state), "complete");
-	f->problem[0] = f->page[0] = f->place[0] = '\0';
+	const char *state = f->page[0] == '\0' ? "complete" : "partial";
+
+	snprintf(f->state, sizeof(f->state), "%s", state);
+	snprintf(f->problem, sizeof(f->problem), "%s",
+	    f->page[0] == '\0' ? "" : DIRECTORY_FULL);
+	f->page[0] = f->place[0] = '\0';
 	f->row.entries = f->entries;
 	f->row.ended = clock_wall_ms();
 	f->row.stale = f->row.ended - f->s->conf->directory_ttl;
 	f->row.news = f->kind == DIRECTORY_TEAMS;
 	f->wait_ms = f->s->conf->directory_ttl;
-	log_info("directory", "complete team=%s kind=%s entries=%lld",
+	log_info("directory", "%s team=%s kind=%s entries=%lld", state,
 	    install_place(f->in), kinds[f->kind].word, (long long)f->entries);
 	f->unit = fill_end(f->s->store, &f->of, &f->row, on_over, f);
 }
@@ -213,7 +217,7 @@ put_rows(struct fill *f)
 	memcpy(f->page, f->next, sizeof(f->page));
 	put_place(f);
 	if (f->page[0] == '\0' || f->entries >= f->s->conf->directory_max)
-		complete(f);
+		finish(f);
 	else
 		f->unit = fill_set(f->s->store, &f->of, &f->row, on_page_stored, f);
 }
@@ -226,8 +230,7 @@ take_page(struct fill *f, const struct slack_answer *a)
 	const char *next = kind_next(a);
 	size_t room = js_count(a->json, array);
 
-	snprintf(f->next, sizeof(f->next), "%s",
-	    strlen(next) <= PAGE_MAX ? next : "");
+	snprintf(f->next, sizeof(f->next), "%s", next);
 	f->entry = mem_array(f->entry, room + 1, sizeof(*f->entry));
 	buf_reset(&f->own);
 	f->n = f->put = 0;
@@ -247,7 +250,9 @@ on_answer(void *arg, const struct slack_answer *a)
 	if (a->class == SLACK_NONE) {
 		counter_up(CNT_DIRECTORY_PAGES);
 		take_page(f, a);
-		if (f->next[0] != '\0' && strcmp(f->next, f->page) == 0)
+		if (strlen(kind_next(a)) > PAGE_MAX)
+			fail(f, "long_cursor");		/* not the last page */
+		else if (f->next[0] != '\0' && strcmp(f->next, f->page) == 0)
 			fail(f, "repeated_cursor");
 		else
 			put_rows(f);
@@ -285,14 +290,23 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	ask(f);
 }
 
-/* Until then it is what could be had; a run that ended early for another reason than a
- * scope rests for a while.  A workspace that was connected again may give more. */
+/* A run that ended early is not to be made again before long, unless it would come
+ * to the same end. */
+static bool
+may_go_on(const struct fill *f)
+{
+	return f->problem[0] != '\0' && strcmp(f->problem, DIRECTORY_FULL) != 0 &&
+	    slack_class_of(f->problem) != SLACK_SCOPE;
+}
+
+/* Until then it is what could be had.  A workspace that was connected again may give
+ * more. */
 static bool
 is_fresh_enough(const struct fill *f)
 {
 	int64_t age = clock_wall_ms() - f->row.ended;
 
-	if (f->problem[0] != '\0' && slack_class_of(f->problem) != SLACK_SCOPE)
+	if (may_go_on(f))
 		return age < f->s->conf->directory_pause * FAILED_PAUSES;
 	return (f->page[0] == '\0' || f->problem[0] != '\0') &&
 	    f->state[0] != '\0' && f->row.ended >= f->in->updated &&

@@ -75,7 +75,9 @@ put_kind(const struct call *call, enum directory_kind k, struct buf *out)
 	}
 	if (s->filling)
 		buf_str(out, ", being read");
-	if (s->problem[0] != '\0')
+	if (s->full)
+		buf_str(out, ", no more are kept (DIRECTORY_MAX)");
+	else if (s->problem[0] != '\0')
 		buf_fmt(out, ", the last run ended early: %s", s->problem);
 	if (strcmp(s->problem, "missing_scope") == 0)
 		buf_fmt(out, " (names need %s)", kinds[k].scope);

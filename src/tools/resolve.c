@@ -2,13 +2,14 @@
 #include "config.h"
 #include "tools/work.h"
 
+#include "base/clock.h"
 #include "slack/directory.h"
 #include "slack/id.h"
 
 #include <string.h>
 
 #define NAME_BYTES	80
-#define CHOICES_MAX	10
+#define NEW_MS		60000	/* a directory of that age is told */
 
 /* What names a thing in place of an id, by the argument's type. */
 static const struct {
@@ -46,10 +47,22 @@ may_see(const struct call *call, size_t kind, const struct directory_entry *e)
 static void
 tell_state(const struct directory_state *s, struct buf *out)
 {
-	if (!s->known || s->complete)
+	int64_t age = clock_wall_ms() - s->at;
+	char when[CLOCK_ISO_SIZE];
+
+	if (!s->known)
 		return;
-	buf_str(out, " The directory of this workspace is not complete yet:"
-	    " try again in a minute, or use an id.");
+	if (s->complete && age > NEW_MS) {
+		clock_iso(when, s->at);
+		buf_fmt(out, " Names are those of %s: for a newer one use the"
+		    " id.", when);
+	} else if (s->full) {
+		buf_str(out, " Not all that there are have their name in this"
+		    " server's directory: use the id.");
+	} else if (!s->complete) {
+		buf_str(out, " The directory of this workspace is not complete"
+		    " yet: try again in a minute, or use an id.");
+	}
 }
 
 static void

@@ -73,7 +73,11 @@ on_found(void *arg, const struct directory_entry *e, size_t n,
 		call_end(call, true);
 		return;
 	}
-	if (!state->complete)
+	if (state->full)
+		buf_fmt(&call->note, "The directory of people has %lld of"
+		    " them only: who is not found here may be there all the"
+		    " same.\n", (long long)state->entries);
+	else if (!state->complete)
 		buf_fmt(&call->note, "The directory of people is not complete"
 		    " yet (%lld so far): try again in a few minutes.\n",
 		    (long long)state->entries);

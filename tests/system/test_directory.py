@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: ISC
 """The directory of a workspace: names where ids are taken, filled in the
 background, complete or partial and saying so, never replaced by less."""
+import os
 import re
+import sqlite3
 import time
 import unittest
 
@@ -94,6 +96,40 @@ class Names(Base):
                         self.assertTrue(t.ok or done, (tool["name"], name, t))
                         seen += 1
         self.assertGreaterEqual(seen, 21)
+        d.stop()
+
+    def test_two_of_a_name(self):
+        """Also while the directory is not there yet: nobody is taken for another."""
+        slack = self.fake()
+        team = slack.world.teams[TEAM]
+        team.person("U0TWIN001", "twin.one", "Twin One", "twin")
+        team.person("U0TWIN002", "twin.two", "Twin Two", "twin")
+        slack.fault("users.list", "hold", where={"limit": "200"}, times=-1)
+        d = self.begin_one(slack)
+        t = self.tool(d, "slack_get_user_profile", user_id="@twin")
+        self.assertFalse(t.ok, t)
+        self.assertIn("U0TWIN001 | twin.one", t.text)
+        self.assertIn("U0TWIN002 | twin.two", t.text)
+        slack.release()
+        d.stop()
+
+    def test_old_names(self):
+        """What is newer than the directory is not called absent without a word."""
+        d = self.begin_one(self.slack)
+        self.complete(d)
+        t = self.tool(d, "slack_get_channel_info", channel_id="#born-today")
+        self.assertNotIn("Names are those of", t.text)
+        d.stop()
+        db = sqlite3.connect(os.path.join(d.state_dir, "slackmcpd.db"))
+        db.execute("UPDATE directory_fills SET ended = ended - 300000")
+        db.execute("UPDATE installs SET updated = updated - 400000")
+        db.commit()
+        db.close()
+        d.start()
+        for tool, args in (("slack_get_channel_info", {"channel_id": "#born-today"}),
+                           ("slack_get_user_profile", {"user_id": "@born.today"})):
+            self.assertRegex(self.tool(d, tool, **args).text, "no (channel|person)"
+                             " called [#@]born.today .*Names are those of 20..-..-..T")
         d.stop()
 
     def test_policy_holds_for_names(self):
@@ -199,6 +235,36 @@ class Fills(Base):
         self.assertFalse(read("#random").ok)
         lib.wait_until("the stranger's, too", lambda: "U0STRANGE stella" in read(
             "CARANDOM01").text, 30)
+        d.stop()
+
+    def test_more_than_are_kept(self):
+        """It is no complete directory then, answers say so, and it rests until it is
+        old."""
+        slack = self.big(users=498, channels=20)
+        d = self.begin_one(slack, DIRECTORY_MAX="200", DIRECTORY_TTL="3s")
+        lib.wait_until("it is full", lambda: "known people: 200, partial, no more are"
+                       " kept (DIRECTORY_MAX)" in self.status(d), 30)
+        last = list(slack.world.teams["T0BIG00001"].users.values())[-1]
+        lib.wait_until("it is said to who searches", lambda: "The directory of people has"
+                       " 200 of them only" in self.tool(
+                           d, "slack_search_users", query=last.name).text)
+        lib.wait_until("and names", lambda: "Not all that there are have their name" in
+                       self.tool(d, "slack_get_user_profile", user_id="@no.such").text)
+        runs = lib.wait_until("another run", lambda: [
+            r["at"] for r in slack.calls("users.list") if r["form"]["limit"] == "200"][1:])
+        first = slack.calls("users.list")[0]["at"]
+        self.assertGreater(runs[0] - first, 2.9)
+        self.assertEqual(self.entries(d, "people"), 200)
+        d.stop()
+
+    def test_cursor_too_long(self):
+        """A page whose cursor cannot be kept is not the last one."""
+        slack = self.big(users=98, channels=20)
+        slack.fault("users.list", "body", times=-1, body={
+            "ok": True, "members": [], "response_metadata": {"next_cursor": "x" * 1500}})
+        d = self.begin_one(slack)
+        lib.wait_until("it is partial", lambda: re.search(
+            "known people: 0, partial.*long_cursor", self.status(d)), 30)
         d.stop()
 
     def test_without_its_scope(self):
