@@ -204,6 +204,8 @@ static const struct conf_row rows[] = {
 	  .help = "its private key, PEM" },
 	{ "TLS_PORT", INT(tls_port), .dflt = "off", .min = 1, .max = 65535, .flags = F_OFF | F_RESTART,
 	  .help = "port for https beside PORT, or off" },
+	{ "TLS_TICKET_TURN", TIME(tls_ticket_turn), .dflt = "24h", .min = SECOND, .max = 7 * DAY,
+	  .help = "how long TLS session tickets are sealed with the same key" },
 	{ "TOKEN_KEYS", SECRET(token_keys),
 	  .help = "id:base64 keys that seal Slack's tokens, the first one seals; unset: token.keys in STATE_DIR" },
 	{ "TOKEN_REFRESH_BEFORE", TIME(token_refresh_before), .dflt = "2h", .min = SECOND, .max = 11 * HOUR,

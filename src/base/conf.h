@@ -52,6 +52,7 @@ struct conf {
 	int port;
 	int tls_port;			/* 0: off */
 	char *tls_cert, *tls_key;
+	int64_t tls_ticket_turn;
 	char *trusted_proxies;
 	bool proxy_protocol;
 	char *admin_host;

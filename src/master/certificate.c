@@ -62,7 +62,10 @@ certificate_read(const struct conf *conf, void **tls, struct err *err)
 	if (conf->tls_port == 0)
 		return 0;
 	*tls = tls_server_load(conf->tls_cert, conf->tls_key, err);
-	return *tls != NULL ? 0 : -1;
+	if (*tls == NULL)
+		return -1;
+	tls_server_tickets(*tls, conf->tls_ticket_turn);
+	return 0;
 }
 
 void
@@ -100,6 +103,7 @@ certificate_tick(struct master *m)
 {
 	if (m->tls == NULL)
 		return;
+	tls_server_turn(m->tls, clock_ms());
 	if (clock_ms() - m->tls_told >= DAY_MS || is_bad(m) != m->tls_bad)
 		look_at_dates(m);
 	if (m->tls_bad)

@@ -15,6 +15,8 @@
 /* Of TLS 1.2 only what keeps its secrets when the key is stolen later. */
 #define CIPHERS_1_2	"ECDHE+AESGCM:ECDHE+CHACHA20"
 
+#define SESSION_S	7200	/* life of a ticket */
+
 static const char *
 reason(void)
 {
@@ -77,6 +79,7 @@ new_context(void)
 		SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	/* a cache of its own in each worker would help one time in N: tickets only */
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_timeout(ctx, SESSION_S);
 	SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, NULL);
 	return ctx;
 }

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "net/listen.h"
+#include "net/tls.h"
 #include "shm/board.h"
 #include "slack/directory.h"
 #include "slack/orgs.h"
@@ -196,6 +197,8 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	board_stamp();
 	watch_loop(w);
 	tell_gauges(w);
+	if (w->h->tls != NULL)
+		tls_server_turn(w->h->tls, clock_ms());
 	principals_store_read_at(w->principals, changes_read_at(w->changes));
 	if (w->close_at != 0 && clock_ms() >= w->close_at) {
 		sweep_listeners(w);

@@ -60,6 +60,10 @@ class Case(lib.Suite):
         r.read()
         return r.status, r.getheader("X-Request-Id")
 
+    def worker_of(self, req):
+        return lib.wait_until(f"the log's line of {req}", lambda: next(
+            (r["name"] for r in self.d.log_rows() if r.get("req") == req), None))
+
 
 class Refused(Case):
     """What a start and -t say of files that are not good."""
@@ -126,6 +130,45 @@ class Refused(Case):
         self.assertNotIn("certificate", d.ctl("show", "info").stdout)
 
 
+class Tickets(Case):
+    TURN = 4 * lib.SLOW
+
+    def resume(self, session):
+        """When it was tried, whether it went, by which request, and a session."""
+        began = time.monotonic()
+        with self.secure(self.d, self.ctx, session) as s:
+            _, req = self.talk(s, "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            return began, time.monotonic(), s.session_reused, req, s.session
+
+    def until_it_ends(self, session):
+        """All tries, the last of which was refused."""
+        tries = []
+
+        def refused():
+            tries.append(self.resume(session))
+            return not tries[-1][2]
+        lib.wait_until("its key is forgotten", refused, 60)
+        return tries
+
+    def test_key_turns_with_an_overlap(self):
+        """Nothing tells when the keys turn but the end of a ticket: of a second one,
+        which is given just then, it is known when its key is the old one."""
+        pair = self.pair("turns")
+        self.ctx = trusting(pair[0], version=ssl.TLSVersion.TLSv1_3)
+        self.d = self.tls_daemon(pair, TLS_TICKET_TURN=f"{int(self.TURN * 1000)}ms").start()
+        tries = self.until_it_ends(self.resume(None)[4])
+        # they turned between these two, and will every TURN seconds
+        turned, known = tries[-2][0], tries[-1][1]
+        self.assertLess(known - turned, self.TURN / 2)
+        tries = self.until_it_ends(tries[-1][4])
+        self.assertGreater(tries[-1][1], turned + 2 * self.TURN)
+        self.assertLess(tries[-2][0], known + 2 * self.TURN)
+        # in the overlap any worker takes it
+        overlap = {self.worker_of(req) for began, _, resumed, req, _ in tries
+                   if resumed and began > known + self.TURN}
+        self.assertEqual(overlap, {"worker 1", "worker 2"})
+
+
 class Serves(Case):
     @classmethod
     def begin(cls):
@@ -181,10 +224,6 @@ class Serves(Case):
         for t in threads:
             t.join()
         self.assertEqual(failed, [])
-
-    def worker_of(self, req):
-        return lib.wait_until(f"the log's line of {req}", lambda: next(
-            (r["name"] for r in self.d.log_rows() if r.get("req") == req), None))
 
     def test_tickets_work_over_all_workers(self):
         for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):

@@ -616,6 +616,93 @@ START_TEST(resumed)
 }
 END_TEST
 
+/* Is it taken up?  fresh: what the next one may be resumed with. */
+static bool
+is_resumed(SSL_SESSION *session, int version, SSL_SESSION **fresh)
+{
+	SSL_SESSION *copy = session != NULL ? SSL_SESSION_dup(session) : NULL;
+	struct secure c;
+	bool reused;
+
+	secure_open(&c, version);
+	if (copy != NULL)
+		SSL_set_session(c.ssl, copy);	/* OpenSSL spoils it when another comes */
+	SSL_SESSION_free(copy);
+	ck_assert(shake(&c));
+	reused = SSL_session_reused(c.ssl);
+	say(&c, GET "\r\n");
+	hear(&c, 1);
+	SSL_SESSION_free(*fresh);
+	*fresh = SSL_get1_session(c.ssl);
+	secure_close(&c);
+	return reused;
+}
+
+#define TURN_MS	INT64_C(3600000)
+
+static struct http_conf
+turning(void)
+{
+	struct http_conf conf = plain_conf;
+	struct err err;
+
+	conf.tls = tls_server_load(path("good.pem"), path("good.key"), &err);
+	ck_assert_msg(conf.tls != NULL, "%s", err.text);
+	tls_server_tickets(conf.tls, TURN_MS);
+	return conf;
+}
+
+/* The key of a ticket is good for its period and the next one. */
+START_TEST(tickets_turn)
+{
+	struct http_conf conf = turning();
+	SSL_SESSION *first = NULL, *second = NULL, *other = NULL;
+	int64_t now = clock_ms();
+
+	peer_restart(&conf);
+	ck_assert(!is_resumed(NULL, BOTH, &first));
+	ck_assert_uint_eq(SSL_SESSION_get_ticket_lifetime_hint(first), 7200);
+	tls_server_turn(conf.tls, now + TURN_MS / 2);
+	ck_assert(is_resumed(first, BOTH, &other));
+	tls_server_turn(conf.tls, now + TURN_MS * 3 / 2);
+	ck_assert(is_resumed(first, BOTH, &second));	/* which has the new key */
+	tls_server_turn(conf.tls, now);			/* no way back */
+	ck_assert(is_resumed(first, BOTH, &other));
+	tls_server_turn(conf.tls, now + TURN_MS * 5 / 2);
+	ck_assert(!is_resumed(first, BOTH, &other));
+	ck_assert(is_resumed(second, BOTH, &other));
+	tls_server_turn(conf.tls, now + TURN_MS * 9 / 2);
+	ck_assert(!is_resumed(second, BOTH, &other));
+	SSL_SESSION_free(first);
+	SSL_SESSION_free(second);
+	SSL_SESSION_free(other);
+	peer_restart(&plain_conf);
+	tls_server_free(conf.tls);
+}
+END_TEST
+
+/* Nobody can guess what opens a ticket before anything has turned. */
+START_TEST(tickets_of_zeroes)
+{
+	struct http_conf forger = turning(), conf = turning();
+	unsigned char zeroes[80] = { 0 };	/* name and both keys, as OpenSSL has them */
+	SSL_SESSION *forged = NULL, *other = NULL;
+
+	SSL_CTX_set_tlsext_ticket_key_evp_cb(forger.tls, NULL);
+	ck_assert_int_eq(SSL_CTX_set_tlsext_ticket_keys(forger.tls, zeroes, sizeof(zeroes)), 1);
+	peer_restart(&forger);
+	ck_assert(!is_resumed(NULL, BOTH, &forged));
+	ck_assert(is_resumed(forged, BOTH, &other));
+	peer_restart(&conf);
+	ck_assert(!is_resumed(forged, BOTH, &other));
+	SSL_SESSION_free(forged);
+	SSL_SESSION_free(other);
+	peer_restart(&plain_conf);
+	tls_server_free(forger.tls);
+	tls_server_free(conf.tls);
+}
+END_TEST
+
 /* The server's part of the handshake has to wait for room, too. */
 START_TEST(handshake_without_room)
 {
@@ -706,6 +793,8 @@ add(TCase *tc)
 	tcase_add_loop_test(tc, big_answer, 0, 2);
 	tcase_add_loop_test(tc, big_body, 0, 2);
 	tcase_add_loop_test(tc, resumed, 0, 2);
+	tcase_add_loop_test(tc, tickets_turn, 0, 2);
+	tcase_add_loop_test(tc, tickets_of_zeroes, 0, 2);
 	tcase_add_loop_test(tc, handshake_without_room, 0, 2);
 	tcase_add_loop_test(tc, behind_the_proxy_protocol, 0, 2);
 	tcase_add_test(tc, key_update);
