@@ -18,12 +18,15 @@ messages_put(const struct call *call, const struct js *row, struct shown *shown,
 void
 messages_none(const struct call *call, bool more, struct buf *out)
 {
+	const char *from = call_text(call, "oldest");
+	const char *to = call_text(call, "latest");
+
 	if (more)
 		buf_str(out, "No message on this page; more pages follow.\n");
-	else if (call_text(call, "oldest")[0] != '\0' ||
-	    call_text(call, "latest")[0] != '\0')
-		buf_str(out, "No message between oldest and latest. Leave them"
-		    " out to see the newest ones.\n");
+	else if (from[0] != '\0' || to[0] != '\0')
+		buf_fmt(out, "No message between oldest and latest%s. Leave them"
+		    " out to see the newest ones.\n", from[0] != '\0' &&
+		    to[0] != '\0' ? "; oldest has to be the earlier time" : "");
 	else
 		buf_str(out, "No message: the channel is empty, or its plan"
 		    " hides what is older.\n");

@@ -288,6 +288,10 @@ class Windows(lib.Suite):
             t = c.tool("slack_get_channel_history", channel_id="CABULK0003",
                        oldest="10m")
             self.assertIn("No message between oldest and latest", t.text)
+            self.assertNotIn("the earlier", t.text)
+            t = c.tool("slack_get_channel_history", channel_id="CABULK0003",
+                       oldest="1d", latest="7d")
+            self.assertIn("oldest has to be the earlier", t.text)
             t = c.tool("slack_get_thread_replies", channel_id="CABULK0003",
                        thread_ts="7d")
             self.assertIn("the ts of a message", t.text)
