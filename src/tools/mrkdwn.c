@@ -278,10 +278,10 @@ static size_t
 seen(const char *p, size_t len, unsigned *c)
 {
 	static const struct {
-		const char *name;
+		const char *name;	/* HTML does without the ; of some */
 		char c;
-	} entities[] = { { "&lt;", '<' }, { "&LT;", '<' }, { "&excl;", '!' },
-		{ "&commat;", '@' } };
+	} entities[] = { { "&lt", '<' }, { "&LT", '<' }, { "&excl", '!' },
+		{ "&commat", '@' } };
 	size_t n = numbered(p, len, c);
 
 	if (n > 0)
@@ -289,7 +289,8 @@ seen(const char *p, size_t len, unsigned *c)
 	for (size_t i = 0; i < sizeof(entities) / sizeof(entities[0]); i++)
 		if (begins(p, len, entities[i].name)) {
 			*c = (unsigned char)entities[i].c;
-			return strlen(entities[i].name);
+			n = strlen(entities[i].name);
+			return n < len && p[n] == ';' ? n + 1 : n;
 		}
 	n = len > 1 && *p == '\\' && ispunct((unsigned char)p[1]) ? 2 : 1;
 	*c = (unsigned char)p[n - 1];

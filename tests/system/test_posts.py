@@ -658,7 +658,8 @@ class Writing(Posting):
                  "[@here](https://e.org) [l](<!here>) l", "&#64;here &commat;here m",
                  r"\<!here> <\!here> \@here n", "@&#104;ere &#60;!channel> o",
                  "<!here\u200b> <\u200b!here> @\u200bhere p", "<!here|@here> q",
-                 "<<!here>> <@U1<!here>> <!here r", "```\n<!channel>\n@channel\n``` s")
+                 "<<!here>> <@U1<!here>> <!here r", "```\n<!channel>\n@channel\n``` s",
+                 "&lt!here> &lt&#33;channel&gt t")
         for markdown in (False, True):
             for text in texts:
                 self.good(self.post(text, markdown=markdown))

@@ -184,6 +184,8 @@ static const struct {
 	{ "\\<!here> <\\!here> <&excl;here> <&#33;here>",
 	  "\\<!here> &lt;\\!here&gt; &lt;&amp;excl;here&gt; &lt;&amp;#33;here&gt;",
 	  "\\<" J "!here> <" J "\\!here> <" J "&excl;here> <" J "&#33;here>" },
+	{ "&lt!here> &LT&#33;here> &ltx", "&amp;lt!here&gt; &amp;LT&amp;#33;here&gt; &amp;ltx",
+	  "&lt" J "!here> &LT" J "&#33;here> &ltx" },
 	{ "&#64;here &commat;channel \\@everyone", "&amp;#64;here &amp;commat;channel \\@everyone",
 	  "&#64;" J "here &commat;" J "channel \\@" J "everyone" },
 	{ "@&#104;ere @h&#x65;re @he&#000114;e", "@&amp;#104;ere @h&amp;#x65;re @he&amp;#000114;e",
