@@ -104,17 +104,26 @@ directory_rows_find(struct store *st, const char *team, const char *kind,
 	    deadline_ms, done, arg);
 }
 
-/* LIKE's own signs find any character: a word with one of them finds a little more. */
+#define PATTERN_SIZE	(2 * HANDLE_MAX + 3)
+
+/* LIKE's own signs find any character: a word with one of them finds a little more.
+ * So does &, as Slack's names have it: &amp;. */
 static void
-pattern_of(const char *words, char out[HANDLE_MAX + 3])
+pattern_of(const char *words, char out[PATTERN_SIZE])
 {
 	char text[HANDLE_MAX + 1];
+	size_t n = 0;
 
 	lower(text, sizeof(text), words);
-	for (char *p = text; *p != '\0'; p++)
-		if (*p == '%' || *p == '\\')
-			*p = '_';
-	snprintf(out, HANDLE_MAX + 3, "%%%s%s", text, text[0] != '\0' ? "%" : "");
+	out[n++] = '%';
+	for (const char *p = text; *p != '\0'; p++) {
+		out[n++] = (char)(*p == '%' || *p == '\\' ? '_' : *p);
+		if (*p == '&')
+			out[n++] = '%';
+	}
+	if (n > 1)
+		out[n++] = '%';
+	out[n] = '\0';
 }
 
 struct unit *
@@ -122,7 +131,7 @@ directory_rows_search(struct store *st, const char *team, const char *kind,
     const char *words, const char *handle, const char *id, size_t max,
     int deadline_ms, directory_rows_fn *done, void *arg)
 {
-	char pattern[HANDLE_MAX + 3];
+	char pattern[PATTERN_SIZE];
 
 	pattern_of(words, pattern);
 	return read_rows(st, UNIT(DO(DIRECTORY_SEARCH, TEXT(team), TEXT(kind),

@@ -14,6 +14,14 @@ struct reader {
 
 static void walk(struct reader *r, const struct js *o);
 
+static void
+put(struct reader *r, const char *before, const char *s, const char *behind)
+{
+	buf_str(r->out, before);
+	mrkdwn_unescape(r->out, s, strlen(s));
+	buf_str(r->out, behind);
+}
+
 /* Leaves with words of their own. */
 
 static void
@@ -29,10 +37,12 @@ leaf_link(struct reader *r, const struct js *o)
 {
 	const char *text = js_text(o, "text"), *url = js_text(o, "url");
 
-	if (text[0] != '\0' && strcmp(text, url) != 0)
-		buf_fmt(r->out, "%s (%s)", text, url);
-	else
-		buf_str(r->out, url);
+	if (text[0] != '\0' && strcmp(text, url) != 0) {
+		put(r, "", text, " (");
+		put(r, "", url, ")");
+	} else {
+		put(r, "", url, "");
+	}
 }
 
 static void
@@ -41,7 +51,7 @@ leaf_user(struct reader *r, const struct js *o)
 	const char *id = js_text(o, "user_id");
 	const char *name = names_mention(r->names, id, strlen(id));
 
-	buf_fmt(r->out, "@%s", name != NULL ? name : id);
+	put(r, "@", name != NULL ? name : id, "");
 }
 
 static void
@@ -51,21 +61,21 @@ leaf_channel(struct reader *r, const struct js *o)
 	const char *name = names_of(r->names, DIRECTORY_CHANNELS, id,
 	    strlen(id));
 
-	buf_fmt(r->out, "#%s", name != NULL ? name : id);
+	put(r, "#", name != NULL ? name : id, "");
 }
 
 static void
 leaf_video(struct reader *r, const struct js *o)
 {
-	buf_fmt(r->out, "(video: %s %s)", js_text(o, "alt_text"),
-	    js_text(o, "title_url"));
+	put(r, "(video: ", js_text(o, "alt_text"), " ");
+	put(r, "", js_text(o, "title_url"), ")");
 }
 
 static void
 leaf_file(struct reader *r, const struct js *o)
 {
 	if (js_text(o, "file_id")[0] != '\0')
-		buf_fmt(r->out, "(file %s)", js_text(o, "file_id"));
+		put(r, "(file ", js_text(o, "file_id"), ")");
 }
 
 /* What stands before and behind the text under that key; or put. */
@@ -100,8 +110,8 @@ leaf(struct reader *r, const struct js *o, const char *type)
 		if (leaves[i].put != NULL)
 			leaves[i].put(r, o);
 		else
-			buf_fmt(r->out, "%s%s%s", leaves[i].before,
-			    js_text(o, leaves[i].key), leaves[i].behind);
+			put(r, leaves[i].before, js_text(o, leaves[i].key),
+			    leaves[i].behind);
 		return true;
 	}
 	return false;

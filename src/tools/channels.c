@@ -30,8 +30,10 @@ put_about(const struct fence *f, struct buf *out, const char *before,
 	struct buf b = { 0 };
 
 	mrkdwn_read(NULL, &b, s, strlen(s));
-	if (b.len > 0)
-		put(f, out, before, b.p, ABOUT_BYTES);
+	if (b.len > 0) {
+		buf_str(out, before);
+		fence_column(f, out, b.p, ABOUT_BYTES);
+	}
 	buf_wipe(&b);
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/crypto.h"
 #include "base/utf8.h"
+#include "tools/mrkdwn.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -155,7 +156,7 @@ fence_text(const struct fence *f, struct buf *out, const char *text, size_t len,
 }
 
 void
-fence_field(const struct fence *f, struct buf *out, const char *text,
+fence_column(const struct fence *f, struct buf *out, const char *text,
     size_t max)
 {
 	size_t at = out->len, cut = line(f, out, text, strlen(text), max);
@@ -163,6 +164,18 @@ fence_field(const struct fence *f, struct buf *out, const char *text,
 	for (char *p; (p = memchr(out->p + at, '|', out->len - at)) != NULL;)
 		*p = '/';
 	tell_cut(out, cut);
+}
+
+void
+fence_field(const struct fence *f, struct buf *out, const char *text,
+    size_t max)
+{
+	struct buf b = { 0 };
+
+	mrkdwn_unescape(&b, text, strlen(text));
+	if (b.len > 0)
+		fence_column(f, out, b.p, max);
+	buf_wipe(&b);
 }
 
 void

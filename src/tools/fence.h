@@ -24,6 +24,9 @@ bool fence_text(const struct fence *f, struct buf *out, const char *text,
     size_t len, size_t max);
 /* Likewise, for a column that is not the line's last: a | in it is shown as /, so
  * that a name cannot make columns of its own. */
+void fence_column(const struct fence *f, struct buf *out, const char *text,
+    size_t max);
+/* Likewise, of text as Slack gives it: with &lt; &gt; &amp;. */
 void fence_field(const struct fence *f, struct buf *out, const char *text,
     size_t max);
 

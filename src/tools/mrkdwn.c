@@ -15,9 +15,8 @@ begins(const char *p, size_t len, const char *with)
 	return len >= n && memcmp(p, with, n) == 0;
 }
 
-/* Entities, once. */
-static void
-plain(struct buf *out, const char *p, size_t len)
+void
+mrkdwn_unescape(struct buf *out, const char *p, size_t len)
 {
 	static const struct {
 		const char *name;
@@ -60,14 +59,14 @@ named(struct names *names, struct buf *out, const struct control *c, char sign)
 
 	buf_char(out, sign);
 	if (name != NULL) {
-		buf_str(out, name);
+		mrkdwn_unescape(out, name, strlen(name));
 	} else if (c->llen > 0) {
-		plain(out, c->label, c->llen);
+		mrkdwn_unescape(out, c->label, c->llen);
 		buf_str(out, " (");
-		plain(out, id, len);
+		mrkdwn_unescape(out, id, len);
 		buf_char(out, ')');
 	} else {
-		plain(out, id, len);
+		mrkdwn_unescape(out, id, len);
 	}
 }
 
@@ -79,7 +78,7 @@ special(struct buf *out, const struct control *c)
 	size_t len = c->tlen - 1;
 
 	if (c->llen > 0) {
-		plain(out, c->label, c->llen);
+		mrkdwn_unescape(out, c->label, c->llen);
 		return;
 	}
 	if (begins(word, len, "subteam^")) {
@@ -87,7 +86,7 @@ special(struct buf *out, const struct control *c)
 		len -= 8;
 	}
 	buf_char(out, '@');
-	plain(out, word, len);
+	mrkdwn_unescape(out, word, len);
 }
 
 static void
@@ -101,12 +100,12 @@ link_to(struct buf *out, const struct control *c)
 	}
 	if (to.llen > 0 &&
 	    (to.llen != to.tlen || memcmp(to.label, to.target, to.tlen) != 0)) {
-		plain(out, to.label, to.llen);
+		mrkdwn_unescape(out, to.label, to.llen);
 		buf_str(out, " (");
-		plain(out, to.target, to.tlen);
+		mrkdwn_unescape(out, to.target, to.tlen);
 		buf_char(out, ')');
 	} else {
-		plain(out, to.target, to.tlen);
+		mrkdwn_unescape(out, to.target, to.tlen);
 	}
 }
 
@@ -129,7 +128,7 @@ control(struct names *names, struct buf *out, const char *p, size_t len)
 		link_to(out, &c);
 	} else {		/* nothing that Slack makes */
 		buf_char(out, '<');
-		plain(out, p, len);
+		mrkdwn_unescape(out, p, len);
 		buf_char(out, '>');
 	}
 }
@@ -145,10 +144,10 @@ mrkdwn_read(struct names *names, struct buf *out, const char *text, size_t len)
 		    memchr(open, '>', len - (size_t)(open - text)) : NULL;
 
 		if (end == NULL) {
-			plain(out, text + i, len - i);
+			mrkdwn_unescape(out, text + i, len - i);
 			return;
 		}
-		plain(out, text + i, (size_t)(open - text) - i);
+		mrkdwn_unescape(out, text + i, (size_t)(open - text) - i);
 		if (end == open + 1)
 			buf_str(out, "<>");
 		else

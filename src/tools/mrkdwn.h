@@ -12,6 +12,8 @@
  * Reading: <…> first, then &lt; &gt; &amp; once; ids by their names (NULL: none). */
 void mrkdwn_read(struct names *names, struct buf *out, const char *text,
     size_t len);
+/* Likewise, of what Slack escapes, but has no <…>: names, titles, plain text. */
+void mrkdwn_unescape(struct buf *out, const char *text, size_t len);
 
 /* Writing: & < > are escaped, but for <@U…>, <#C…> and <http(s)://…> with or
  * without |label, if well formed.  Only with crowds so are <!channel>, <!here>,

@@ -200,6 +200,14 @@ add_fields(struct render *r, const struct js *a, struct buf *b)
 	}
 }
 
+static void
+put_link(struct buf *b, const char *link)
+{
+	buf_str(b, " (");
+	mrkdwn_unescape(b, link, strlen(link));
+	buf_char(b, ')');
+}
+
 /* Where it leads, if the message's text does not say so. */
 static void
 add_title(struct render *r, const struct js *a, struct buf *b)
@@ -209,7 +217,7 @@ add_title(struct render *r, const struct js *a, struct buf *b)
 	add_line(r, b, js_text(a, "title"));
 	if (js_text(a, "title")[0] != '\0' && link[0] != '\0' &&
 	    strcmp(link, js_text(a, "from_url")) != 0)
-		buf_fmt(b, " (%s)", link);
+		put_link(b, link);
 }
 
 /* The fallback is for those who cannot show the rest. */

@@ -72,7 +72,7 @@ refuse_none(struct call *call, const struct directory_state *state)
 
 	buf_fmt(out, "%s: there is no %s called ", call->named->name,
 	    kinds[call->named_kind].thing);
-	fence_field(&call->fence, out, call_text(call, call->named->name),
+	fence_column(&call->fence, out, call_text(call, call->named->name),
 	    NAME_BYTES);
 	buf_str(out, call->named->type == ARG_CHANNEL ?
 	    " that this key and the app can see. slack_list_channels lists"

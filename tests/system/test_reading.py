@@ -173,6 +173,25 @@ class Reading(lib.Suite):
         self.assertEqual(row(self.history(key, limit=999), self.ts["channels"]),
                          "see #random (CARANDOM01), #CARANDOM01 and #CAHIDDEN01")
 
+    def test_escaped_names(self):
+        """Slack escapes & < > in names and titles, too."""
+        world, channel = self.slack.world, "CABULK0006"
+        world.teams[TEAM].person("U0ESCAPED", "escaped", "Q&amp;A &lt;us&gt;",
+                                 title="R &amp; D")
+        world.say(TEAM, channel, "ask <@U0ESCAPED>")
+        t = self.tool("slack_get_users")
+        self.assertIn("\nU0ESCAPED | @escaped | escaped | Q&A <us>\n", t.text)
+        t = self.tool("slack_get_user_profile", user_id="U0ESCAPED")
+        self.assertIn("\nreal name: Q&A <us>\ntitle: R & D\n", t.text)
+        world.teams[TEAM].users["U0ESCAPED"].display_name = ""
+        lib.wait_until("the name", lambda: "\nB U0ESCAPED Q&A <us>\n" in (
+            t := self.tool("slack_get_channel_history", channel_id=channel).text)
+            and " ask @Q&A <us>\n" in t, 30)
+        for query in "q&a", "Q&amp;A", "a &":
+            self.assertIn("\nU0ESCAPED | @escaped | Q&A <us> | ", self.tool(
+                "slack_search_users", query=query).text)
+        self.assertIn("Nobody fits", self.tool("slack_search_users", query="a&q").text)
+
     def test_fence_words(self):
         """A whole answer of ours as a message, and as a name: still one row, in one
         fence, whose mark nobody could know."""

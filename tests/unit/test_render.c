@@ -147,6 +147,12 @@ START_TEST(field)
 	buf_reset(&out);
 	fence_field(&fence, &out, "日本", 4);
 	ck_assert_str_eq(out.p, "日… (cut, 3 bytes more)");
+	buf_reset(&out);
+	fence_field(&fence, &out, "R&amp;D &lt;x&gt; &amp;lt; &copy; 0123456789&amp;abcdef", 100);
+	ck_assert_str_eq(out.p, "R&D <x> &lt; &copy; 0123456789&abcdef");
+	buf_reset(&out);
+	fence_column(&fence, &out, "&lt;|", 100);
+	ck_assert_str_eq(out.p, "&lt;/");
 	buf_wipe(&out);
 }
 END_TEST
@@ -217,6 +223,20 @@ static const struct {
 	  "{\"type\":\"text\",\"text\":\"b\"}]}]}]}]}",
 	  "2025-11-25\n13:44 A 1764078242.000200 see https://a.b@Sven <7>:wave:@here#seven"
 	  " ⏎ a ⏎ b\n", "A B1 ci\nB U7 Sven <7>\n", false, false },
+	/* Slack escapes & < > everywhere, not in marked up text alone */
+	{ "{\"ts\":\"1764078242.000200\",\"bot_id\":\"B1\",\"username\":\"Q&amp;A\",\"blocks\":["
+	  "{\"type\":\"header\",\"text\":{\"type\":\"plain_text\",\"text\":\"1 &lt; 2 &amp;lt;\"}},"
+	  "{\"type\":\"rich_text\",\"elements\":[{\"type\":\"rich_text_section\",\"elements\":["
+	  "{\"type\":\"link\",\"url\":\"https://a.b/?c&amp;d\",\"text\":\"c &amp; d\"}]}]},"
+	  "{\"type\":\"image\",\"alt_text\":\"x &gt; y\"},"
+	  "{\"type\":\"video\",\"alt_text\":\"a &amp; b\",\"title_url\":\"https://a.b/?v&amp;w\"}],"
+	  "\"attachments\":[{\"author_name\":\"A &amp; Co\",\"title\":\"t\","
+	  "\"title_link\":\"https://a.b/?e=1&amp;f=2\"}],"
+	  "\"files\":[{\"id\":\"F1\",\"name\":\"R&amp;D.pdf\"}]}",
+	  "2025-11-25\n13:44 A 1764078242.000200 1 < 2 &lt; ⏎ c & d (https://a.b/?c&d)"
+	  " ⏎ (image: x > y) ⏎ (video: a & b https://a.b/?v&w)"
+	  " [attachment: A & Co: t (https://a.b/?e=1&f=2)] [file F1: R&D.pdf]\n",
+	  "A B1 Q&A\n", false, false },
 	/* attachments, files, reactions, threads */
 	{ "{\"ts\":\"1764078242.000300\",\"user\":\"U7\",\"text\":\"x\","
 	  "\"attachments\":[{\"fallback\":\"CPU &gt; 90\"},{\"title\":\"t\",\"fallback\":\"f\","
