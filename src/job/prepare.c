@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "store/keys.h"
-#include "store/spool.h"
+#include "store/spool_replay.h"
 #include "tools/principals.h"
 
 #include <errno.h>

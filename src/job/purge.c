@@ -11,7 +11,8 @@
 #include "shm/board.h"
 #include "slack/id.h"
 #include "store/purge.h"
-#include "store/spool.h"
+#include "store/spool_purge.h"
+#include "store/spool_replay.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -12,6 +12,7 @@
 #include "store/changes.h"
 #include "store/lease.h"
 #include "store/spool.h"
+#include "store/spool_folder.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -438,9 +439,8 @@ plan(struct refresh *r, const struct chain_row *row)
 	r->tries = fresh ? 0 : row->tries;
 	if (same && (r->found = spool_find_pair(r->s->conf->state_dir,
 	    r->hash)) != NULL) {
-		r->pair = *spooled_pair(r->found);
-		snprintf(r->file, sizeof(r->file), "%s",
-		    spooled_name(r->found));
+		r->pair = r->found->row.pair;
+		snprintf(r->file, sizeof(r->file), "%s", r->found->name);
 		commit(r);
 	} else if (r->tries >= TRIES) {
 		give_up(r);

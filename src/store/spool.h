@@ -2,7 +2,7 @@
 #ifndef STORE_SPOOL_H
 #define STORE_SPOOL_H
 
-#include "store/chains.h"
+#include "store/spool_row.h"
 
 /* Answers of Slack that must not be lost (DESIGN 8): a file each in STATE_DIR/spool,
  * written, fsynced and renamed, tokens sealed as in the row, before anything else is
@@ -13,12 +13,10 @@
  *
  * The room is there before Slack is asked, so that a disk that fills up meanwhile
  * loses nothing.  Until spool_release the file is locked: its writer is at it, and
- * the job leaves it alone; of a process that died nothing is locked. */
-enum spool_kind {
-	SPOOL_INSTALL,			/* a struct install_row */
-	SPOOL_PAIR			/* a struct chain_pair */
-};
-#define SPOOL_NAME	96
+ * the job leaves it alone; of a process that died nothing is locked.
+ *
+ * What lies there is read by spool_folder, stored by the job of spool_replay, and
+ * deleted unread by spool_purge; spool_row is what is in a file. */
 struct spool_place {
 	const char *state_dir;		/* borrowed */
 	enum spool_kind kind;
@@ -35,24 +33,8 @@ void spool_release(struct spool_place *p);	/* what was written stays */
 /* What a file holds is in the store; that there is no such file is fine. */
 void spool_forget(const char *state_dir, const char *name);
 
-/* Every file that tells of a workspace (install_key), or if user is not NULL of that
- * person, whole or not, goes: how many. */
-int spool_purge(const char *state_dir, const char *team, const char *user,
-    struct err *err);
-
-/* The job: stores each file that nobody is at and deletes it; -1 and err: some stay.
- * Runs the loop. */
-int spool_replay(const char *state_dir, struct store *st,
-    struct event_base *base, struct err *err);
-bool spool_waits(const char *state_dir);	/* is there any that nobody is at? */
-
-/* A pair that somebody left behind whose chain's refresh token it spent: read by
- * the next owner, which stores it instead of asking Slack again. */
-struct spooled;
-struct spooled *spool_find_pair(const char *state_dir,
-    const unsigned char spent[CHAIN_HASH]);		/* NULL: none */
-const struct chain_pair *spooled_pair(const struct spooled *s);
-const char *spooled_name(const struct spooled *s);
-void spooled_free(struct spooled *s);			/* NULL is fine */
+/* The job, of the open folder: places that were neither used nor given back, since
+ * their process died, go when they are old. */
+void spool_sweep(int dir);
 
 #endif

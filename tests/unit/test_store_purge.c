@@ -9,6 +9,8 @@
 #include "store/posts.h"
 #include "store/purge.h"
 #include "store/spool.h"
+#include "store/spool_purge.h"
+#include "store/spool_replay.h"
 
 #include <sqlite3.h>
 

@@ -4,6 +4,7 @@
 
 #include "base/crypto.h"
 #include "store/spool.h"
+#include "store/spool_replay.h"
 
 #include <fcntl.h>
 
