@@ -105,8 +105,7 @@ on_stored(void *arg, bool known, const struct err *err)
 		    known ? " known=yes" : "");
 	if (e->ends || e->moves) {
 		installs_refresh(e->s->installs, false);
-		if (e->s->changes != NULL)
-			changes_wrote(e->s->changes);
+		changes_wrote(e->s->changes);
 	}
 	finish(e, EVENT_TAKEN);
 }

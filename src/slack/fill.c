@@ -3,8 +3,8 @@
 #include "slack/fill.h"
 
 #include "base/clock.h"
+#include "base/counter.h"
 #include "base/mem.h"
-#include "shm/board.h"
 #include "slack/error.h"
 #include "slack/kind.h"
 #include "store/changes.h"
@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LEASE_MS	30000
 #define ASK_MS		20000
 #define BUSY_MS		10000		/* somebody else is at it */
 #define FAILED_PAUSES	20		/* of DIRECTORY_PAUSE, before the next run */
@@ -115,7 +114,7 @@ on_over(void *arg, const struct err *err)
 	if (err != NULL)
 		log_debug("directory", "a run's end could not be stored: %s",
 		    err->text);
-	else if (f->row.news && f->s->changes != NULL)
+	else if (f->row.news)
 		changes_wrote(f->s->changes);
 	over(f, f->wait_ms);
 }
@@ -379,9 +378,7 @@ fill_begin(struct slack *s, struct install *in, enum directory_kind kind,
 	f->arg = arg;
 	snprintf(f->name, sizeof(f->name), "%s:%.52s", kinds[kind].word,
 	    install_place(in));
-	f->lease = (struct lease){ .st = s->store, .name = f->name,
-		.owner = board_owner(), .ttl_ms = LEASE_MS, .gone = board_owner_gone,
-		.region = s->region };
+	lease_init(&f->lease, s->store, s->region, f->name);
 	f->timer = evtimer_new(s->base, on_timer, f);
 	if (f->timer == NULL)
 		fatal("no timer for a directory");

@@ -182,8 +182,7 @@ on_stored(void *arg, const struct err *err)
 	if (o->row.team_id[0] == '\0')
 		fill_due(o->s->store, o->row.enterprise_id);
 	installs_refresh(o->s->installs, false);
-	if (o->s->changes != NULL)
-		changes_wrote(o->s->changes);
+	changes_wrote(o->s->changes);
 	finish(o, OAUTH_DONE);
 }
 

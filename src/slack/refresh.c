@@ -18,7 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LEASE_MS	30000
 #define ASK_MS		15000	/* for Slack's answer; less than the lease by far */
 #define MARGIN_MS	3000
 #define TRIES		2	/* intents for one refresh token, by whomever */
@@ -126,8 +125,7 @@ on_lost(void *arg, bool hit, const struct err *err)
 		    "nobody can renew the token: connect the workspace again"
 		    " team=%s url=%s/slack/install",
 		    install_key(r->in), r->s->conf->public_base_url);
-		if (r->s->changes != NULL)
-			changes_wrote(r->s->changes);
+		changes_wrote(r->s->changes);
 	}
 	installs_refresh(r->s->installs, false);
 	end(r, err != NULL ? REFRESH_BUSY : REFRESH_LOST, 0);
@@ -191,8 +189,7 @@ on_spent(void *arg, bool hit, const struct err *err)
 		    " connected again meanwhile team=%s", install_key(r->in));
 	}
 	installs_refresh(r->s->installs, false);
-	if (r->s->changes != NULL)
-		changes_wrote(r->s->changes);
+	changes_wrote(r->s->changes);
 	end(r, REFRESH_DONE, 0);
 }
 
@@ -528,9 +525,7 @@ refresh_begin(struct slack *s, struct install *in, enum refresh_why why,
 		CHAIN_BOT };
 	snprintf(r->name, sizeof(r->name), "token:%.24s:%.24s",
 	    r->id.enterprise_id, r->id.team_id);
-	r->lease = (struct lease){ .st = s->store, .name = r->name,
-		.owner = board_owner(), .ttl_ms = LEASE_MS, .gone = board_owner_gone,
-		.region = s->region };
+	lease_init(&r->lease, s->store, s->region, r->name);
 	r->place.fd = -1;
 	r->timer = evtimer_new(s->base, on_commit_timer, r);
 	if (r->timer == NULL)

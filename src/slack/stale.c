@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LEASE_MS	30000
 #define MARGIN_MS	3000
 #define ASK_MS		15000	/* for Slack's answer */
 #define LOOK_MS		60000	/* between two looks, at most */
@@ -120,8 +119,7 @@ on_expired(void *arg, const struct err *err)
 		end_turn(t, every(t));
 		return;
 	}
-	if (t->s->changes != NULL)
-		changes_wrote(t->s->changes);
+	changes_wrote(t->s->changes);
 	installs_refresh(t->s->installs, false);
 	evtimer_add(t->timer, &tv);
 }
@@ -289,9 +287,7 @@ stale_new(struct slack *s)
 	struct stale *t = mem_new(sizeof(*t));
 
 	t->s = s;
-	t->lease = (struct lease){ .st = s->store, .name = "stale",
-		.owner = board_owner(), .ttl_ms = LEASE_MS,
-		.gone = board_owner_gone, .region = s->region };
+	lease_init(&t->lease, s->store, s->region, "stale");
 	t->timer = evtimer_new(s->base, on_timer, t);
 	if (t->timer == NULL)
 		fatal("no timer for an install");

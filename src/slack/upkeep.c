@@ -4,7 +4,6 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "shm/board.h"
 #include "slack/api.h"
 #include "slack/grant.h"
 #include "slack/installs.h"
@@ -15,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LEASE_MS	30000
 #define MARGIN_MS	3000
 #define LOOK_MS		2000	/* between two looks for what there is to do */
 #define REST_MS		60000	/* after one that could not be done */
@@ -96,8 +94,7 @@ on_facts(void *arg, const struct err *err)
 		log_info("upkeep", "what auth.test says is known now team=%s",
 		    install_key(u->in));
 		installs_refresh(u->s->installs, false);
-		if (u->s->changes != NULL)
-			changes_wrote(u->s->changes);
+		changes_wrote(u->s->changes);
 	}
 	end_turn(u, err == NULL ? LOOK_MS : REST_MS);
 }
@@ -158,9 +155,7 @@ upkeep_new(struct slack *s)
 	struct upkeep *u = mem_new(sizeof(*u));
 
 	u->s = s;
-	u->lease = (struct lease){ .st = s->store, .name = "upkeep",
-		.owner = board_owner(), .ttl_ms = LEASE_MS,
-		.gone = board_owner_gone, .region = s->region };
+	lease_init(&u->lease, s->store, s->region, "upkeep");
 	return u;
 }
 

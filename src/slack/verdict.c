@@ -185,8 +185,7 @@ on_killed(void *arg, bool hit, const struct err *err)
 		    t->v->s->conf->public_base_url);
 		if (strcmp(t->code, UNSURE) == 0)
 			t->v->watch = clock_ms() + NEWS_MS;
-		if (t->v->s->changes != NULL)
-			changes_wrote(t->v->s->changes);
+		changes_wrote(t->v->s->changes);
 	}
 	await_news(t);
 }

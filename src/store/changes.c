@@ -64,6 +64,8 @@ on_read(void *arg, const struct answer *a, const struct err *err)
 void
 changes_wrote(struct changes *c)
 {
+	if (c == NULL)
+		return;
 	c->own = true;
 	changes_kick(c);
 }

@@ -22,7 +22,7 @@ struct changes *changes_new(struct store *st, struct event_base *base,
     changes_fn *moved, void *arg);
 void changes_kick(struct changes *c);
 /* As changes_kick, after a write of this process: the moved() that follows comes in
- * any case, and changes_own is true in it, so that it can be told on. */
+ * any case, and changes_own is true in it, so that it can be told on.  NULL is fine. */
 void changes_wrote(struct changes *c);
 bool changes_own(const struct changes *c);
 int64_t changes_read_at(const struct changes *c);	/* monotonic ms of the last good read; 0 */

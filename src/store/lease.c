@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "shm/board.h"
 #include "store/op.h"
 
 #include <stdio.h>
@@ -12,6 +13,16 @@
 #include <sys/queue.h>
 
 #define DEADLINE(l)	((l)->ttl_ms / 3)
+
+void
+lease_init(struct lease *l, struct store *st, const struct region *board,
+    const char *name)
+{
+	*l = (struct lease){ .st = st, .name = name, .owner = board_owner(),
+		.ttl_ms = LEASE_MS,
+		.gone = board != NULL ? board_owner_gone : NULL,
+		.region = board };
+}
 
 /* Since when this process has seen another's lease as it is.  Kept beside the leases:
  * what they are for is begun anew with each attempt, and one attempt may be much

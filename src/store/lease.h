@@ -20,7 +20,7 @@ struct lease {
 	const char *name;
 	const char *owner;	/* never used twice: node, slot, start stamp */
 	int ttl_ms;
-	/* Known to be dead; may be NULL.  (board_owner_gone, and whose board) */
+	/* Known to be dead; may be NULL. */
 	bool (*gone)(const struct region *region, const char *owner);
 	const struct region *region;
 	/* What it is for is no more: a drop takes the row away, whose name would tell of
@@ -37,6 +37,10 @@ struct lease {
 	int64_t beat;		/* the rival's */
 };
 
+/* One for this process, as all of the daemon are: name is borrowed, board may be NULL. */
+#define LEASE_MS	30000
+void lease_init(struct lease *l, struct store *st, const struct region *board,
+    const char *name);
 /* Beats when it is ours, else one attempt to take it: call it every ttl/3.
  * Answers as store_run does; done may be NULL.  While the last one or a drop is
  * under way nothing is begun, and done is not called. */

@@ -4,7 +4,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "shm/board.h"
 #include "store/lease.h"
 
 #include <string.h>
@@ -12,7 +11,6 @@
 #define STEP_MS		300000	/* a step over a large table */
 #define LOOK_MS		10000
 #define MIGRATIONS_MAX	1024
-#define LEASE_MS	30000
 #define TEND_MS		500	/* whoever waits is let in as soon */
 
 enum way { UP, DOWN, WAYS };
@@ -277,9 +275,8 @@ begin(struct tending *t, struct store *st, struct event_base *base,
 {
 	struct timeval tv = clock_tv(TEND_MS);
 
-	*t = (struct tending){ .base = base, .lease = { .st = st, .name = "migrate",
-	    .owner = board_owner(), .ttl_ms = LEASE_MS,
-	    .gone = board != NULL ? board_owner_gone : NULL, .region = board } };
+	*t = (struct tending){ .base = base };
+	lease_init(&t->lease, st, board, "migrate");
 	if ((t->timer = event_new(base, -1, EV_PERSIST, on_tend, t)) == NULL)
 		fatal("store: no timer");
 	event_add(t->timer, &tv);
