@@ -259,11 +259,13 @@ rests_no_more(const struct chain *c)
 	return clock_ms() >= c->rest && is_due(c->t, c->in);
 }
 
-/* What is left to do is begun, or waited for, or nothing. */
+/* What is left to do is begun, or waited for, or nothing.  A timer may be early by a
+ * little: then it waits for the rest. */
 static void
 go_on(struct chain *c)
 {
 	bool there = look_again(c);
+	int64_t left = c->after - clock_ms();
 
 	if (c->running != NULL)
 		return;
@@ -271,13 +273,13 @@ go_on(struct chain *c)
 		chain_free(c);
 		return;
 	}
-	if (there && clock_ms() >= c->after && !c->t->draining &&
+	if (there && left <= 0 && !c->t->draining &&
 	    (is_wanted(c) || rests_no_more(c)))
 		c->running = refresh_begin(c->t->s, c->in,
 		    is_wanted(c) || install_is_over(c->in) ? REFRESH_SPENT :
 		    REFRESH_DUE, on_end, c);
 	else if (!evtimer_pending(c->timer, NULL))
-		look_after(c, LOOK_MS);
+		look_after(c, left > 0 ? left : LOOK_MS);
 }
 
 /* ---- the worker's ---- */

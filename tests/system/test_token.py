@@ -305,11 +305,15 @@ class Life(Rotating):
         self.check(d, 1)
 
     def test_slack_says_wait(self):
-        """What was not spent may be asked again, as often as it takes."""
+        """What was not spent may be asked again, as often as it takes, and as soon."""
         d = self.installed()
-        self.slack.fault(ACCESS, "ratelimited", retry_after=1, times=2)
+        self.slack.fault(ACCESS, "ratelimited", retry_after=1, times=3)
         self.chain(TEAM).expire()
         lib.wait_until("it serves", lambda: self.read(d).ok, 40)
+        at = [c["at"] for c in self.slack.refreshes()]
+        self.assertEqual(len(at), 4)
+        for a, b in zip(at, at[1:]):
+            self.assertLess(b - a, 5 * lib.SLOW)
         self.check(d, 1)
 
     def test_unclear_once(self):
