@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: ISC
 """Slack's rate limits: obeyed by all workers at once, used to the full, in order."""
-import re
 import threading
 import time
 
@@ -16,21 +15,17 @@ HISTORY, REPLIES, POST = ("conversations.history", "conversations.replies",
 SCALE = 60      # a minute is a second
 
 
-class Limited(lib.Suite):
+class Limited(lib.Apart):
     """The fake's limits are on, its time runs SCALE times as fast, and so do the
     daemon's rates."""
     WORKERS = 4
     ENV = {"BUDGET_SCALE": str(SCALE), "MAX_CALLS_PER_KEY": "200"}
 
     def setUp(self):
-        self.slack = self.fake()
+        super().setUp()
         self.team = self.slack.world.teams[TEAM]
         limits = self.slack.limits
         limits.on, limits.scale = True, SCALE
-
-    def tearDown(self):
-        for d in self.daemons:
-            d.stop()
 
     def installed(self, **env):
         d = self.daemon(self.slack, workers=self.WORKERS,
@@ -133,12 +128,7 @@ class Cohort(Limited):
             self.assertTrue(c.tool("slack_list_channels", team_id=TEAM).ok)
         self.assertEqual(self.slack.calls(HISTORY, asked), [])
         self.assertEqual(self.slack.limits.early(), [])
-        self.assertEqual(self.counter(d), 1)
-
-    def counter(self, d):
-        return int(re.search(r"\bslack_limited\s+(\d+)",
-                             d.ctl("show", "info").stdout).group(1)) \
-            if "slack_limited" in d.ctl("show", "info").stdout else 0
+        self.assertEqual(d.counter("slack_limited"), 1)
 
     def test_what_is_no_sign(self):
         """A channel of 15 messages, read twice; and one long 429."""
@@ -152,7 +142,7 @@ class Cohort(Limited):
         t = self.history(d, limit=100)
         self.assertRegex(t.text, r"wait [56]\d s")
         self.assertNotIn("once a minute", t.text)
-        self.assertEqual(self.counter(d), 0)
+        self.assertEqual(d.counter("slack_limited"), 0)
 
 
 class OnTwoHosts(test_mariadb.Shared, Limited):

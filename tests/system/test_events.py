@@ -2,7 +2,6 @@
 """/slack/events: what Slack tells of an install's end."""
 import json
 import os
-import sqlite3
 import time
 import unittest
 
@@ -128,9 +127,7 @@ class Delivered(lib.Suite):
         self.d.start()
         for body in bodies:
             self.assertEqual(self.events.send(body, retry=(1, "http_error")).status, 200)
-        db = sqlite3.connect(os.path.join(self.d.state_dir, "slackmcpd.db"))
-        known = [r[0] for r in db.execute("SELECT event_id FROM events")]
-        db.close()
+        known = [r[0] for r in self.d.sql("SELECT event_id FROM events")]
         for body in bodies:
             self.assertEqual(known.count(body["event_id"]), 1)
         taken = [line for line in self.d.logs().splitlines()
@@ -164,14 +161,8 @@ class Delivered(lib.Suite):
         """Slack is told to send it again, and then it counts."""
         self.connected(OTHER)
         body = self.events.app_uninstalled(OTHER)
-        db = sqlite3.connect(os.path.join(self.d.state_dir, "slackmcpd.db"),
-                             isolation_level=None)
-        db.execute("BEGIN IMMEDIATE")
-        try:
+        with self.d.locked():
             self.assertEqual(self.events.send(body).status, 503)
-        finally:
-            db.execute("ROLLBACK")
-            db.close()
         self.assertEqual(self.state(OTHER), "live")
         lib.wait_until("it is taken", lambda: self.events.send(body).status == 200)
         self.assertEqual(self.state(OTHER), "revoked")

@@ -4,8 +4,6 @@ import glob
 import json
 import os
 import shutil
-import signal
-import sqlite3
 import threading
 import time
 import unittest
@@ -235,12 +233,8 @@ class Kill(lib.Suite):
         d.stop()
         for t in threads:
             t.join()
-        db = sqlite3.connect(os.path.join(d.state_dir, "slackmcpd.db"))
-        self.assertEqual(db.execute("SELECT state FROM posts").fetchall(),
-                         [("posted",)])
-        self.assertEqual(db.execute("SELECT COUNT(*) FROM installs").fetchall(),
-                         [(2,)])
-        db.close()
+        self.assertEqual(d.sql("SELECT state FROM posts"), [("posted",)])
+        self.assertEqual(d.sql("SELECT COUNT(*) FROM installs"), [(2,)])
 
     def test_second_term_ends_now(self):
         slack = self.fake()

@@ -4,7 +4,6 @@ app; and people from elsewhere in shared channels."""
 import os
 import re
 import signal
-import sqlite3
 import sys
 import unittest
 
@@ -449,14 +448,10 @@ class Directory(Base):
             "conversations.info", mark)], ["CBGENERAL1", "CBGENERAL1", "DAALICE001"])
         self.assertEqual({r["form"]["channel"] for r in slack.calls(
             "conversations.history", mark)}, {"CAGENERAL1", "DAALICE001"})
-        db = sqlite3.connect(os.path.join(d.state_dir, "slackmcpd.db"))
-        places = {(team, kind) for team, kind in db.execute(
-            "SELECT DISTINCT team, kind FROM directory")}
-        posts = {r[0] for r in db.execute("SELECT DISTINCT team FROM posts")}
-        db.close()
-        self.assertEqual(places, {(ORG, "teams")} | {
+        self.assertEqual(set(d.sql("SELECT team, kind FROM directory")), {(ORG, "teams")} | {
             (f"{ORG}/{t}", kind) for t in (ACME, BETA) for kind in ("channels", "users")})
-        self.assertEqual(posts, {f"{ORG}/{ACME}", f"{ORG}/{BETA}"})
+        self.assertEqual(set(d.sql("SELECT team FROM posts")),
+                         {(f"{ORG}/{ACME}",), (f"{ORG}/{BETA}",)})
         d.stop()
 
 

@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: ISC
 """Installs that nobody approves: they go, from Slack too (INSTALL_PENDING_TTL)."""
-import contextlib
-import os
-import sqlite3
 import threading
 import unittest
+from functools import partial
 
 import lib
 import mcpclient
@@ -18,18 +16,13 @@ DONE = "and the app taken off the workspace"
 LEFT = "but the app is still in the workspace"
 
 
-class Pending(lib.Suite):
+class Pending(lib.Apart):
     def setUp(self):
-        self.slack = self.fake()
+        super().setUp()
         self.team = self.slack.world.teams[TEAM]
 
-    def tearDown(self):
-        self.slack.release()
-        for d in self.daemons:
-            d.stop()
-
-    def started(self, workers=2, ttl="2s", allow=LIVE, **env):
-        return self.daemon(self.slack, workers=workers, env={
+    def started(self, workers=2, ttl="2s", allow=LIVE, fake=None, **env):
+        return self.daemon(fake or self.slack, workers=workers, env={
             "INSTALL_ALLOW": allow, "INSTALL_PENDING_TTL": ttl, **env}).start()
 
     def rows(self, d):
@@ -87,17 +80,18 @@ class Pending(lib.Suite):
         self.assertEqual(self.told(d, DONE), 1)
 
     def test_slack_is_away(self):
+        """Before it was done, and after."""
+        def away(d):
+            install(d, TEAM)
+            self.gone(d)
+            self.assertEqual(len(d.fake.calls(UNINSTALL)), 2)
+            self.assertEqual(self.told(d, DONE), 1)
+            self.assertEqual(d.fake.world.teams[TEAM].bot.alive(), [])
+        daemons = []
         for effect in (False, True):
-            with self.subTest(effect=effect):
-                d = self.started(ttl="3s")
-                self.slack.fault(UNINSTALL, "reset", effect=effect)
-                install(d, TEAM)
-                self.gone(d)
-                self.assertEqual(len(self.slack.calls(UNINSTALL)), 2)
-                self.assertEqual(self.told(d, DONE), 1)
-                self.assertEqual(self.team.bot.alive(), [])
-                d.stop()
-                self.slack.reset()
+            daemons.append(self.started(ttl="3s", fake=self.fake()))
+            daemons[-1].fake.fault(UNINSTALL, "reset", effect=effect)
+        lib.at_once(*(partial(away, d) for d in daemons))
 
     def test_slack_does_not(self):
         """Not for ever: as long once more, then it goes with a warning."""
@@ -122,43 +116,34 @@ class Pending(lib.Suite):
         self.left_alone(d)
 
     def left_alone(self, d):
-        self.assertEqual(self.slack.calls(UNINSTALL), [])
+        self.assertEqual(d.fake.calls(UNINSTALL), [])
         self.assertEqual(self.told(d, "is connected by another one"), 1)
 
-    def sql(self, d, *statements):
-        """What the last one found."""
-        with contextlib.closing(sqlite3.connect(os.path.join(
-                d.state_dir, "slackmcpd.db"))) as c, c:
-            for text in statements:
-                found = c.execute(text).fetchall()
-            return found
-
-    def age(self, d, team):
-        self.sql(d, "UPDATE installs SET state = 'pending', updated = 1000, changed ="
-                    f" (SELECT n + 1 FROM changes) WHERE team_id = '{team}'",
-                 "UPDATE changes SET n = n + 1")
+    @staticmethod
+    def age(d, team):
+        d.sql("UPDATE installs SET state = 'pending', updated = 1000, changed ="
+              f" (SELECT n + 1 FROM changes) WHERE team_id = '{team}'",
+              "UPDATE changes SET n = n + 1")
 
     def test_the_organisation_is_live(self):
-        for enterprise in (ORG, ""):
-            with self.subTest(enterprise):
-                if ORG not in self.slack.world.orgs:
-                    self.slack.world.add_org(ORG, "Org", TEAM)
-                d = self.started(allow=ORG, ttl="1h", DIRECTORY="on")
-                install(d, ORG)
-                mcpclient.known(d, TEAM)
-                install(d, TEAM)
-                if not enterprise:      # from before it came to the organisation
-                    self.sql(d, "UPDATE installs SET enterprise_id = ''"
-                                f" WHERE team_id = '{TEAM}'")
-                self.age(d, TEAM)
-                d.stop()
-                d.start()
-                lib.wait_until("the row is gone", lambda: self.count(d, TEAM) == 0, 40)
-                self.left_alone(d)
-                d.stop()
+        def live(d, before):
+            d.fake.world.add_org(ORG, "Org", TEAM)
+            install(d, ORG)
+            mcpclient.known(d, TEAM)
+            install(d, TEAM)
+            if before:      # it came to the organisation
+                d.sql(f"UPDATE installs SET enterprise_id = '' WHERE team_id = '{TEAM}'")
+            self.age(d, TEAM)
+            d.stop()
+            d.start()
+            lib.wait_until("the row is gone", lambda: self.count(d, TEAM) == 0, 40)
+            self.left_alone(d)
+        lib.at_once(*(partial(live, self.started(
+            allow=ORG, ttl="1h", fake=self.fake(), DIRECTORY="on"), before)
+            for before in (False, True)))
 
     def count(self, d, team):
-        return len(self.sql(d, f"SELECT 1 FROM installs WHERE team_id = '{team}'"))
+        return len(d.sql(f"SELECT 1 FROM installs WHERE team_id = '{team}'"))
 
     def test_killed(self):
         """kill -9 of who asks Slack, after Slack did it: another one finishes."""

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """The life of rotating tokens (issue: never a lost token): who refreshes, how
 often, and what is left when that process dies at each step."""
+import contextlib
 import glob
 import os
 import signal
@@ -17,21 +18,16 @@ GENERAL = "CAGENERAL1"
 ACCESS = "oauth.v2.access"
 
 
-class Rotating(lib.Suite):
+class Rotating(lib.Apart):
     """A workspace whose app rotates its tokens."""
     WORKERS = 2
     LIVES = 43200
 
     def setUp(self):
-        self.slack = self.fake()
+        super().setUp()
         self.slack.world.teams[TEAM].rotates = True
         self.slack.world.rotation.expires_in = self.LIVES
         self.chain = self.slack.world.chain
-
-    def tearDown(self):
-        self.slack.release()
-        for d in self.daemons:
-            d.stop()
 
     def installed(self, workers=None, **env):
         d = self.daemon(self.slack, workers=workers or self.WORKERS, env=env)
@@ -97,19 +93,6 @@ class Rotating(lib.Suite):
         for a, b in zip(rows, rows[1:]):
             self.assertLessEqual(a["done"], b["at"])
 
-    def locked(self, d):
-        """The store, for all who want to write, until rollback."""
-        import sqlite3
-        db = sqlite3.connect(os.path.join(d.state_dir, "slackmcpd.db"),
-                             isolation_level=None)
-        self.addCleanup(db.close)
-        db.execute("BEGIN IMMEDIATE")
-        return db
-
-    def counter(self, d, name):
-        return next(int(r["value"]) for r in d.ctl_json("show", "info")
-                    if r["name"] == name)
-
     def hold(self, effect):
         """The next refresh, not an install's exchange."""
         self.slack.fault(ACCESS, "hold", effect=effect,
@@ -155,10 +138,7 @@ class Life(Rotating):
         d = self.installed()
         d.stop()
         self.chain(TEAM).expire()
-        db = os.path.join(d.state_dir, "slackmcpd.db")
-        import sqlite3
-        with sqlite3.connect(db) as c:
-            c.execute("UPDATE installs SET expires = 1000")
+        d.sql("UPDATE installs SET expires = 1000")
         d.start()
         lib.wait_until("it is renewed", lambda: self.refreshes() == 1)
         lib.wait_until("it serves", lambda: self.read(d).ok)
@@ -207,14 +187,12 @@ class Life(Rotating):
                 threading.Thread(target=lambda m=m: self.quietly(m),
                                  daemon=True).start()
                 self.slack.wait_held(ACCESS)
-                db = self.locked(d) if step == "stored" else None
-                if step == "stored":
-                    self.slack.release()
-                    lib.wait_until("it is spooled", lambda: glob.glob(
-                        d.state_dir + "/spool/pair-*"))
-                c.sock.shutdown(2)
-                if db:
-                    db.execute("ROLLBACK")
+                with d.locked() if step == "stored" else contextlib.nullcontext():
+                    if step == "stored":
+                        self.slack.release()
+                        lib.wait_until("it is spooled", lambda: glob.glob(
+                            d.state_dir + "/spool/pair-*"))
+                    c.sock.shutdown(2)
                 self.slack.release()
                 lib.wait_until("the pair is there", lambda: self.read(d).ok)
                 self.check(d, before + 1)
@@ -224,17 +202,16 @@ class Life(Rotating):
     def test_the_store_is_down(self):
         """Then nobody asks Slack: the token serves to its end, and who needs a
         newer one is told to wait."""
-        d = self.installed(STORE_TIMEOUT="1", REQUEST_TIMEOUT="10")
-        db = self.locked(d)
-        since = self.slack.mark()
-        t = self.read(d)
-        self.assertTrue(t.ok, t)
-        self.chain(TEAM).expire()
-        t = self.read(d)
-        self.assertFalse(t.ok, t)
-        self.assertIn("is being renewed", t.text)
-        self.assertEqual(self.slack.calls(ACCESS, since), [])
-        db.execute("ROLLBACK")
+        d = self.installed(STORE_TIMEOUT="1", REQUEST_TIMEOUT="5")
+        with d.locked():
+            since = self.slack.mark()
+            t = self.read(d)
+            self.assertTrue(t.ok, t)
+            self.chain(TEAM).expire()
+            t = self.read(d)
+            self.assertFalse(t.ok, t)
+            self.assertIn("is being renewed", t.text)
+            self.assertEqual(self.slack.calls(ACCESS, since), [])
         lib.wait_until("it is renewed", lambda: self.read(d).ok)
         self.check(d, 1)
 
@@ -252,7 +229,7 @@ class Life(Rotating):
         self.assertEqual([c["answer"] for c in self.slack.refreshes()],
                          ["ok", "invalid_refresh_token"])
         self.all_say_so(d)
-        self.assertEqual(self.counter(d, "tokens_lost"), 1)
+        self.assertEqual(d.counter("tokens_lost"), 1)
 
     @staticmethod
     def quietly(m):
@@ -348,10 +325,8 @@ class Killed(Rotating):
 
     def refresher(self, d):
         """The worker that holds the lease."""
-        import sqlite3
-        with sqlite3.connect(os.path.join(d.state_dir, "slackmcpd.db")) as c:
-            owner = c.execute("SELECT owner FROM leases WHERE name LIKE 'token:%'"
-                              " AND owner <> ''").fetchone()[0]
+        (owner,), = d.sql("SELECT owner FROM leases WHERE name LIKE 'token:%'"
+                          " AND owner <> ''")
         slot = int(owner.split(":")[1])
         return next(w["pid"] for w in d.ctl_json("show", "workers")
                     if w["what"] == f"worker {slot + 1}")
@@ -381,12 +356,11 @@ class Killed(Rotating):
         threading.Thread(target=lambda: Life.quietly(Modern(d)), daemon=True).start()
         self.slack.wait_held(ACCESS)
         pid = self.refresher(d)
-        db = self.locked(d)
-        self.slack.release()
-        lib.wait_until("it is spooled", lambda: glob.glob(
-            d.state_dir + "/spool/pair-*"))
-        d.kill(pid)
-        db.execute("ROLLBACK")
+        with d.locked():
+            self.slack.release()
+            lib.wait_until("it is spooled", lambda: glob.glob(
+                d.state_dir + "/spool/pair-*"))
+            d.kill(pid)
         lib.wait_until("it is replayed", lambda: self.read(d).ok, 40)
         self.check(d, 1)
 
@@ -417,7 +391,7 @@ class Killed(Rotating):
                 and "nobody can renew" in r.get("msg", "")]
         self.assertEqual(len(lost), 1)
         self.assertIn("/slack/install", lost[0]["msg"])
-        self.assertEqual(self.counter(d, "tokens_lost"), 1)
+        self.assertEqual(d.counter("tokens_lost"), 1)
         self.assertLessEqual(self.refreshes(), 2)
         self.connect(d)
         lib.wait_until("it serves again", lambda: self.read(d).ok)
@@ -480,9 +454,7 @@ class Install(Rotating):
 
     @staticmethod
     def bot_ids(d):
-        import sqlite3
-        with sqlite3.connect(os.path.join(d.state_dir, "slackmcpd.db")) as c:
-            return [r[0] for r in c.execute("SELECT bot_id FROM installs")]
+        return [r[0] for r in d.sql("SELECT bot_id FROM installs")]
 
     def test_auth_test_fails(self):
         """The install is there at once, the rest when Slack answers."""
@@ -658,16 +630,9 @@ class First(Rotating):
 
     def test_the_store_is_away(self):
         """Then Slack is not asked."""
-        import sqlite3
         d = self.old(STORE_TIMEOUT="1")
-        db = sqlite3.connect(os.path.join(d.state_dir, "slackmcpd.db"),
-                             isolation_level=None)
-        db.execute("BEGIN IMMEDIATE")
-        try:
+        with d.locked():
             self.assertEqual(self.rotate(d, False).returncode, 1)
-        finally:
-            db.execute("ROLLBACK")
-            db.close()
         self.assertEqual(self.exchanges(), [])
         self.rotate(d)
         self.check(d, 0)
@@ -721,19 +686,15 @@ class First(Rotating):
 
     def test_killed_after_the_spool(self):
         """The store is locked so long: replayed, one exchange in all."""
-        import sqlite3
         d = self.old(workers=1, STORE_TIMEOUT="10")
-        db = sqlite3.connect(os.path.join(d.state_dir, "slackmcpd.db"),
-                             isolation_level=None)
         self.slack.fault(self.EXCHANGE, "hold", effect=True)
         asked = self.in_background(d)
         self.slack.wait_held(self.EXCHANGE)
-        db.execute("BEGIN IMMEDIATE")
-        self.slack.release()
-        lib.wait_until("it is spooled", lambda: glob.glob(d.state_dir + "/spool/pair-*"))
-        d.kill(d.workers()[0])
-        db.execute("ROLLBACK")
-        db.close()
+        with d.locked():
+            self.slack.release()
+            lib.wait_until("it is spooled", lambda: glob.glob(
+                d.state_dir + "/spool/pair-*"))
+            d.kill(d.workers()[0])
         asked.join(60)
         d.wait_all_workers()
         lib.wait_until("it is stored", lambda: self.kind(d) == "rotates")
@@ -764,19 +725,14 @@ class First(Rotating):
         self.check(d, 0)
 
 
-class Dead(lib.Suite):
+class Dead(lib.Apart):
     """A token that Slack does not take any more (SLACK.md 4, "revoked")."""
     OTHER = "T0BETA0001"
     HISTORY = "conversations.history"
 
     def setUp(self):
-        self.slack = self.fake()
+        super().setUp()
         self.team = self.slack.world.teams[TEAM]
-
-    def tearDown(self):
-        self.slack.release()
-        for d in self.daemons:
-            d.stop()
 
     def installed(self, workers=2, **env):
         d = self.daemon(self.slack, workers=workers, env=env).start()
@@ -797,10 +753,6 @@ class Dead(lib.Suite):
         return [r for r in d.log_rows() if r.get("level") == "error"
                 and "does not take the token" in r.get("msg", "")]
 
-    def counter(self, d, name):
-        return next(int(r["value"]) for r in d.ctl_json("show", "info")
-                    if r["name"] == name)
-
     def dead(self, d, word):
         """By the first call: marked, told once, and Slack is left in peace."""
         t = self.read(d)
@@ -819,7 +771,7 @@ class Dead(lib.Suite):
         self.assertEqual(self.slack.calls(since=since), [])
         self.assertEqual(len(self.errors(d)), 1)
         self.assertIn(TEAM, self.errors(d)[0]["msg"])
-        self.assertEqual(self.counter(d, "tokens_dead"), 1)
+        self.assertEqual(d.counter("tokens_dead"), 1)
         with Modern(d) as c:
             t = c.tool("slack_connection_status", team_id=TEAM)
         self.assertTrue(t.ok, t)
@@ -898,7 +850,7 @@ class Dead(lib.Suite):
         for t in threads:
             t.join(60)
         self.assertEqual(len(self.errors(d)), 1)
-        self.assertEqual(self.counter(d, "tokens_dead"), 1)
+        self.assertEqual(d.counter("tokens_dead"), 1)
         self.assertLessEqual(len(self.slack.calls("auth.test")), 2 + 4)
 
     def test_newer_token(self):
@@ -983,17 +935,10 @@ class Dead(lib.Suite):
 
     def test_the_store_is_away(self):
         """Then nothing is marked; the call ends."""
-        import sqlite3
         d = self.installed(STORE_TIMEOUT="1")
-        db = sqlite3.connect(os.path.join(d.state_dir, "slackmcpd.db"),
-                             isolation_level=None)
         self.slack.fault(self.HISTORY, "error", error="token_revoked")
-        db.execute("BEGIN IMMEDIATE")
-        try:
+        with d.locked():
             self.assertFalse(self.read(d).ok)
-        finally:
-            db.execute("ROLLBACK")
-            db.close()
         self.assertTrue(self.read(d).ok)
         self.assertEqual(self.token(d), "ok")
 
@@ -1014,7 +959,7 @@ class Dead(lib.Suite):
                                         channel_id="CXGENERAL1").ok)
         lib.wait_until("it is told", lambda: self.alarms(d))
         self.assertEqual(len(self.alarms(d)), 1)
-        self.assertEqual(self.counter(d, "tokens_refused"), 1)
+        self.assertEqual(d.counter("tokens_refused"), 1)
         self.assertIn("Slack refuses the tokens of many workspaces",
                       get(d, "/health").text)
 
