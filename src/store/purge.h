@@ -58,6 +58,7 @@ extern const size_t purge_ntables;
 int purge_find(struct purge *p, struct err *err);
 void purge_wipe(struct purge *p);
 void purge_words_add(struct purge_words *w, const char *word);	/* once */
+void purge_words_wipe(struct purge_words *w);
 /* Those that have not ended do: tokens emptied, `changes` bumped.  Of a person: the
  * keys that are bound to them are revoked. */
 int purge_end(struct purge *p, struct err *err);
@@ -67,7 +68,8 @@ int purge_held(struct purge *p, bool *held, struct err *err);
 int purge_rows(struct purge *p, int64_t *count, struct err *err);
 #define PURGE_BLOT	"(forgotten)"	/* stands for an id where a row must stay */
 
-/* ---- between the two files ---- */
+/* ---- between its files: purge_find.c finds it, purge.c forgets a workspace,
+ * purge_user.c a person ---- */
 
 /* The last row that was read of keys or installs; more: there may be others. */
 struct purge_at {
@@ -75,6 +77,12 @@ struct purge_at {
 	char id[65], team_id[65];	/* of a key; of an install, id is the enterprise's */
 	bool more;
 };
+
+static inline bool
+purge_is_org(const struct purge *p)
+{
+	return p->team[0] == 'E';
+}
 
 int purge_ask(struct purge *p, const struct step *steps,
     void (*fn)(void *arg, const struct answer *a), void *arg, struct err *err);
