@@ -145,54 +145,79 @@ posting_is_markdown(const struct call *call)
 	return wants(call, "markdown");
 }
 
-/* The text's first message, and where the next one begins.  Markdown is hushed
- * after it is cut, and what that puts in has to fit as well. */
-static struct cut
-first_of(const char *text, size_t len, bool markdown, bool crowds,
-    struct buf *out)
+/* What is sent, and how. */
+struct parting {
+	const char *text;
+	size_t len;
+	bool markdown, crowds;
+	bool code;		/* within a block of it at text */
+};
+
+static void
+put_part(const struct parting *p, size_t end, bool code, struct buf *out)
 {
-	size_t room = markdown ? MARKDOWN_MAX : TEXT_MAX, used;
+	buf_reset(out);
+	if (p->code)
+		buf_str(out, SPLIT_CODE "\n");
+	if (!p->markdown || p->crowds)
+		buf_add(out, p->text, end);
+	else
+		mrkdwn_hush(out, p->text, end);
+	if (code)
+		buf_str(out, "\n" SPLIT_CODE);
+}
+
+/* The text's first message; what is left stands in p.  Markdown is hushed after it is
+ * cut, a block of code that is cut ends and begins again: what that puts in has to fit
+ * as well.  False: it is blank. */
+static bool
+take_first(struct parting *p, struct buf *out)
+{
+	size_t max = p->markdown ? MARKDOWN_MAX : TEXT_MAX, room = max, used;
 	struct cut cut;
+	bool code, blank;
 
 	for (;;) {
-		cut = split_at(text, len, room);
-		buf_reset(out);
-		if (!markdown || crowds) {
-			buf_add(out, text, cut.end);
-			return cut;
-		}
-		mrkdwn_hush(out, text, cut.end);
+		cut = split_at(p->text, p->len, room);
+		code = split_in_code(p->code, p->text, cut.end, p->len);
+		put_part(p, cut.end, code, out);
 		used = split_units(out->p, out->len);
-		if (used <= MARKDOWN_MAX)
-			return cut;
-		room -= used - MARKDOWN_MAX;
+		if (used <= max)
+			break;
+		room -= used - max;
 	}
+	blank = strspn(p->text, " \t\r\n") >= cut.end;
+	p->text += cut.next;
+	p->len -= cut.next;
+	p->code = code;
+	if (code && strncmp(p->text, SPLIT_CODE, strlen(SPLIT_CODE)) == 0) {
+		p->text += strspn(p->text, "`");	/* it has ended already */
+		p->text += *p->text == '\n';
+		p->len = strlen(p->text);
+		p->code = false;
+	}
+	return !blank;
 }
 
 size_t
 posting_texts(const struct call *call, struct buf *out)
 {
 	const char *text = call_text(call, "text");
-	bool markdown = posting_is_markdown(call);
-	bool crowds = wants(call, "mass_mentions");
+	struct parting p = { .markdown = posting_is_markdown(call),
+		.crowds = wants(call, "mass_mentions") };
 	struct buf all = { 0 }, one = { 0 };
 	size_t n = 0;
 
-	if (markdown)
+	if (p.markdown)
 		buf_str(&all, text);
 	else
-		mrkdwn_write(&all, text, strlen(text), crowds);
-	for (size_t at = 0; at < all.len;) {
-		struct cut cut = first_of(all.p + at, all.len - at, markdown,
-		    crowds, &one);
-
-		if (strspn(all.p + at, " \t\r\n") < cut.end) {
+		mrkdwn_write(&all, text, strlen(text), p.crowds);
+	for (p.text = all.p, p.len = all.len; p.len > 0;)
+		if (take_first(&p, &one)) {
 			buf_add(out, one.p, one.len);
 			buf_char(out, '\0');
 			n++;
 		}
-		at += cut.next;
-	}
 	buf_wipe(&all);
 	buf_wipe(&one);
 	return n;

@@ -2,7 +2,6 @@
 #include "config.h"
 #include "tools/split.h"
 
-#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -52,6 +51,33 @@ closed(const char *p, size_t len, char end, size_t max)
 	return 0;
 }
 
+static size_t
+ticks(const char *p, size_t len)
+{
+	size_t n = 0;
+
+	while (n < len && p[n] == '`')
+		n++;
+	return n;
+}
+
+bool
+split_in_code(bool open, const char *text, size_t end, size_t len)
+{
+	bool closed = false;
+
+	for (size_t i = 0, n; i < len; i += n + (n == 0)) {
+		n = ticks(text + i, len - i);
+		if (n < strlen(SPLIT_CODE))
+			continue;
+		if (i < end)
+			open = !open;
+		else
+			closed = true;
+	}
+	return open && closed;
+}
+
 /* What must not be torn: so many bytes. */
 static size_t
 atom(const char *p, size_t len)
@@ -63,6 +89,8 @@ atom(const char *p, size_t len)
 		n = closed(p, len, '>', CONTROL_MAX);
 	else if (*p == '&')
 		n = closed(p, len, ';', ENTITY_MAX);
+	else if (*p == '`')
+		n = ticks(p, len < CONTROL_MAX ? len : CONTROL_MAX);
 	if (n > 0)
 		return n;
 	for (n = width(p, len); n < len; n += w) {

@@ -533,6 +533,38 @@ class Writing(Posting):
                     self.assertIn(m["ts"], t.text)
                 self.assertEqual(t.ts(), rows[0]["ts"])
 
+    def test_code_at_a_cut(self):
+        """A block of code ends with a message and begins again in the next."""
+        lines = [f"line {i} = *{i}*;" for i in range(640)]
+        code = "```\n" + "\n".join(lines) + "\n```"
+        for markdown, size in ((False, 4000), (True, 12000)):
+            # the last ones: a cut before the end of the block, behind it
+            short = (size - 8) // len(lines[500]) * len(lines[500])
+            for before, block, behind in (
+                    ("intro\n", code, "\nend *x*"), ("", code + "\n\n" + code, ""),
+                    *(("i" * (short - 60 + n) + "\n", "```\nx\n```", "\ny" * 999)
+                      for n in range(0, 80, 3))):
+                with self.subTest(markdown=markdown, before=len(before)):
+                    self.since = self.slack.mark()
+                    self.good(self.post(before + block + behind, markdown=markdown))
+                    parts = [f.get("markdown_text", f.get("text"))
+                             for f in self.forms()]
+                    inside, outside = [], []
+                    for part in parts:
+                        self.assertLessEqual(len(part), size)
+                        pieces = part.split("```")
+                        self.assertEqual(len(pieces) % 2, 1, part[-80:])
+                        outside += pieces[0::2]
+                        inside += pieces[1::2]
+                    self.assertEqual(re.sub(r"\s", "", "".join(inside)),
+                                     re.sub(r"\s|```", "", block))
+                    self.assertEqual(re.sub(r"\s", "", "".join(outside)),
+                                     re.sub(r"\s", "", before + behind))
+        text = "```" + "w " * 4000
+        self.good(self.post(text))      # that never ends: words as they are
+        self.assertEqual(re.sub(r"\s", "", "".join(f["text"] for f in self.forms()[-3:])),
+                         re.sub(r"\s", "", text))
+
     def test_splits_within_a_thread(self):
         parent = self.good(self.post("a long thread")).ts()
         t = self.good(self.post("y" * 5000, thread_ts=parent))

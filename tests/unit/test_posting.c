@@ -5,6 +5,7 @@
 #include "tools/split.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -139,6 +140,37 @@ begins_one(const char *p)
 	return *p == '9' || *p == '\0';	/* of "Z9" */
 }
 
+/* Is code open at the bar? */
+
+static const struct {
+	const char *text;
+	bool before, after;
+} codes[] = {
+	{ "a|b", false, false },
+	{ "```a|b```", false, true },
+	{ "```a|b", false, false },
+	{ "``a|b``", false, false },
+	{ "a|b```", true, true },
+	{ "a|b", true, false },
+	{ "a```b|c", true, false },
+	{ "a```b```c|d```", true, true },
+	{ "```a```|b```c```", false, false },
+	{ "````a|b````", false, true },
+	{ "|```a```", false, false },
+};
+
+START_TEST(code)
+{
+	const char *bar = strchr(codes[_i].text, '|');
+	size_t at = (size_t)(bar - codes[_i].text);
+	char text[40];
+
+	snprintf(text, sizeof(text), "%.*s%s", (int)at, codes[_i].text, bar + 1);
+	ck_assert_int_eq(split_in_code(codes[_i].before, text, at, strlen(text)),
+	    codes[_i].after);
+}
+END_TEST
+
 START_TEST(split_anything)
 {
 	unsigned seed = (unsigned)_i;
@@ -231,6 +263,7 @@ main(void)
 
 	tcase_add_loop_test(tc, compared, 0, sizeof(texts) / sizeof(texts[0]));
 	tcase_add_loop_test(tc, split, 0, sizeof(cuts) / sizeof(cuts[0]));
+	tcase_add_loop_test(tc, code, 0, sizeof(codes) / sizeof(codes[0]));
 	tcase_add_loop_test(tc, split_anything, 0, 200);
 	tcase_add_loop_test(tc, crowd, 0, sizeof(crowds) / sizeof(crowds[0]));
 	suite_add_tcase(s, tc);
