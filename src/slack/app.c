@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "slack/budget.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,6 +79,32 @@ is_secret_refused(const struct slack_answer *a)
 	    strcmp(a->code, "invalid_client") == 0;
 }
 
+bool
+app_is_refused(const struct slack_answer *a)
+{
+	return is_secret_refused(a) || strcmp(a->code, "invalid_client_id") == 0;
+}
+
+/* Slack counts these calls for the app as a whole; only a 429 binds here. */
+static struct budget
+budget_of_app(const struct slack *s, const char *method)
+{
+	struct budget b = { .rate = { 0, 0 } };
+
+	snprintf(b.scope, sizeof(b.scope), "slack:%.60s:%s",
+	    s->conf->slack_client_id, method);
+	return b;
+}
+
+int64_t
+app_wait_ms(const struct slack *s, const char *method)
+{
+	struct budget b = budget_of_app(s, method);
+	int64_t until = budget_blocked(s->region, &b);
+
+	return until != 0 ? until - clock_ms() : 0;
+}
+
 static void
 on_answer(void *arg, const struct slack_answer *a)
 {
@@ -89,6 +116,11 @@ on_answer(void *arg, const struct slack_answer *a)
 		c->old = true;
 		post(c);
 		return;
+	}
+	if (a->class == SLACK_WAIT) {
+		struct budget b = budget_of_app(c->s, c->method);
+
+		budget_block(c->s->region, &b, a->wait_s);
 	}
 	c->done(c->arg, a);
 	buf_wipe(&c->form);

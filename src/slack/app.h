@@ -20,5 +20,9 @@ struct app_ask {
 };
 void app_post(struct slack *s, const struct app_ask *ask, slack_fn *done,
     void *arg);
+/* It is the app's own id or secret that Slack does not take: nothing was spent. */
+bool app_is_refused(const struct slack_answer *a);
+/* How long a 429, whichever worker it was said to, still binds all; 0: it does not. */
+int64_t app_wait_ms(const struct slack *s, const char *method);
 
 #endif

@@ -23,6 +23,7 @@
 #define TRIES		2	/* intents for one refresh token, by whomever */
 #define REST_MS		(10 * 60 * 1000)	/* between two refreshes of a chain that is only due */
 #define LATER_MS	5000
+#define APP_MS		60000	/* while Slack does not take the app's id or secret */
 #define COMMIT_MS	1000	/* between two attempts, when there is no spool */
 #define BEARER		7	/* "Bearer " */
 
@@ -287,8 +288,10 @@ give_up(struct refresh *r)
 enum fate { FATE_PAIR, FATE_UNSPENT, FATE_UNCLEAR, FATE_REFUSED };
 
 static enum fate
-fate_of(const struct slack_answer *a)
+fate_of(const struct refresh *r, const struct slack_answer *a)
 {
+	if (app_is_refused(a) && r->why != REFRESH_FIRST)
+		return FATE_UNSPENT;
 	switch (a->class) {
 	case SLACK_NONE:
 		return FATE_PAIR;
@@ -303,11 +306,31 @@ fate_of(const struct slack_answer *a)
 	}
 }
 
+/* Nothing was spent: it may be asked again, but when? */
+static void
+not_spent(struct refresh *r, const struct slack_answer *a)
+{
+	int64_t wait = app_wait_ms(r->s, forms[r->why].method);
+
+	if (app_is_refused(a)) {
+		log_error("token", "Slack does not take the app's id or secret,"
+		    " so no token is renewed: see SLACK_CLIENT_ID and"
+		    " SLACK_CLIENT_SECRET team=%s error=%s",
+		    install_key(r->in), a->code);
+		wait = APP_MS;
+	} else {
+		log_warn("token", "Slack cannot be asked for a new token now"
+		    " team=%s class=%s", install_key(r->in),
+		    slack_class_word(a->class));
+	}
+	rest(r, wait > 0 ? wait : LATER_MS);
+}
+
 static void
 on_answer(void *arg, const struct slack_answer *a)
 {
 	struct refresh *r = arg;
-	enum fate fate = fate_of(a);
+	enum fate fate = fate_of(r, a);
 
 	if (fate == FATE_PAIR && !take_pair(r, a->json))
 		fate = FATE_UNCLEAR;
@@ -316,11 +339,7 @@ on_answer(void *arg, const struct slack_answer *a)
 		commit(r);
 		return;
 	case FATE_UNSPENT:
-		log_warn("token", "Slack cannot be asked for a new token now"
-		    " team=%s class=%s", install_key(r->in),
-		    slack_class_word(a->class));
-		rest(r, a->class == SLACK_WAIT && a->wait_s > 0 ?
-		    a->wait_s * INT64_C(1000) : LATER_MS);
+		not_spent(r, a);
 		return;
 	case FATE_UNCLEAR:
 		log_warn("token", "it is not clear whether Slack renewed the"
@@ -432,6 +451,7 @@ plan(struct refresh *r, const struct chain_row *row)
 {
 	bool same = row->there && memcmp(row->hash, r->hash, CHAIN_HASH) == 0;
 	bool fresh = !same || (r->why == REFRESH_FIRST && r->tries == 0);
+	int64_t wait = app_wait_ms(r->s, forms[r->why].method);
 
 	r->tries = fresh ? 0 : row->tries;
 	if (same && (r->found = spool_find_pair(r->s->conf->state_dir,
@@ -441,6 +461,8 @@ plan(struct refresh *r, const struct chain_row *row)
 		commit(r);
 	} else if (r->tries >= TRIES) {
 		give_up(r);
+	} else if (wait > 0) {
+		end(r, REFRESH_LATER, wait);
 	} else {
 		detached(r, true);
 		r->unit = chain_ask(r->s->store, &r->id, r->hash, fresh,

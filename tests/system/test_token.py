@@ -282,16 +282,40 @@ class Life(Rotating):
         self.check(d, 1)
 
     def test_slack_says_wait(self):
-        """What was not spent may be asked again, as often as it takes, and as soon."""
+        """What was not spent may be asked again, as often as it takes: as soon as Slack
+        lets, and by no worker before."""
         d = self.installed()
-        self.slack.fault(ACCESS, "ratelimited", retry_after=1, times=3)
+        self.slack.fault(ACCESS, "ratelimited", retry_after=2, times=3)
         self.chain(TEAM).expire()
         lib.wait_until("it serves", lambda: self.read(d).ok, 40)
         at = [c["at"] for c in self.slack.refreshes()]
         self.assertEqual(len(at), 4)
         for a, b in zip(at, at[1:]):
-            self.assertLess(b - a, 5 * lib.SLOW)
+            self.assertLess(b - a, 6 * lib.SLOW)
+        self.assertEqual(self.slack.limits.early(0), [])
         self.check(d, 1)
+
+    def test_wrong_secret(self):
+        """Slack does not take the app's secret: that is the operator's to mend, and no
+        workspace is lost by it."""
+        for word in ("bad_client_secret", "invalid_client_id"):
+            with self.subTest(word):
+                d = self.installed()
+                before = self.refreshes()
+                self.slack.fault(ACCESS, "error", error=word, times=-1)
+                self.chain(TEAM).expire()
+                threading.Thread(target=lambda d=d: Life.quietly(Modern(d)),
+                                 daemon=True).start()
+                lib.wait_until("it is told", lambda d=d: [
+                    r for r in d.log_rows() if r.get("level") == "error"
+                    and "app's id or secret" in r["msg"] and word in r["msg"]])
+                self.assertNotIn("connect again", d.ctl("show", "installs").stdout)
+                self.slack.faults.clear()
+                d.ctl("reload")         # new workers try anew
+                lib.wait_until("it serves", lambda d=d: self.read(d).ok, 40)
+                self.assertEqual(d.counter("tokens_lost"), 0)
+                self.check(d, before + 1)
+                d.stop()
 
     def test_unclear_once(self):
         """One retry, and within the grace it gives a pair."""
@@ -572,7 +596,8 @@ class First(Rotating):
         said = self.rotate(d, False)
         self.assertEqual(said.returncode, 1)
         self.assertIn("try again", said.stderr)
-        self.rotate(d)
+        lib.wait_until("its time has come", lambda: self.rotate(d, False).returncode == 0)
+        self.assertEqual(self.slack.limits.early(0), [])
         self.check(d, 0)
 
     def test_unclear_before(self):
