@@ -132,6 +132,7 @@ static void
 spooled(struct master *m, int status, const struct buf *output, void *arg)
 {
 	(void)arg;
+	m->spool_look |= status != JOB_OK;	/* it may have died and not said so */
 	if (status != JOB_OK && !m->spool_told)
 		log_warn("job",
 		    "installs wait in the spool for the store: %s",

@@ -93,7 +93,7 @@ struct master {
 	int64_t prepare_pause;		/* 0: it is prepared, or was not tried */
 	bool prepared;			/* since the start, once */
 	bool refused, spool_told;	/* the log says that it is; that some wait */
-	bool spool_look;		/* a worker died: what it left may be there */
+	bool spool_look;		/* somebody died: what he left may be there */
 	int64_t ticked, woke;		/* the last tick; when it last came far too late */
 };
 

@@ -929,6 +929,31 @@ class Moments(OneFile):
         h.d.start()
         self.assertTrue(h.reads().ok)
 
+    @staticmethod
+    def all_killed(d):
+        for pid in lib.children(d.pid):
+            os.kill(pid, signal.SIGKILL)
+
+    def test_a_spool_job_that_is_killed(self):
+        """As the worker was whose install it is to store: another one is started."""
+        h = self.ready(UPSTREAM_TIMEOUT="6", STORE_TIMEOUT="4")
+        browser, url = h.to_callback()
+        self.slack.fault("oauth.v2.access", "hold", seconds=30)
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            pool.submit(browser.get, url)       # nobody will answer it
+            self.assertTrue(self.slack.wait_held("oauth.v2.access"))
+            db = self.lock(h)
+            self.slack.release()
+            lib.wait_until("it is spooled", lambda: [
+                n for n in os.listdir(h.d.state_dir + "/spool")
+                if n.startswith("install-")])
+            lib.wait_until("both have died", lambda: self.all_killed(h.d)
+                           or "spool died" in h.d.logs())
+        db.execute("ROLLBACK")
+        h.d.wait_all_workers()
+        mcpclient.known(h.d, BETA)
+        self.assertTrue(h.tool("slack_list_channels", team_id=BETA, limit=1).ok)
+
     def test_a_stop_in_the_middle_of_an_install(self):
         """Slack, auth.test and the store are all slow: within UPSTREAM_TIMEOUT it is
         in the spool all the same, and the next start stores it."""
