@@ -119,6 +119,18 @@ is_bot(const struct js *answer)
 	return bot;
 }
 
+bool
+grant_is_of(const struct js *answer, const char *enterprise_id,
+    const char *team_id)
+{
+	bool org = team_id[0] == '\0';
+	const char *of = js_text(js_get(answer, org ? "enterprise" : "team",
+	    JS_OBJECT), "id");
+
+	return is_bot(answer) && (org || !js_bool(answer, "is_enterprise_install")) &&
+	    (of[0] == '\0' || strcmp(of, org ? enterprise_id : team_id) == 0);
+}
+
 int
 grant_read(struct grant *g, const struct js *answer, char *code, size_t size)
 {

@@ -25,6 +25,10 @@ int64_t grant_expires_in(const struct js *answer);
 /* Its scope list, tidied; owned. */
 char *grant_scopes(const struct js *answer);
 
+/* It is a bot's, and of this install, as far as it says whose it is. */
+bool grant_is_of(const struct js *answer, const char *enterprise_id,
+    const char *team_id);
+
 /* -1 and Slack's kind of error word in code: no_bot_token, or bad_answer. */
 int grant_read(struct grant *g, const struct js *answer, char *code,
     size_t size);

@@ -212,6 +212,11 @@ take_pair(struct refresh *r, const struct js *answer)
 	int64_t lives = grant_expires_in(answer);
 	struct err err;
 
+	if (!grant_is_of(answer, r->id.enterprise_id, r->id.team_id)) {
+		log_error("token", "Slack's answer has somebody else's tokens"
+		    " team=%s", install_key(r->in));
+		return false;
+	}
 	grant_token(answer, "access_token", &token);
 	grant_token(answer, "refresh_token", &refresh);
 	if (token.len == 0 || refresh.len == 0) {

@@ -317,6 +317,23 @@ class Life(Rotating):
                 self.check(d, before + 1)
                 d.stop()
 
+    def test_of_somebody_else(self):
+        """An answer that names another workspace, or a person's token, is not ours to
+        use, however it came here."""
+        for more in ({"team": {"id": "T0BETA0001"}}, {"token_type": "user"}):
+            with self.subTest(str(more)):
+                d = self.installed()
+                before = self.refreshes()
+                self.slack.fault(ACCESS, "body", where={"grant_type": "refresh_token"}, body={
+                    "ok": True, "access_token": "xoxe.xoxb-1-alien",
+                    "refresh_token": "xoxe-1-alien", "expires_in": 43200,
+                    "token_type": "bot", "team": {"id": TEAM}, **more})
+                self.chain(TEAM).expire()
+                self.assertTrue(self.read(d).ok)
+                self.check(d, before + 1)
+                self.assertNotIn("xoxe.xoxb-1-alien", [c["token"] for c in self.slack.calls()])
+                d.stop()
+
     def test_unclear_once(self):
         """One retry, and within the grace it gives a pair."""
         for kind in ("reset", "cut", "empty", "html", "status"):

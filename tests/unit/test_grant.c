@@ -39,6 +39,36 @@ parse(const char *text)
 	return js_parse(text, strlen(text));
 }
 
+/* Whose it is, as far as it says so. */
+static const struct {
+	const char *json, *org, *team;
+	bool ours;
+} owned[] = {
+	{ "{" TEAM "\"token_type\":\"bot\"}", "", "T1", true },
+	{ "{" TEAM "\"enterprise\":{\"id\":\"E2\"}}", "E1", "T1", true },	/* it moved */
+	{ "{}", "", "T1", true },
+	{ "{\"team\":null,\"enterprise\":null}", "", "T1", true },
+	{ "{\"team\":null,\"enterprise\":{\"id\":\"E1\"},"
+	    "\"is_enterprise_install\":true}", "E1", "", true },
+	{ "{" TEAM "\"token_type\":\"user\"}", "", "T1", false },
+	{ "{" TEAM "\"ok\":true}", "", "T2", false },
+	{ "{" TEAM "\"ok\":true}", "E1", "T11", false },
+	{ "{\"team\":null,\"enterprise\":{\"id\":\"E1\"},"
+	    "\"is_enterprise_install\":true}", "E1", "T1", false },
+	{ "{\"enterprise\":{\"id\":\"E2\"}}", "E1", "", false },
+};
+
+START_TEST(knows_its_own)
+{
+	struct js *json = parse(owned[_i].json);
+
+	ck_assert_ptr_nonnull(json);
+	ck_assert_int_eq(grant_is_of(json, owned[_i].org, owned[_i].team),
+	    owned[_i].ours);
+	js_free(json);
+}
+END_TEST
+
 START_TEST(refuses)
 {
 	struct js *json = parse(refused[_i].json);
@@ -154,6 +184,8 @@ main(void)
 	int failed;
 
 	tcase_add_loop_test(tc, refuses, 0, sizeof(refused) / sizeof(refused[0]));
+	tcase_add_loop_test(tc, knows_its_own, 0,
+	    sizeof(owned) / sizeof(owned[0]));
 	tcase_add_loop_test(tc, takes, 0, sizeof(taken) / sizeof(taken[0]));
 	tcase_add_test(tc, long_name);
 	tcase_add_loop_test(tc, identifies, 0, sizeof(tests) / sizeof(tests[0]));
