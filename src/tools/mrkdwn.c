@@ -319,15 +319,24 @@ spells(const char *p, size_t len, const char *word)
 	return len == 0 || (seen(p, len, &c) > 0 && !is_letter(c));
 }
 
+/* <!: of Slack, if not of HTML: <!-- and <!doctype stay, since code is copied. */
+static bool
+may_open(const char *p, size_t len)
+{
+	unsigned c = 0;
+	size_t n = len > 0 ? seen(p, len, &c) : 0;
+
+	return c == '!' && !begins(p + n, len - n, "--") &&
+	    !spells(p + n, len - n, "doctype");
+}
+
 /* Does c, with what follows it at p, call a crowd?  Within a mail address it does
  * not. */
 static bool
 may_call(unsigned before, unsigned c, const char *p, size_t len)
 {
-	unsigned next;
-
 	if (c == '<')
-		return len > 0 && seen(p, len, &next) > 0 && next == '!';
+		return may_open(p, len);
 	if (c != '@' || is_letter(before))
 		return false;
 	for (size_t i = 0; i < sizeof(crowd_words) / sizeof(crowd_words[0]);

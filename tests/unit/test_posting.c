@@ -231,6 +231,9 @@ static const struct {
 	  "&# &#x; &#99999999999999999999; &lt" },
 	{ "https://e.org/?a=1&b=2&#here", "https://e.org/?a=1&amp;b=2&amp;#here",
 	  "https://e.org/?a=1&b=2&#here" },
+	{ "<!-- x --> <!DOCTYPE html> <!doctype> <!doctypes> <!-", "&lt;!-- x --&gt; &lt;!DOCTYPE"
+	  " html&gt; &lt;!doctype&gt; &lt;!doctypes&gt; &lt;!-",
+	  "<!-- x --> <!DOCTYPE html> <!doctype> <" J "!doctypes> <" J "!-" },
 	{ "<https://e.org|<!channel>>", "&lt;https://e.org|<!channel>&gt;",
 	  "<https://e.org|<" J "!channel>>" },
 	{ "\xc3\xa9@here @here\xc3\xa9", "\xc3\xa9@here @here\xc3\xa9",
