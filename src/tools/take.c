@@ -138,6 +138,14 @@ take_bool(const struct tool_arg *a, struct json_object *v, struct buf *note,
 	return refuse(err, "%s must be true or false.", a->name);
 }
 
+/* As Slack's clients copy it, or as it stands in a message: of no use as a name. */
+static bool
+is_link(const char *s)
+{
+	return strstr(s, "://") != NULL || strncmp(s, "<#", 2) == 0 ||
+	    strncmp(s, "<@", 2) == 0;
+}
+
 /* An id, or a name, which resolve.c turns into one: Slack itself would look names and
  * people up past every policy (DESIGN 6). */
 static struct json_object *
@@ -156,7 +164,7 @@ take_named(const struct tool_arg *a, struct json_object *v, struct err *err,
 		    " It must be %s.", a->name, s, what);
 	while (i < len && (unsigned char)s[i] >= ' ' && s[i] != 0x7f)
 		i++;
-	if (len == 0 || len > NAME_MAX_LEN || i < len)
+	if (len == 0 || len > NAME_MAX_LEN || i < len || is_link(s))
 		return refuse(err, "%s must be %s.", a->name, what);
 	return json_object_get(v);
 }

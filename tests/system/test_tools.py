@@ -94,6 +94,13 @@ class Arguments(ToolSuite):
             ("slack_get_channel_history", {"channel_id": "#general"}, "."),
             ("slack_get_channel_history", {"channel_id": "general"}, "."),
             ("slack_get_channel_history", {"channel_id": "U0ALICE"}, "."),
+            ("slack_get_channel_history", {
+                "channel_id": "https://acme-fake.slack.com/archives/CAGENERAL1"},
+             "^channel_id must be a channel's id such as"),
+            ("slack_get_channel_history", {"channel_id": "<#CAGENERAL1|general>"},
+             "^channel_id must be a channel's id such as"),
+            ("slack_get_user_profile", {"user_id": "<@U0ALICE>"},
+             "^user_id must be a person's id such as"),
             ("slack_get_channel_history", {"channel_id": "CAGENERAL1",
                                            "limit": "many"}, "limit.*1.*"),
             ("slack_get_channel_history", {"channel_id": "CAGENERAL1",
