@@ -6,8 +6,8 @@
 #include "store/posts.h"
 #include "tools/call.h"
 
-/* What a call is made of; private to belong.c, call.c, cursor.c, ledger.c,
- * naming.c, page.c, resolve.c, sending.c and target.c. */
+/* What a call is made of; private to admit.c, belong.c, call.c, cursor.c,
+ * ledger.c, naming.c, page.c, resolve.c, sending.c and target.c. */
 struct call {
 	struct toolbox *box;
 	const struct tool *tool;
@@ -48,6 +48,11 @@ struct call {
 	call_fn *done;			/* NULL: the client has gone */
 	void *arg;
 };
+
+/* admit.c: all that can be checked without waiting, so that a call has steps that wait
+ * only.  The call is counted, and its arguments are taken; -1 and words for the model
+ * in refused. */
+int admit_call(struct call *call, const struct call_ask *ask, struct buf *refused);
 
 /* cursor.c: -1 and words for the model in refused. */
 int cursor_take(struct call *call, struct buf *refused);
