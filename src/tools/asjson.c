@@ -28,14 +28,16 @@ is_left_out(const struct js *o, const struct js *member)
 	return false;
 }
 
-static void
+/* True: it was cut. */
+static bool
 put_string(const char *text, size_t len, size_t max, struct jsonw *w)
 {
 	struct buf clean = { 0 };
+	bool cut = fence_value(&clean, text, len, max);
 
-	fence_value(&clean, text, len, max);
 	jsonw_textn(w, clean.len > 0 ? clean.p : "", clean.len);
 	buf_wipe(&clean);
+	return cut;
 }
 
 static void
@@ -48,11 +50,15 @@ put_key(const struct js *v, struct jsonw *w)
 	buf_wipe(&clean);
 }
 
-static void put(const struct js *v, struct jsonw *w);
+/* True of these: something was cut. */
 
-static void
+static bool put(const struct js *v, struct jsonw *w);
+
+static bool
 put_nested(const struct js *v, struct jsonw *w)
 {
+	bool cut = false;
+
 	jsonw_open(w, v->kind == JS_OBJECT ? '{' : '[');
 	for (const struct js *c = v->first; c != NULL; c = c->next) {
 		if (v->kind == JS_OBJECT) {
@@ -60,24 +66,26 @@ put_nested(const struct js *v, struct jsonw *w)
 				continue;
 			put_key(c, w);
 		}
-		put(c, w);
+		cut |= put(c, w);
 	}
 	jsonw_close(w);
+	return cut;
 }
 
-static void
+static bool
 put_plain(const struct js *v, size_t max, struct jsonw *w)
 {
 	static const char *const words[] = { "false", "true" };
 
 	if (v->kind == JS_STRING)
-		put_string(v->text, v->len, max, w);
-	else if (v->kind == JS_BOOL)
+		return put_string(v->text, v->len, max, w);
+	if (v->kind == JS_BOOL)
 		jsonw_raw(w, words[v->len != 0], strlen(words[v->len != 0]));
 	else if (v->kind == JS_NULL)
 		jsonw_raw(w, "null", 4);
 	else
 		jsonw_raw(w, v->text, v->len);
+	return false;
 }
 
 static bool
@@ -86,15 +94,15 @@ is_nested(const struct js *v)
 	return v->kind == JS_OBJECT || v->kind == JS_ARRAY;
 }
 
-static void
+static bool
 put(const struct js *v, struct jsonw *w)
 {
 	if (!is_nested(v))
-		put_plain(v, TEXT_MAX, w);
-	else if (w->depth < JSONW_DEPTH - 2)
-		put_nested(v, w);
-	else
-		jsonw_raw(w, "null", 4);
+		return put_plain(v, TEXT_MAX, w);
+	if (w->depth < JSONW_DEPTH - 2)
+		return put_nested(v, w);
+	jsonw_raw(w, "null", 4);
+	return true;
 }
 
 /* Only what is no list and no object, and that cut short. */
@@ -114,17 +122,18 @@ put_core(const struct js *row, struct jsonw *w)
 }
 
 /* A row that is larger than the answer were never seen, nor what is behind it. */
-static void
+static bool
 put_row(const struct js *row, struct buf *out)
 {
 	struct jsonw w = { .out = out };
+	bool cut = put(row, &w);
 
-	put(row, &w);
 	if (out->len <= ROW_MAX)
-		return;
+		return cut;
 	buf_reset(out);
 	w = (struct jsonw){ .out = out };
 	put_core(row, &w);
+	return true;
 }
 
 /* One in any case, else nobody came past it.  Returns at which row it had to stop;
@@ -137,6 +146,7 @@ put_rows(const struct call *call, const struct js *answer, struct shown *shown,
 	const struct js *row = js_first(answer, l->rows);
 	struct buf one = { 0 };
 	size_t i = 0;
+	bool cut;
 
 	jsonw_key(w, l->rows);
 	jsonw_open(w, '[');
@@ -144,12 +154,13 @@ put_rows(const struct call *call, const struct js *answer, struct shown *shown,
 		if (i < call->skip || (l->may != NULL && !l->may(call, row)))
 			continue;
 		buf_reset(&one);
-		put_row(row, &one);
+		cut = put_row(row, &one);
 		if (shown->n > 0 && w->out->len + one.len > CALL_BYTES)
 			break;
 		jsonw_raw(w, one.p, one.len);
 		shown->n++;
 		shown->last = row;
+		shown->render.has_cut |= cut;
 	}
 	jsonw_close(w);
 	buf_wipe(&one);
@@ -180,7 +191,7 @@ static void
 put_list(const struct call *call, const struct js *answer, struct jsonw *w)
 {
 	const struct tool_list *l = call->tool->list;
-	struct shown shown = { .n = 0 };
+	struct shown shown = { .render = { .text_max = RENDER_TEXT } };
 	struct buf hint = { 0 };
 	size_t end = put_rows(call, answer, &shown, w);
 

@@ -178,8 +178,8 @@ fence_field(const struct fence *f, struct buf *out, const char *text,
 	buf_wipe(&b);
 }
 
-void
+bool
 fence_value(struct buf *out, const char *text, size_t len, size_t max)
 {
-	tell_cut(out, clean(out, text, len, max, true));
+	return tell_cut(out, clean(out, text, len, max, true));
 }

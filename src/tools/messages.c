@@ -67,8 +67,8 @@ messages_after(const struct call *call, const struct js *answer,
 		    " the message's ts as thread_ts.\n");
 	if (shown->render.has_cut && shown->render.text_max == RENDER_TEXT)
 		buf_fmt(out, "slack_get_thread_replies shows %d bytes of a text that"
-		    " is cut: give it the message's ts as thread_ts, and"
-		    " limit=1.\n", RENDER_ALONE);
+		    " is cut: give it the message's ts as thread_ts, limit=1"
+		    " and format=compact.\n", RENDER_ALONE);
 	if (js_bool(answer, "is_limited"))
 		buf_str(out,
 		    "Older messages exist that the workspace's plan hides.\n");

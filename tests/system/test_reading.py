@@ -391,6 +391,18 @@ class AsJson(lib.Suite):
         self.assertTrue(a["messages"][0]["cut"])
         self.assertEqual(a["messages"][0]["text"], "x")
         self.assertFalse(a["has_more"])
+        self.assertIn("limit=1 and format=compact", a["hint"])
+
+    def test_text_that_is_cut(self):
+        """And how the rest of it is read."""
+        ts = self.slack.world.say(TEAM, "CABULK0008", "z" * 20000 + " the end")
+        a = self.ask("slack_get_channel_history", channel_id="CABULK0008", format="json")
+        self.assertIn("(cut, ", a["messages"][0]["text"])
+        self.assertIn("limit=1 and format=compact", a["hint"])
+        with Modern(self.d) as c:
+            t = c.tool("slack_get_thread_replies", channel_id="CABULK0008", thread_ts=ts,
+                       limit=1, format="compact")
+        self.assertIn("z the end\n", t.text)
 
     def test_hidden_text(self):
         self.slack.world.say(TEAM, "CABULK0002", "a\U000e0041b\x1bc\nd")
