@@ -53,6 +53,21 @@ is_rare(const struct call *call)
 	return b.rare;
 }
 
+/* A thread's first page begins with its head, whatever reply is asked for. */
+static void
+tell_rest(const struct call *call, struct buf *out)
+{
+	if (call_text(call, "thread_ts")[0] == '\0')
+		buf_fmt(out, "slack_get_thread_replies shows %d bytes of a text"
+		    " that is cut: give it the message's ts as thread_ts, limit=1"
+		    " and format=compact.\n", RENDER_ALONE);
+	else
+		buf_fmt(out, "To see %d bytes of a text that is cut, call again with"
+		    " limit=1 and format=compact, for a reply also oldest=the ts of"
+		    " the message before it: it is on the second page.\n",
+		    RENDER_ALONE);
+}
+
 void
 messages_after(const struct call *call, const struct js *answer,
     const struct shown *shown, struct buf *out)
@@ -66,9 +81,7 @@ messages_after(const struct call *call, const struct js *answer,
 		buf_str(out, "slack_get_thread_replies reads the replies: give it"
 		    " the message's ts as thread_ts.\n");
 	if (shown->render.has_cut && shown->render.text_max == RENDER_TEXT)
-		buf_fmt(out, "slack_get_thread_replies shows %d bytes of a text that"
-		    " is cut: give it the message's ts as thread_ts, limit=1"
-		    " and format=compact.\n", RENDER_ALONE);
+		tell_rest(call, out);
 	if (js_bool(answer, "is_limited"))
 		buf_str(out,
 		    "Older messages exist that the workspace's plan hides.\n");

@@ -402,7 +402,18 @@ class AsJson(lib.Suite):
         with Modern(self.d) as c:
             t = c.tool("slack_get_thread_replies", channel_id="CABULK0008", thread_ts=ts,
                        limit=1, format="compact")
-        self.assertIn("z the end\n", t.text)
+            self.assertIn("z the end\n", t.text)
+            for i, text in enumerate(("short", "y" * 20000 + " its end", "last"), 1):
+                self.slack.world.say(TEAM, "CABULK0008", text, thread_ts=ts,
+                                     ts=f"{ts.partition('.')[0]}.9{i:05d}")
+            args = {"channel_id": "CABULK0008", "thread_ts": ts}
+            t = c.tool("slack_get_thread_replies", **args)
+            self.assertIn("for a reply also oldest=the ts of the message before it", t.text)
+            args.update(limit=1, oldest=f"{ts.partition('.')[0]}.900001")
+            t = c.tool("slack_get_thread_replies", **args)
+            t = c.tool("slack_get_thread_replies", **args,
+                       cursor=re.search(r"cursor=(\S+)", t.text).group(1))
+            self.assertIn("y its end\n", t.text)
 
     def test_hidden_text(self):
         self.slack.world.say(TEAM, "CABULK0002", "a\U000e0041b\x1bc\nd")
