@@ -3,7 +3,10 @@
 #include "slack/app.h"
 
 #include "base/clock.h"
+#include "base/counter.h"
+#include "base/log.h"
 #include "base/mem.h"
+#include "base/trouble.h"
 #include "slack/budget.h"
 
 #include <stdio.h>
@@ -105,6 +108,21 @@ app_wait_ms(const struct slack *s, const char *method)
 	return until != 0 ? until - clock_ms() : 0;
 }
 
+/* As long as it lasts no workspace is connected and no token renewed. */
+static void
+tell(const struct app_call *c, const struct slack_answer *a)
+{
+	if (a->class == SLACK_NONE && trouble_over(TROUBLE_APP))
+		log_info("slack", "Slack takes the app's id and secret again");
+	if (!app_is_refused(a))
+		return;
+	counter_up(CNT_APP_REFUSED);
+	if (trouble_met(TROUBLE_APP))
+		log_error("slack", "Slack does not take the app's id or secret:"
+		    " see SLACK_CLIENT_ID and SLACK_CLIENT_SECRET"
+		    " method=%s error=%s", c->method, a->code);
+}
+
 static void
 on_answer(void *arg, const struct slack_answer *a)
 {
@@ -122,6 +140,7 @@ on_answer(void *arg, const struct slack_answer *a)
 
 		budget_block(c->s->region, &b, a->wait_s);
 	}
+	tell(c, a);
 	c->done(c->arg, a);
 	buf_wipe(&c->form);
 	secret_wipe(&c->token);

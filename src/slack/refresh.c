@@ -23,7 +23,9 @@
 #define TRIES		2	/* intents for one refresh token, by whomever */
 #define REST_MS		(10 * 60 * 1000)	/* between two refreshes of a chain that is only due */
 #define LATER_MS	5000
-#define APP_MS		60000	/* while Slack does not take the app's id or secret */
+/* While Slack does not take the app's id or secret: so often that /health says so
+ * without a break (TROUBLE_MS). */
+#define APP_MS		50000
 #define COMMIT_MS	1000	/* between two attempts, when there is no spool */
 #define BEARER		7	/* "Bearer " */
 
@@ -315,19 +317,12 @@ fate_of(const struct refresh *r, const struct slack_answer *a)
 static void
 not_spent(struct refresh *r, const struct slack_answer *a)
 {
-	int64_t wait = app_wait_ms(r->s, forms[r->why].method);
+	int64_t wait = app_is_refused(a) ? APP_MS :
+	    app_wait_ms(r->s, forms[r->why].method);
 
-	if (app_is_refused(a)) {
-		log_error("token", "Slack does not take the app's id or secret,"
-		    " so no token is renewed: see SLACK_CLIENT_ID and"
-		    " SLACK_CLIENT_SECRET team=%s error=%s",
-		    install_key(r->in), a->code);
-		wait = APP_MS;
-	} else {
-		log_warn("token", "Slack cannot be asked for a new token now"
-		    " team=%s class=%s", install_key(r->in),
-		    slack_class_word(a->class));
-	}
+	log_warn("token", "Slack cannot be asked for a new token now"
+	    " team=%s class=%s", install_key(r->in),
+	    slack_class_word(a->class));
 	rest(r, wait > 0 ? wait : LATER_MS);
 }
 

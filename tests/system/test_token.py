@@ -300,15 +300,20 @@ class Life(Rotating):
         workspace is lost by it."""
         for word in ("bad_client_secret", "invalid_client_id"):
             with self.subTest(word):
-                d = self.installed()
+                d = self.installed(workers=1)
                 before = self.refreshes()
                 self.slack.fault(ACCESS, "error", error=word, times=-1)
                 self.chain(TEAM).expire()
                 threading.Thread(target=lambda d=d: Life.quietly(Modern(d)),
                                  daemon=True).start()
-                lib.wait_until("it is told", lambda d=d: [
-                    r for r in d.log_rows() if r.get("level") == "error"
-                    and "app's id or secret" in r["msg"] and word in r["msg"]])
+                lib.wait_until("it is met", lambda d=d: d.counter("app_refused"))
+                self.assertNotEqual(install(d).status, 200)     # meets it, too
+                self.assertEqual(d.counter("app_refused"), 2)
+                told, = [r["msg"] for r in d.log_rows() if r.get("level") == "error"]
+                self.assertIn("app's id or secret", told)
+                self.assertIn(word, told)
+                self.assertIn("Slack does not take the app's id or secret",
+                              get(d, "/health").json["reasons"])
                 self.assertNotIn("connect again", d.ctl("show", "installs").stdout)
                 self.slack.faults.clear()
                 d.ctl("reload")         # new workers try anew
