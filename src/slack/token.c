@@ -128,6 +128,19 @@ end_waits(struct chain *c, enum slack_class class)
 	}
 }
 
+/* Those whose time is over before the next attempt are told so at once. */
+static void
+end_hopeless(struct chain *c)
+{
+	struct token_wait *w, *next;
+
+	for (w = TAILQ_FIRST(&c->waits); w != NULL; w = next) {
+		next = TAILQ_NEXT(w, next);
+		if (w->begun && w->deadline < c->after)
+			wait_end(w, NULL, SLACK_RENEWING);
+	}
+}
+
 /* Those whose token is not the newest any more have what they wait for. */
 static void
 serve_waits(struct chain *c, struct install *now)
@@ -201,6 +214,7 @@ on_end(void *arg, const struct refresh_result *r)
 		break;
 	case REFRESH_LATER:
 		try_after(c, r->wait_ms > BUSY_MS ? r->wait_ms : BUSY_MS);
+		end_hopeless(c);
 		break;
 	case REFRESH_EARLY:
 		c->rest = clock_ms() + r->wait_ms;
@@ -269,6 +283,7 @@ go_on(struct chain *c)
 
 	if (c->running != NULL)
 		return;
+	end_hopeless(c);
 	if (TAILQ_EMPTY(&c->waits) && !(there && is_due(c->t, c->in))) {
 		chain_free(c);
 		return;

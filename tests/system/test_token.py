@@ -6,6 +6,7 @@ import glob
 import os
 import signal
 import threading
+import time
 import unittest
 
 import lib
@@ -294,6 +295,19 @@ class Life(Rotating):
             self.assertLess(b - a, 6 * lib.SLOW)
         self.assertEqual(self.slack.limits.early(0), [])
         self.check(d, 1)
+
+    def test_slack_says_wait_for_long(self):
+        """Whoever cannot wait so long hears it at once, from each worker."""
+        d = self.installed()
+        self.slack.fault(ACCESS, "ratelimited", retry_after=60, times=-1)
+        self.chain(TEAM).expire()
+        began = time.monotonic()
+        for _ in range(8):
+            t = self.read(d)
+            self.assertTrue(t.error, t)
+            self.assertIn("Try again in a minute", t.text)
+        self.assertLess(time.monotonic() - began, 10 * lib.SLOW)
+        self.assertEqual(len(self.slack.refreshes()), 1)
 
     def test_wrong_secret(self):
         """Slack does not take the app's secret: that is the operator's to mend, and no
