@@ -4,7 +4,10 @@
 
 #include "tools/mrkdwn.h"
 
+#include <inttypes.h>
 #include <string.h>
+
+#define INDENT_MAX	8
 
 /* What is read, and where it goes. */
 struct reader {
@@ -30,6 +33,16 @@ leaf_mrkdwn(struct reader *r, const struct js *o)
 	const char *s = js_text(o, "text");
 
 	mrkdwn_read(r->names, r->out, s, strlen(s));
+}
+
+/* Of its styles the one that changes what is said. */
+static void
+leaf_text(struct reader *r, const struct js *o)
+{
+	const char *line =
+	    js_bool(js_get(o, "style", JS_OBJECT), "strike") ? "~" : "";
+
+	put(r, line, js_text(o, "text"), line);
 }
 
 static void
@@ -64,6 +77,15 @@ leaf_channel(struct reader *r, const struct js *o)
 	put(r, "#", name != NULL ? name : id, "");
 }
 
+/* What it does when it is pressed is its app's affair; where it leads is not. */
+static void
+leaf_button(struct reader *r, const struct js *o)
+{
+	put(r, "", js_text(js_get(o, "text", JS_OBJECT), "text"), "");
+	if (js_text(o, "url")[0] != '\0')
+		put(r, " (", js_text(o, "url"), ")");
+}
+
 static void
 leaf_video(struct reader *r, const struct js *o)
 {
@@ -83,7 +105,7 @@ static const struct {
 	const char *type, *key, *before, *behind;
 	void (*put)(struct reader *r, const struct js *o);
 } leaves[] = {
-	{ "text", "text", "", "", NULL },
+	{ "text", NULL, NULL, NULL, leaf_text },
 	{ "plain_text", "text", "", "", NULL },
 	{ "raw_text", "text", "", "", NULL },
 	{ "markdown", "text", "", "", NULL },
@@ -97,6 +119,7 @@ static const struct {
 	{ "link", NULL, NULL, NULL, leaf_link },
 	{ "user", NULL, NULL, NULL, leaf_user },
 	{ "channel", NULL, NULL, NULL, leaf_channel },
+	{ "button", NULL, NULL, NULL, leaf_button },
 	{ "video", NULL, NULL, NULL, leaf_video },
 	{ "file", NULL, NULL, NULL, leaf_file },
 };
@@ -176,20 +199,80 @@ walk_table(struct reader *r, const struct js *o)
 	}
 }
 
+/* Each item on a line, as Markdown has it. */
+static void
+walk_items(struct reader *r, const struct js *o)
+{
+	bool ordered = strcmp(js_text(o, "style"), "ordered") == 0;
+	int64_t n = js_int(o, "offset"), indent = js_int(o, "indent");
+
+	for (const struct js *v = js_first(o, "elements"); v != NULL; v = v->next) {
+		const struct js *parts = js_get(v, "elements", JS_ARRAY);
+
+		new_line(r->out);
+		for (int64_t i = 0; i < indent && i < INDENT_MAX; i++)
+			buf_str(r->out, "  ");
+		if (ordered)
+			buf_fmt(r->out, "%" PRId64 ". ", ++n);
+		else
+			buf_str(r->out, "- ");
+		if (parts != NULL)
+			walk_list(r, parts);
+	}
+}
+
+/* Somebody else's words: each line is marked. */
+static void
+walk_quote(struct reader *r, const struct js *o)
+{
+	struct buf inside = { 0 };
+	struct reader in = { r->names, &inside };
+	const struct js *parts = js_get(o, "elements", JS_ARRAY);
+
+	if (parts != NULL)
+		walk_list(&in, parts);
+	for (const char *p = inside.p, *end; p != NULL; p = end) {
+		new_line(r->out);
+		end = strchr(p, '\n');
+		buf_str(r->out, "> ");
+		buf_add(r->out, p, end != NULL ? (size_t)(end++ - p) : strlen(p));
+	}
+	buf_wipe(&inside);
+}
+
+static const struct {
+	const char *type;
+	void (*walk)(struct reader *r, const struct js *o);
+} shapes[] = {
+	{ "rich_text_list", walk_items },
+	{ "rich_text_quote", walk_quote },
+	{ "table", walk_table },
+};
+
+static bool
+shape(struct reader *r, const struct js *o, const char *type)
+{
+	for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++)
+		if (strcmp(shapes[i].type, type) == 0) {
+			shapes[i].walk(r, o);
+			return true;
+		}
+	return false;
+}
+
 /* As deep as JSON may be (JS_DEPTH). */
 static void
 walk(struct reader *r, const struct js *o)
 {
 	static const char *const inner[] = { "title", "label", "text", "fields",
-		"elements" };
+		"elements", "accessory" };
 	const char *type = js_text(o, "type");
 
 	if (o == NULL || o->kind != JS_OBJECT)
 		return;
 	set_apart(r->out, type);
-	if (leaf(r, o, type))
+	if (leaf(r, o, type) || shape(r, o, type))
 		return;
-	walk_table(r, o);
 	for (size_t i = 0; i < sizeof(inner) / sizeof(inner[0]); i++) {
 		const struct js *list = js_get(o, inner[i], JS_ARRAY);
 

@@ -232,6 +232,10 @@ read_attachment(struct render *r, const struct js *a, struct buf *b)
 		blocks_read(r->names, js_get(a, "blocks", JS_ARRAY), b);
 	if (b->len == 0)
 		add_line(r, b, js_text(a, "fallback"));
+	if (b->len == 0 && js_text(a, "image_url")[0] != '\0') {
+		buf_str(b, "image");
+		put_link(b, js_text(a, "image_url"));
+	}
 }
 
 static void

@@ -39,21 +39,21 @@ GOLDEN = {
         'Grüße 東京 שלום مرحبا 🏳️\u200d🌈 e\u0301 right to left  '
         '⏎   zero�byte half � a pair'),
     "blocks": (
-        'Release 7 ⏎ *Done* & dusted *Who* ⏎ @Bob Börse When: today ⏎ '
-        '(image: a chart) ⏎ by :robot_face: ⏎ (image: a face) ⏎ Yes ⏎ Why? '
+        'Release 7 ⏎ *Done* & dusted *Who* ⏎ @Bob Börse When: today '
+        'Open (https://example.org/r/7) ⏎ (image: a chart) ⏎ by :robot_face: ⏎ (image: a face) ⏎ Yes ⏎ Why? '
         '⏎ (file F0FILE001) ⏎ (video: a film https://example.org/v) ⏎ ## '
         'Plan ⏎ - [ ] **one** ⏎ name; n ⏎ a|b; 2'),
     "rich text": '*Bold* _italic_',
     "rich text alone": (
-        'Bold italic gone x = 1 for @Bob Börse in #random :tada: page '
+        'Bold italic ~gone~ x = 1 for @Bob Börse in #random :tada: page '
         '(https://example.org/?a=1&b=2)@here@S0OPS000012023-11-14#ff8800 ⏎ '
-        'first ⏎ second ⏎ deeper ⏎ one ⏎ two ⏎ as was said ⏎ if (a < b && '
-        'c > d) ⏎  return;'),
+        '- first ⏎ - second ⏎   - deeper ⏎ 1. one ⏎ 2. two ⏎ > as was said ⏎ '
+        'if (a < b && c > d) ⏎  return;'),
     "attachments": (
         '[attachment: farm: From the farm: ⏎ Build 18 (https://example.org/b/18) ⏎ '
         '3 of 200 tests > 1 s ⏎ '
         'Branch: main ⏎ By: @Bob Börse] [attachment: Release 7 ⏎ *Done* & '
-        'dusted *Who* ⏎ @Bob Börse When: today]'),
+        'dusted *Who* ⏎ @Bob Börse When: today Open (https://example.org/r/7)]'),
     "fallback alone": '[attachment: only this]',
     "unfurls": (
         'https://example.org/page [attachment: A page ⏎ Its first words] '

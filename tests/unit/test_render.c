@@ -222,7 +222,30 @@ static const struct {
 	  "{\"type\":\"text\",\"text\":\"a\"}]},{\"type\":\"rich_text_section\",\"elements\":["
 	  "{\"type\":\"text\",\"text\":\"b\"}]}]}]}]}",
 	  "2025-11-25\n13:44 A 1764078242.000200 see https://a.b@Sven <7>:wave:@here#seven"
-	  " ⏎ a ⏎ b\n", "A B1 ci\nB U7 Sven <7>\n", false, false },
+	  " ⏎ - a ⏎ - b\n", "A B1 ci\nB U7 Sven <7>\n", false, false },
+	/* lists, quotes and what is struck out, when the text does not tell */
+	{ "{\"ts\":\"1764078242.000200\",\"bot_id\":\"B1\",\"blocks\":[{\"type\":\"rich_text\","
+	  "\"elements\":[{\"type\":\"rich_text_section\",\"elements\":[{\"type\":\"text\","
+	  "\"text\":\"old\",\"style\":{\"strike\":true}},{\"type\":\"text\",\"text\":\" new\","
+	  "\"style\":{\"bold\":true}}]},{\"type\":\"rich_text_list\",\"style\":\"ordered\","
+	  "\"offset\":1,\"elements\":[{\"type\":\"rich_text_section\",\"elements\":[{\"type\":"
+	  "\"text\",\"text\":\"b\"}]},{\"type\":\"rich_text_section\",\"elements\":[{\"type\":"
+	  "\"text\",\"text\":\"c\"}]}]},{\"type\":\"rich_text_list\",\"style\":\"bullet\","
+	  "\"indent\":1,\"elements\":[{\"type\":\"rich_text_section\",\"elements\":[{\"type\":"
+	  "\"text\",\"text\":\"d\"}]},7]},{\"type\":\"rich_text_quote\",\"elements\":[{\"type\":"
+	  "\"text\",\"text\":\"q\\n\"},{\"type\":\"user\",\"user_id\":\"U7\"}]}]}]}",
+	  "2025-11-25\n13:44 A 1764078242.000200 ~old~ new ⏎ 2. b ⏎ 3. c ⏎   - d ⏎   - "
+	  " ⏎ > q ⏎ > @Sven <7>\n", "A B1\nB U7 Sven <7>\n", false, false },
+	/* where a button leads, beside a text or below; an attachment that is a picture */
+	{ "{\"ts\":\"1764078242.000200\",\"bot_id\":\"B1\",\"username\":\"ci\",\"blocks\":["
+	  "{\"type\":\"section\",\"text\":{\"type\":\"mrkdwn\",\"text\":\"Build 7\"},"
+	  "\"accessory\":{\"type\":\"button\",\"text\":{\"type\":\"plain_text\",\"text\":"
+	  "\"Open\"},\"url\":\"https://a.b/7?x&amp;y\"}},{\"type\":\"actions\",\"elements\":["
+	  "{\"type\":\"button\",\"text\":{\"type\":\"plain_text\",\"text\":\"Yes\"}},"
+	  "{\"type\":\"button\",\"text\":{\"type\":\"plain_text\",\"text\":\"No\"}}]}],"
+	  "\"attachments\":[{\"image_url\":\"https://a.b/i.png\"}]}",
+	  "2025-11-25\n13:44 A 1764078242.000200 Build 7 Open (https://a.b/7?x&y) ⏎ Yes No"
+	  " [attachment: image (https://a.b/i.png)]\n", "A B1 ci\n", false, false },
 	/* Slack escapes & < > everywhere, not in marked up text alone */
 	{ "{\"ts\":\"1764078242.000200\",\"bot_id\":\"B1\",\"username\":\"Q&amp;A\",\"blocks\":["
 	  "{\"type\":\"header\",\"text\":{\"type\":\"plain_text\",\"text\":\"1 &lt; 2 &amp;lt;\"}},"
