@@ -333,8 +333,10 @@ class Silence(Posting):
         self.check_posted(t, *self.stored("silence"), "was found in the channel")
 
     def told(self):
-        """None is: it is said what was posted, and that the rest is unknown."""
+        """None is, or for one that is hardly sent: it is said what was posted, and
+        that the rest is unknown."""
         one, two = "1" * 4000, "2" * 10
+        self.slack.fault("conversations.replies", "hang", **HANG)
         self.slack.fault(POST, "slow", seconds=2.5, where={"text": one})
         self.slack.fault(POST, "hang", effect=True, where={"text": two}, **HANG)
         began = time.monotonic()
