@@ -14,7 +14,7 @@
 
 #define SKEW_S		15	/* our clock may be so much ahead of Slack's */
 #define PAGE		"200"
-#define FOUND_MAX	16
+#define FOUND_MAX	100	/* equal ones; of more nobody knows which it is */
 #define LEDGER_MS	2000
 #define CALL_MS		60000	/* a row may be so much older than its message */
 #define BEHIND_MS	600000	/* our clock may be so much behind Slack's */
@@ -28,6 +28,7 @@ struct look {
 	struct unit *unit;
 	char found[FOUND_MAX][24];
 	size_t n;
+	bool more;
 	int pages;
 	look_fn *done;
 	void *arg;
@@ -61,7 +62,8 @@ since(const struct look *l)
 	return l->ask.made / 1000 - SKEW_S;
 }
 
-/* As many equal posts as are open must be there, else it may be another's. */
+/* There must be as many equal posts as are open, and this one: of fewer it may be
+ * another's that is there, of more it is not to be told which. */
 static void
 on_beside(void *arg, const struct answer *a, const struct err *err)
 {
@@ -75,7 +77,7 @@ on_beside(void *arg, const struct answer *a, const struct err *err)
 			first = l->found[i];
 			n++;
 		}
-	end(l, err == NULL && n > posts_twins(a, l->ask.id,
+	end(l, err == NULL && n == 1 + posts_twins(a, l->ask.id,
 	    since(l) * 1000 - CALL_MS) ? first : "");
 }
 
@@ -104,15 +106,20 @@ is_there(const struct look *l, const struct js *m)
 static void
 pick(struct look *l, const struct js *answer)
 {
-	for (const struct js *m = js_first(answer, "messages");
-	     m != NULL && l->n < FOUND_MAX; m = m->next) {
+	for (const struct js *m = js_first(answer, "messages"); m != NULL;
+	     m = m->next) {
 		const char *ts = js_text(m, "ts");
 
-		if (slack_is_ts(ts) && strtoll(ts, NULL, 10) >= since(l) &&
-		    is_own(l, m) && is_there(l, m) &&
-		    same_text(l->ask.text, js_text(m, "text"), l->ask.markdown))
+		if (!slack_is_ts(ts) || strtoll(ts, NULL, 10) < since(l) ||
+		    !is_own(l, m) || !is_there(l, m) ||
+		    !same_text(l->ask.text, js_text(m, "text"),
+			l->ask.markdown))
+			continue;
+		if (l->n < FOUND_MAX)
 			snprintf(l->found[l->n++], sizeof(l->found[0]), "%s",
 			    ts);
+		else
+			l->more = true;
 	}
 }
 
@@ -154,7 +161,7 @@ on_messages(void *arg, const struct slack_answer *a)
 		ask_page(l, next);
 		return;
 	}
-	if (l->n == 0) {
+	if (l->n == 0 || l->more) {
 		end(l, "");
 		return;
 	}

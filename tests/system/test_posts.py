@@ -198,6 +198,36 @@ class Faults(Posting):
         self.check_posted(t, *self.stored("long ago"), "earlier equal call")
         self.assertEqual(len(self.sent()), 1)
 
+    def lost_sight(self, text, channel):
+        """Posted, and our row of it does not know where."""
+        key = text.replace(" ", "-")
+        self.assertTrue(self.post(text, channel, idempotency_key=key).ok)
+        self.row_of(key, "state = 'unknown', answer = ''")
+        return key
+
+    def test_more_was_said_since_than_is_read(self):
+        """Then nobody knows, and nothing is sent again."""
+        channel = "CMUCH00001"
+        self.team.add(channel, "much")
+        key = self.lost_sight("out of sight", channel)
+        for i in range(1001):
+            self.slack.world.say(TEAM, channel, f"since then {i}")
+        self.check_refused(self.post("out of sight", channel, idempotency_key=key))
+        self.assertEqual(len(self.sent()), 1)
+
+    def test_more_equal_ones_than_are_open(self):
+        """The bot says the same by another hand: which one is ours?  Be it two or
+        more than are counted."""
+        self.team.add("CEQUAL0001", "equal")
+        key = self.lost_sight("all equal", "CEQUAL0001")
+        for n in (1, 100):
+            for _ in range(n):
+                self.slack.world.say(TEAM, "CEQUAL0001", "all equal",
+                                     self.team.bot_user, bot_id=self.team.bot_id)
+            self.check_refused(self.post("all equal", "CEQUAL0001",
+                                         idempotency_key=key))
+        self.assertEqual(len(self.sent()), 1)
+
     def test_the_row_was_never_told(self):
         """It says sending, its worker lives, and that call is long over: it is
         looked for, not waited for."""
