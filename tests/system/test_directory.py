@@ -237,6 +237,31 @@ class Fills(Base):
             "CARANDOM01").text, 30)
         d.stop()
 
+    def test_more_strangers_than_are_looked_up_at_once(self):
+        """The rest when they are met again; no message is left out for it."""
+        slack = self.fake()
+        d = self.begin_one(slack)
+        self.complete(d)
+        team, channel = slack.world.teams[TEAM], "CARANDOM01"
+        for i in range(120):
+            team.person(f"U0FAR{i:05}", f"far{i}", f"Far {i}", team="T0ELSEWH1")
+            slack.world.say(TEAM, channel, f"from afar {i}", user=f"U0FAR{i:05}")
+
+        def read():
+            text = self.tool(d, "slack_get_channel_history", channel_id=channel,
+                             limit=200).text
+            self.assertEqual(text.count("from afar"), 120)
+            return len(re.findall(r"^[A-Z]+ U0FAR\d+ far\d+$", text, re.M))
+
+        def asked():
+            return sum(c["form"]["user"].startswith("U0FAR")
+                       for c in slack.calls("users.info"))
+        self.assertLess(read(), 120)
+        lib.wait_until("a hundred are looked up", lambda: asked() == 100, 60)
+        lib.wait_until("all have names", lambda: read() == 120, 60)
+        self.assertEqual(asked(), 120)
+        d.stop()
+
     def test_more_than_are_kept(self):
         """It is no complete directory then, answers say so, and it rests until it is
         old."""

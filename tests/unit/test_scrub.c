@@ -159,6 +159,28 @@ START_TEST(rotations)
 }
 END_TEST
 
+/* The last one stands for all that were not opened, and says so. */
+START_TEST(more_than_are_opened)
+{
+	struct log_files l;
+	char name[32], full[128];
+
+	for (int i = 0; i < LOG_FILES_MAX + 3; i++) {
+		snprintf(name, sizeof(name), "d.log.m%d", i);
+		write_file(name, "T1", 2);
+	}
+	log_files_open(&l, path);
+	ck_assert_uint_eq(l.n, LOG_FILES_MAX);
+	ck_assert_str_eq(l.of[l.n - 1].why, LOG_FILES_NONE);
+	ck_assert_ptr_null(l.of[0].why);
+	log_files_close(&l);
+	for (int i = 0; i < LOG_FILES_MAX + 3; i++) {
+		snprintf(full, sizeof(full), "%s/d.log.m%d", folder, i);
+		ck_assert_int_eq(unlink(full), 0);
+	}
+}
+END_TEST
+
 /* Who appends meanwhile loses nothing. */
 START_TEST(beside_a_writer)
 {
@@ -193,6 +215,7 @@ main(void)
 	tcase_add_loop_test(tc, whole_ones, 0, N(words));
 	tcase_add_test(tc, at_the_edges);
 	tcase_add_test(tc, rotations);
+	tcase_add_test(tc, more_than_are_opened);
 	tcase_add_test(tc, beside_a_writer);
 	suite_add_tcase(s, tc);
 	r = srunner_create(s);
