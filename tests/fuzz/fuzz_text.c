@@ -64,13 +64,23 @@ write_and_read(const char *text, size_t len, bool crowds)
 	buf_wipe(&back);
 }
 
+/* What HTML has and Slack does not. */
+static bool
+is_of_html(const char *p, size_t len)
+{
+	return (len >= 2 && begins(p, "--")) ||
+	    (len >= 7 && strncasecmp(p, "doctype", 7) == 0 &&
+		(len == 7 || !isalnum((unsigned char)p[7])));
+}
+
 static void
 check_hushed(const char *p, size_t len)
 {
 	static const char *const words[] = { "channel", "here", "everyone" };
 
 	for (size_t i = 0; i < len; i++) {
-		MUST(p[i] != '<' || i + 1 == len || p[i + 1] != '!');
+		MUST(p[i] != '<' || i + 1 == len || p[i + 1] != '!' ||
+		    is_of_html(p + i + 2, len - i - 2));
 		if (p[i] != '@' || (i > 0 && isalnum((unsigned char)p[i - 1])))
 			continue;
 		for (size_t w = 0; w < 3; w++) {
