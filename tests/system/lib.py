@@ -433,9 +433,16 @@ class Daemon:
             self.proc.wait(10)
             self.proc = None
 
+    # What LeakSanitizer says of a process that is killed while it looks through it.
+    KILLED = re.compile(r"==\d+==Unable to get registers from thread \d+\.\n")
+
     def reports(self):
-        return [p for p in glob.glob(self.asan + "/report*")
-                if os.path.getsize(p)]
+        """What sanitizers have said."""
+        for path in glob.glob(self.asan + "/report*"):
+            with open(path, encoding="utf-8", errors="replace") as f:
+                said = self.KILLED.sub("", f.read())
+            if said.strip():
+                yield said
 
 
 class Suite(unittest.TestCase):
@@ -548,9 +555,7 @@ class Suite(unittest.TestCase):
                 d.stop()
             except AssertionError as e:
                 problems.append(str(e))
-            for path in d.reports():
-                with open(path, encoding="utf-8", errors="replace") as f:
-                    problems.append(f"sanitizer: {f.read()[:6000]}")
+            problems += [f"sanitizer: {said[:6000]}" for said in d.reports()]
         cls.learn()
         cls.spilled.update(cls.secrets.search(cls.dir, skip=cls.may_hold_secrets))
         texts = cls.unloggable
