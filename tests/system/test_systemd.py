@@ -226,7 +226,7 @@ class Notify(lib.Suite):
         lib.wait_until("its queue is full", lambda: "was not told" in d.logs(), 120)
         self.assertEqual(get(d, "/health", port=d.admin_port).status, 200)
         d.ctl("reload")
-        self.assertEqual(get(d, "/ready").status, 200)
+        lib.wait_until("it serves", lambda: get(d, "/ready", fail=False).status == 200)
         d.stop()
         self.assertEqual(d.logs().count("was not told"), 1)
 
