@@ -118,18 +118,13 @@ def source(path):
         return f.read()
 
 
-def count(daemon, name):
-    rows = {r["name"]: r["value"] for r in daemon.ctl_json("show", "info")}
-    return int(rows[name])
-
-
 @contextlib.contextmanager
 def moves(daemon, name, by=1):
     """The counter moves by at least so much meanwhile."""
-    before = count(daemon, name)
+    before = daemon.counter(name)
     yield
     lib.wait_until(f"{name} has moved by {by}",
-                   lambda: count(daemon, name) >= before + by)
+                   lambda: daemon.counter(name) >= before + by)
 
 
 def status_of(answer):
@@ -214,8 +209,7 @@ class Http(lib.Suite):
                 s = socket.create_connection(("127.0.0.1", self.d.port), 20)
                 held.append(s)
                 s.sendall(self.post(self.d.key, "Content-Length: 65536") + b"{")
-            lib.wait_until("both are in work", lambda: count(
-                self.d, "requests in work") >= 2)
+            lib.wait_until("both are in work", lambda: self.d.counter("requests in work") >= 2)
             with moves(self.d, "body_limit"):
                 a = Legacy(self.d).initialize()
             self.assertEqual(a.status, 429, a)
@@ -313,7 +307,7 @@ class Sessions(lib.Suite):
         finally:
             self.end_all(self.a, mine)
             self.end_all(self.b, theirs)
-        self.assertEqual(count(self.d, "sessions"), 0)
+        self.assertEqual(self.d.counter("sessions"), 0)
 
     def test_messages(self):
         """What one message may be."""
@@ -389,8 +383,7 @@ class Calls(lib.Suite):
         self.slack.faults.clear()
         for s in held:                      # whoever leaves gives its place back
             s.close()
-        lib.wait_until("no call is under way", lambda: count(
-            self.d, "tool calls") == 0)
+        lib.wait_until("no call is under way", lambda: self.d.counter("tool calls") == 0)
         for key in (self.a, self.b):
             with Legacy(self.d, key).begin() as c:
                 t = c.tool("slack_list_channels")
@@ -439,7 +432,7 @@ class Control(lib.Suite):
         return out.decode()
 
     def test_askers(self):
-        before = count(self.d, "control_refused")
+        before = self.d.counter("control_refused")
         held, done = [], None
         try:
             # who says nothing is let go after ten seconds: a slow machine goes on
@@ -459,7 +452,7 @@ class Control(lib.Suite):
                 s.close()
         lib.wait_until("others may ask", lambda: self.d.ctl(
             "show", "info", check=False).returncode == 0)
-        self.assertGreaterEqual(count(self.d, "control_refused"), before + 2)
+        self.assertGreaterEqual(self.d.counter("control_refused"), before + 2)
 
     def test_lines(self):
         def say(data, step):
@@ -598,7 +591,7 @@ class Start(lib.Suite):
         d.start()
         self.assertTrue(os.path.exists(os.path.join(
             spool, "bad-install-00000000000001-x")))
-        self.assertEqual(count(d, "spool_aside"), 1)
+        self.assertEqual(d.counter("spool_aside"), 1)
         self.assertIn("no whole answer", d.logs())
         d.stop()
 

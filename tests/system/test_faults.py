@@ -18,10 +18,6 @@ from test_tls import certificate
 CHANNELS, TEAM = "slack_list_channels", "T0ACME0001"
 
 
-def count(d, name):
-    return int({r["name"]: r["value"] for r in d.ctl_json("show", "info")}[name])
-
-
 def told(d, text):
     return sum(text in row.get("msg", "") for row in d.log_rows())
 
@@ -39,11 +35,11 @@ class Base(lib.Suite):
     @contextlib.contextmanager
     def fault(self, d, log, counter, reason=None, moves=1):
         """Brought about within it, and met at least `moves` times."""
-        lines, had = told(d, log), count(d, counter)
+        lines, had = told(d, log), d.counter(counter)
         yield
         lib.wait_until(f"the log says {log}", lambda: told(d, log) > lines)
         lib.wait_until(f"{counter} moves by {moves}",
-                       lambda: count(d, counter) >= had + moves)
+                       lambda: d.counter(counter) >= had + moves)
         if reason:
             lib.wait_until(f"/health says {reason}",
                            lambda: reason in health(d)["reasons"])
@@ -177,7 +173,7 @@ class Connections(Base):
         self.once(d, "renew it, then reload")
         lib.wait_until("it is told", lambda: "TLS_CERT is not good today" in
                        health(d)["reasons"])
-        self.assertLess(count(d, "certificate days left"), 0)
+        self.assertLess(d.counter("certificate days left"), 0)
         hello = b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00"   # a handshake that is none
         with self.fault(d, "TLS handshakes fail", "tls_failed", moves=3):
             for _ in range(3):
@@ -212,7 +208,7 @@ class Configuration(Base):
         write("max_body = 3m\n")
         d.ctl("reload")
         gone_from(d, reason)
-        self.assertEqual(count(d, "reloads"), 1)
+        self.assertEqual(d.counter("reloads"), 1)
         d.stop()
 
     def test_log(self):
@@ -235,7 +231,7 @@ class Configuration(Base):
                     get(d, "/ready")
                 return reason in health(d)["reasons"]
             lib.wait_until(f"/health says {reason}", full, 60)
-            self.assertGreater(count(d, "log_dropped"), 0)
+            self.assertGreater(d.counter("log_dropped"), 0)
             reader.start()
             line = b"lines were dropped because the log's reader is slow"
             lib.wait_until("the log says so", lambda: get(d, "/ready") and
@@ -308,7 +304,7 @@ class Slack(Base):
         with self.fault(d, "install stored team=", "oauth_pending"):
             install(d, TEAM)
         self.assertEqual(told(d, "rotates=yes"), 1)
-        self.assertEqual(count(d, "oauth_rotating"), 1)
+        self.assertEqual(d.counter("oauth_rotating"), 1)
         slack.fault("oauth.v2.access", "error", error="invalid_code")
         with self.fault(d, "Slack refused a code", "oauth_failed"):
             Browser(d).get(d.base + "/slack/install")

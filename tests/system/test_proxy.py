@@ -68,11 +68,6 @@ def clients():
     return [f"127.1.{i // 100}.{i % 100 + 1}" for i in range(CLIENTS)]
 
 
-def counter(d, name):
-    return int(next(r for r in d.ctl_json("show", "info")
-                    if name in r.values())["value"])
-
-
 def peers(d):
     return [r["msg"].rpartition("peer=")[2] for r in d.log_rows()
             if "peer=" in r.get("msg", "") and " ms=" in r["msg"]]
@@ -142,11 +137,11 @@ class Sample(Works):
         self.assertTrue(a.header("Location").endswith("/slack/install?team=T1"), a)
 
     def test_key_in_clear(self):
-        before = counter(self.d, "plain_refused")
+        before = self.d.counter("plain_refused")
         a = ask(self.front, "POST", "/mcp", "{}", {"Authorization": f"Bearer {self.d.key}"},
                 port=self.front.plain_port)
         self.assertEqual((a.status, a.json["error"]), (403, "https_required"))
-        self.assertEqual(counter(self.d, "plain_refused"), before + 1)
+        self.assertEqual(self.d.counter("plain_refused"), before + 1)
         self.assertTrue(any("plain http under an https" in r.get("msg", "")
                             for r in self.d.log_rows()))
 
@@ -300,7 +295,7 @@ class Addresses(lib.Suite):
         self.assertEqual(set(peers(d)), {"127.0.0.1"})
         told = [r for r in d.log_rows() if "X-Forwarded-For was ignored" in r.get("msg", "")]
         self.assertTrue(1 <= len(told) <= int(d.env["WORKERS"]) * 2, told)
-        self.assertGreaterEqual(counter(d, "forwarded_ignored"), CLIENTS)
+        self.assertGreaterEqual(d.counter("forwarded_ignored"), CLIENTS)
 
 
 class ProxyProtocol(lib.Suite):
@@ -354,13 +349,13 @@ class ProxyProtocol(lib.Suite):
     def test_refused(self):
         get_it = b"GET /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
         line = b"PROXY TCP4 198.51.100.1 198.51.100.2 1 2\r\n"
-        before = counter(self.d, "proxy_refused")
+        before = self.d.counter("proxy_refused")
         for data, address in ((get_it, "127.0.0.1"), (line + get_it, "127.0.0.7"),
                               (line.replace(b"TCP4", b"TCP9") + get_it, "127.0.0.1")):
             out = self.raw(data, address)
             self.assertTrue(out.startswith(b"HTTP/1.1 400 "), out)
             self.assertIn(b'"proxy_protocol"', out)
-        self.assertEqual(counter(self.d, "proxy_refused"), before + 3)
+        self.assertEqual(self.d.counter("proxy_refused"), before + 3)
         self.assertTrue(self.raw(line + get_it).startswith(b"HTTP/1.1 200 "))
         told = [r for r in self.d.log_rows() if "PROXY_PROTOCOL" in r.get("msg", "")]
         self.assertTrue(1 <= len(told) <= int(self.d.env["WORKERS"]) * 2, told)
@@ -411,11 +406,11 @@ class TlsBehindIt(lib.Suite):
 
     def test_without_it(self):
         """TLS at once is ended at once."""
-        before = counter(self.d, "proxy_refused")
+        before = self.d.counter("proxy_refused")
         with socket.create_connection(("127.0.0.1", self.d.tls_port), 20) as s:
             with self.assertRaises(OSError):
                 mcpclient.trusting(self.cert).wrap_socket(s, server_hostname="localhost")
-        self.assertEqual(counter(self.d, "proxy_refused"), before + 1)
+        self.assertEqual(self.d.counter("proxy_refused"), before + 1)
 
 
 class Load:

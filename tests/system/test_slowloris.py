@@ -25,10 +25,6 @@ MOST_MS = 100       # for the 99th percentile of a request, or
 TIMES = 5           # so often what it was before
 
 
-def count(d, name):
-    return next(int(r["value"]) for r in d.ctl_json("show", "info") if r["name"] == name)
-
-
 def reasons(d):
     return get(d, "/health", port=d.admin_port).json["reasons"]
 
@@ -154,12 +150,12 @@ class Slow(lib.Suite):
     def counted(self, name, before, n):
         """By so much, no more and no less."""
         try:
-            lib.wait_until("all are counted", lambda: count(self.d, name) - before >= n)
+            lib.wait_until("all are counted", lambda: self.d.counter(name) - before >= n)
         finally:
-            self.assertEqual(count(self.d, name) - before, n)
+            self.assertEqual(self.d.counter(name) - before, n)
 
     def test_loris(self):
-        before, pace = count(self.d, "timeouts"), Pace(self.d)
+        before, pace = self.d.counter("timeouts"), Pace(self.d)
         with Crowd(self.d) as crowd:
             idle = [crowd.add(GET + b"\r\n") for _ in range(IDLE)]
             deaf = self.deaf()
@@ -190,7 +186,7 @@ class Slow(lib.Suite):
                 s.sendall(GET + b"Connection: close\r\n\r\n")
             for s in idle:
                 self.assertEqual(ending(s).count(b"HTTP/1.1 200 "), 1)
-        lib.wait_until("none is left", lambda: count(self.d, "connections open") == 0, 30)
+        lib.wait_until("none is left", lambda: self.d.counter("connections open") == 0, 30)
 
     def test_over_tls(self):
         """Handshakes of a byte a second are counted as what they are."""
@@ -198,7 +194,7 @@ class Slow(lib.Suite):
         o = self.ctx.wrap_bio(mcpclient.ssl.MemoryBIO(), hello, server_hostname="localhost")
         with self.assertRaises(mcpclient.ssl.SSLWantReadError):
             o.do_handshake()
-        hello, before = hello.read(), count(self.d, "tls_failed")
+        hello, before = hello.read(), self.d.counter("tls_failed")
         self.d.tls = self.ctx
         self.addCleanup(setattr, self.d, "tls", None)
         pace = Pace(self.d, 100)
@@ -233,11 +229,11 @@ class Descriptors(lib.Suite):
         with Crowd(d) as crowd:
             for _ in range(self.CLIENTS):
                 crowd.add(GET + b"\r\n")
-            lib.wait_until("accepting pauses", lambda: count(d, "accept_paused") > 2)
+            lib.wait_until("accepting pauses", lambda: d.counter("accept_paused") > 2)
             self.assertEqual(len(lines(d, "accepting pauses: Too many open files")), 1)
             self.assertIn("no descriptor is free, accepting pauses", reasons(d))
             served = self.LIMIT - len(lib.descriptors(pid)) <= 1 and \
-                count(d, "connections open")
+                d.counter("connections open")
             self.assertIn(served, range(20, self.LIMIT))
             # who is in is served; Slack cannot be asked, and that is said
             self.assertTrue(c.ping())
@@ -246,10 +242,9 @@ class Descriptors(lib.Suite):
             self.assertTrue(said.error, said)
             self.assertRegex(said.text, "(?i)nothing was sent")
             # it looks again every 100 ms, and does not spin
-            began, paused = time.monotonic(), count(d, "accept_paused")
-            lib.wait_until("it goes on to look", lambda: count(
-                d, "accept_paused") >= paused + 5)
-            self.assertLess(count(d, "accept_paused") - paused,
+            began, paused = time.monotonic(), d.counter("accept_paused")
+            lib.wait_until("it goes on to look", lambda: d.counter("accept_paused") >= paused + 5)
+            self.assertLess(d.counter("accept_paused") - paused,
                             20 * (time.monotonic() - began) + 5)
             for s in crowd.all[:60]:        # there is room again, for those who wait
                 s.close()
@@ -304,7 +299,7 @@ class LogReader(lib.Suite):
 
         def full():
             with concurrent.futures.ThreadPoolExecutor(4) as pool:
-                return all(pool.map(talk, range(200))) and count(d, "log_dropped") > 300
+                return all(pool.map(talk, range(200))) and d.counter("log_dropped") > 300
         lib.wait_until("lines are dropped", full, 60)
         pace.check(self)
         self.assertIn("the log's reader is slow, lines are dropped", reasons(d))
@@ -314,7 +309,7 @@ class LogReader(lib.Suite):
             """Each process tells of its own, as soon as it has something to say."""
             talk(0)
             return sum(int(n) for n in re.findall(
-                r"lines were dropped .*?count=(\d+)", d.logs())) >= count(d, "log_dropped")
+                r"lines were dropped .*?count=(\d+)", d.logs())) >= d.counter("log_dropped")
         lib.wait_until("the log tells how many", told, 30)
         lib.wait_until("all is well", lambda: reasons(d) == [], 10)
         torn = [r for r in d.log_rows() if "raw" in r]

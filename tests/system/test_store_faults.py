@@ -149,10 +149,6 @@ class Host:
         """The log's rows beyond so many."""
         return self.d.log_rows()[since:]
 
-    def counter(self, name):
-        return int({r["name"]: r["value"]
-                    for r in self.d.ctl_json("show", "info")}[name])
-
     def late(self, since):
         """ms that a worker's loop came late at most, by its own word."""
         return max([int(m.group(1)) for r in self.rows(since) if (
@@ -191,7 +187,7 @@ class Faults:
     def check(self, name):
         fault = next(f for f in self.FAULTS if f.name == name)
         begin, end = (getattr(self, f"{w}_{name}") for w in ("begin", "end"))
-        before = [(len(h.d.log_rows()), h.d.workers(), h.counter("store_errors"),
+        before = [(len(h.d.log_rows()), h.d.workers(), h.d.counter("store_errors"),
                    self.updated(h.team)) for h in self.hosts]
         mark = self.slack.mark()
         halves = [self.half(h) for h in self.hosts]
@@ -357,7 +353,7 @@ class Faults:
                 self.assertEqual(get(h.d, "/health").json["status"], "degraded")
                 self.assertEqual(get(h.d, "/ready").status,
                                  200 if fault.reads else 503)
-                self.assertGreater(h.counter("store_errors"), errors)
+                self.assertGreater(h.d.counter("store_errors"), errors)
             rows = [r for r in h.rows(since)
                     if r.get("level") in ("warn", "error", "fatal")]
             lines = collections.Counter(
@@ -614,7 +610,7 @@ class MariaDB(Faults, Shared):
                 f"slackmcp.{table} FOR EACH ROW BEGIN UPDATE slackmcp.turns SET n = "
                 "n + 1; IF (SELECT n % 2 FROM slackmcp.turns) = 1 THEN SIGNAL "
                 "SQLSTATE '40001' SET MYSQL_ERRNO = 1213; END IF; END //")
-        self.busy = [h.counter("store_busy") for h in self.hosts]
+        self.busy = [h.d.counter("store_busy") for h in self.hosts]
 
     def end_deadlocks(self):
         for table in ("posts", "nonces"):
@@ -622,7 +618,7 @@ class MariaDB(Faults, Shared):
         self.assertGreater(int(self.db.sql("SELECT n FROM turns")[0][0]), 8)
         self.db.admin("DROP TABLE slackmcp.turns")
         for h, busy in zip(self.hosts, self.busy):
-            self.assertGreater(h.counter("store_busy"), busy)
+            self.assertGreater(h.d.counter("store_busy"), busy)
 
     def begin_idle(self):
         """The server ends what says nothing for a second; and cuts what is there."""
@@ -853,10 +849,10 @@ class Moments(OneFile):
         """Nothing is sent, and the same key may be used again."""
         h = self.ready(STORE_TIMEOUT="20")
         db = self.lock(h)
-        calls = lambda: h.counter("tool calls")         # noqa: E731: the gauge
+        calls = lambda: h.d.counter("tool calls")         # noqa: E731: the gauge
         hang_up = self.leave(h, "early")
         lib.wait_until("it waits for the store", lambda: calls() == 1 and
-                       h.counter("units of the store") > 0)
+                       h.d.counter("units of the store") > 0)
         hang_up()
         time.sleep(0.3)                 # no proof, but a chance to do it wrong
         self.assertEqual(self.slack.calls("chat.postMessage"), [])
@@ -885,9 +881,9 @@ class Moments(OneFile):
             "chat.postMessage", len(self.LEFT))), len(self.LEFT))
         for each in hang_up:
             each()
-        lib.wait_until("nobody listens", lambda: h.counter(
+        lib.wait_until("nobody listens", lambda: h.d.counter(
             "writes that finish without a listener") == len(self.LEFT), 2.5 / lib.SLOW)
-        lib.wait_until("they are over", lambda: h.counter("tool calls") == 0)
+        lib.wait_until("they are over", lambda: h.d.counter("tool calls") == 0)
         wanted = {f"k:{kind}": state for kind, _, state in self.LEFT}
         lib.wait_until(f"their rows are {wanted}", lambda: self.posts(h) == wanted)
         sent = collections.Counter(
@@ -966,7 +962,7 @@ class Moments(OneFile):
             self.assertTrue(self.slack.wait_held("oauth.v2.access"))
             db = self.lock(h)
             h.d.proc.terminate()
-            lib.wait_until("the page is given up", lambda: h.counter(
+            lib.wait_until("the page is given up", lambda: h.d.counter(
                 "writes that finish without a listener") == 1)
             self.slack.release()
             h.d.wait(30)
@@ -1088,19 +1084,19 @@ class Server(Shared):
         with concurrent.futures.ThreadPoolExecutor(101) as pool:
             watcher = pool.submit(watch)
             with self.subTest("free"):
-                before = h.counter("store_units")
+                before = h.d.counter("store_units")
                 answers = list(pool.map(h.posts, [f"n{i}" for i in range(200)]))
                 self.assertEqual([t for t in answers if not t.ok], [])
                 self.assertEqual(len(self.slack.calls("chat.postMessage")), 200)
-                self.assertGreaterEqual(h.counter("store_units") - before, 400)
+                self.assertGreaterEqual(h.d.counter("store_units") - before, 400)
             with self.subTest("locked"):
-                mark, busy = self.slack.mark(), h.counter("store_busy")
+                mark, busy = self.slack.mark(), h.d.counter("store_busy")
                 other = self.db.shell()
                 other.ask("LOCK TABLES posts READ")
                 try:
                     late = [pool.submit(Faults.timed, h.posts, f"x{i}")
                             for i in range(100)]
-                    lib.wait_until("they wait", lambda: h.counter(
+                    lib.wait_until("they wait", lambda: h.d.counter(
                         "units of the store") >= 60, 5)
                     a = h.status(STRANGER)
                     self.assertEqual(a.status, 401, a)      # it was looked up
@@ -1110,12 +1106,12 @@ class Server(Shared):
                 finally:
                     other.close()
                 self.assertEqual(self.slack.calls("chat.postMessage", mark), [])
-                self.assertGreater(h.counter("store_busy"), busy)
+                self.assertGreater(h.d.counter("store_busy"), busy)
             lib.wait_until("it posts again", lambda: h.by_all(
                 lambda: h.posts("again").ok), 20)
-            lib.wait_until("nothing waits", lambda: h.counter(
+            lib.wait_until("nothing waits", lambda: h.d.counter(
                 "units of the store") <= 2, 20)
-            self.assertEqual(h.counter("store_full"), 0)
+            self.assertEqual(h.d.counter("store_full"), 0)
             done.set()
             watcher.result()
         self.assertLessEqual(max(seen), most + 2)       # a job has two for a moment

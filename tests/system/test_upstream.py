@@ -34,10 +34,6 @@ HISTORY = "conversations.history"
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
 
-def count(d, name):
-    return int({r["name"]: r["value"] for r in d.ctl_json("show", "info")}[name])
-
-
 def counts(d):
     return collections.Counter({r["name"]: int(r["value"]) for r in d.ctl_json(
         "show", "info") if re.fullmatch(r"\d+", str(r["value"]))})
@@ -460,7 +456,7 @@ class Table:
         self.assertLess(took, (TRIES * max(seconds, 0.5) + 2) * max(2, 2 * lib.SLOW))
         self.check_seen(bench, since, health, told, moved)
         self.check_post(bench, name, post)
-        self.assertEqual(count(d, "requests at Slack"), 0)
+        self.assertEqual(d.counter("requests at Slack"), 0)
         late.check(self)
 
     def check_seen(self, bench, since, health, told, moved):
@@ -660,7 +656,7 @@ class Storms(Table, lib.Suite):
                 if r.get("token") == "slack" and r["level"] != "debug"]
         self.assertTrue(1 <= len(rows) <= told, rows)
         for gauge in ("tool calls", "requests at Slack", "calls that wait for the budget"):
-            self.assertEqual(count(d, gauge), 0, gauge)
+            self.assertEqual(d.counter(gauge), 0, gauge)
         return counts(d) - before
 
     def test_hung(self):
@@ -719,7 +715,7 @@ class Storms(Table, lib.Suite):
             self.addCleanup(self.bench.again)
             with concurrent.futures.ThreadPoolExecutor(64) as pool:
                 runs = [pool.submit(self.read, d) for _ in range(64)]
-                lib.wait_until("they hang", lambda: count(d, "tool calls") > 40)
+                lib.wait_until("they hang", lambda: d.counter("tool calls") > 40)
                 best = min(sorted(self.pace(c) for _ in range(100))[98] for _ in range(3))
                 for r in runs:
                     self.assertTrue(r.result()[0].error)
