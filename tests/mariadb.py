@@ -6,18 +6,20 @@
     mariadb.py [--tls | --bare] COMMAND …
 
 runs the command with TEST_STORE, TEST_STORE_PASSWORD, TEST_STORE_PID and, with
---tls, TEST_STORE_CA and TEST_STORE_OTHER_CA; without --bare the server reads this system's configuration
-files first.  --bare: none of them, and settings that suit nobody."""
+--tls, TEST_STORE_CA and TEST_STORE_OTHER_CA; without --bare the server reads this
+system's configuration files first.  --bare: none of them, and settings that suit
+nobody."""
 import argparse
 import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
+
+from ports import free_port
 
 USER, DATABASE = "slackmcpd", "slackmcp"
 # where Debian has mariadbd for those who are not root
@@ -26,11 +28,6 @@ SMALL = "--innodb-log-file-size=8M"
 # What a server may be told, and no client of it should notice.
 ODD = ["--character-set-server=latin1", "--collation-server=latin1_swedish_ci",
        "--sql-mode=", "--autocommit=0", "--transaction-isolation=SERIALIZABLE"]
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as s:
-        return s.getsockname()[1]
 
 
 def find(name):
@@ -170,7 +167,11 @@ class MariaDB:
             env={"PATH": PATH, "MYSQL_PWD": self.password}, **more)
 
     def answers(self):
-        return self.client("-e", "SELECT 1", timeout=20).returncode == 0
+        """Not while it takes a connection and says nothing, either."""
+        try:
+            return self.client("-e", "SELECT 1", timeout=20).returncode == 0
+        except subprocess.TimeoutExpired:
+            return False
 
     def sql(self, text):
         """Rows of columns, as text."""

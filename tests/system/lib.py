@@ -9,7 +9,6 @@ import fcntl
 import glob
 import json
 import os
-import random
 import re
 import shutil
 import signal
@@ -23,8 +22,9 @@ import time
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "..", "fake"))
+sys.path[:0] = [os.path.join(HERE, "..", "fake"), os.path.join(HERE, "..")]
 from fakeslack import FakeSlack  # noqa: E402
+from ports import free_port  # noqa: E402,F401
 from spill import Secrets  # noqa: E402
 from world import default_world  # noqa: E402,F401
 
@@ -61,31 +61,6 @@ def at_once(*runs):
     with concurrent.futures.ThreadPoolExecutor(len(runs)) as pool:
         for one in [pool.submit(run) for run in runs]:
             one.result()
-
-
-ours = []       # marks of ports, for as long as we live
-
-
-def free_port():
-    """Below the kernel's own range, so that no outgoing connection takes it, and
-    marked, so that no other test does before whoever asked listens there."""
-    for _ in range(1000):
-        port = random.randrange(12000, 32000)
-        mark = socket.socket(socket.AF_UNIX)
-        try:
-            mark.bind(f"\0slackmcpd-test-port-{port}")
-        except OSError:
-            mark.close()
-            continue
-        ours.append(mark)
-        with socket.socket() as s:
-            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                s.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    raise AssertionError("no free port")
 
 
 def program(name):

@@ -2,17 +2,14 @@
 """Two daemons on one MariaDB, and what becomes of them when it is away."""
 import os
 import signal
-import sys
 import time
 import unittest
 import urllib.parse
 
 import lib
 import mcpclient
+from mariadb import MariaDB
 from mcpclient import Browser, Legacy, Modern, get, install
-
-sys.path.insert(0, os.path.join(lib.HERE, ".."))
-from mariadb import MariaDB  # noqa: E402
 
 ACME, BETA = "T0ACME0001", "T0BETA0001"
 GENERAL = "CAGENERAL1"

@@ -4,17 +4,14 @@ app; and people from elsewhere in shared channels."""
 import os
 import re
 import signal
-import sys
 import unittest
 
 import lib
 import mcpclient
 from events import Events
+from mariadb import MariaDB
 from mcpclient import Modern, install, known
 from world import default_world
-
-sys.path.insert(0, os.path.join(lib.HERE, ".."))
-from mariadb import MariaDB  # noqa: E402
 
 ORG, ACME, BETA, GAMMA = "E0ACMECORP", "T0ACME0001", "T0BETA0001", "T0GAMMA001"
 LATER = "T0DELTA001"        # of the organisation, not given to the app
