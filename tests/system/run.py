@@ -6,7 +6,11 @@
 
 A pattern is a suite (start, test_start) or suite.Class.test.  Each suite is a
 process of its own; the last line is "N passed, N failed".  Ended by a signal, it
-leaves no process of a test behind."""
+leaves no process of a test behind.
+
+With --again N, if no more than N tests failed, they run once more, alone: one that
+passes then counts, and is told as unsteady, with its reason.  It is a fault to be
+found all the same; only not one that keeps others waiting."""
 import argparse
 import concurrent.futures
 import ctypes
@@ -46,6 +50,15 @@ class Result(unittest.TextTestResult):
         self.passed += 1
 
 
+def name_of(test):
+    """What --again runs of a test that failed: itself, or the class that did not
+    begin or end."""
+    test = getattr(test, "test_case", test)     # of a subTest
+    if isinstance(test, unittest.TestCase):
+        return test.id()
+    return test.id().partition("(")[2].rstrip(")")
+
+
 def run_one(names):
     """In the child: the tests of one suite."""
     on_endings(interrupt)
@@ -63,6 +76,8 @@ def run_one(names):
         len(result.unexpectedSuccesses)
     for test, why in result.skipped:
         print(f"skipped: {test}: {why}")
+    for name in sorted({name_of(t) for t, _ in result.failures + result.errors}):
+        print(f"again: {name}")
     print(f"= {result.passed} {failed} {len(result.skipped)}")
     return 1 if failed else 0
 
@@ -144,24 +159,44 @@ def why(text):
     return "\n".join(text[start + 1:].splitlines()[-40:])
 
 
+def lines(text, start):
+    return [line for line in text.splitlines() if line.startswith(start)]
+
+
 def tell(runs, verbose):
-    """Each suite as it ends; how many tests passed and failed, and why."""
-    passed = failed = 0
-    wrong = []
+    """Each suite as it ends; how many tests passed, and what those said that failed:
+    suite -> number, text."""
+    passed, wrong = 0, {}
     for run in concurrent.futures.as_completed(runs):
         suite, good, bad, skipped, seconds, text = run.result()
-        passed, failed = passed + good, failed + bad
+        passed += good
         if bad or verbose:
             print(text)
         if bad:
-            wrong.append(f"failed: {suite}\n{why(text)}")
+            wrong[suite] = (bad, text)
         more = f", {skipped} skipped" if skipped else ""
         print(f"system {suite[5:]}: {good} ok, {bad} bad{more}, "
               f"{seconds:.1f} s", flush=True)
-        for line in text.splitlines():
-            if line.startswith(("skipped: ", "note: ")):
-                print(line)
-    return passed, failed, wrong
+        for line in lines(text, ("skipped: ", "note: ")):
+            print(line)
+    return passed, wrong
+
+
+def again(wrong, most, run):
+    """How many pass now of those that failed; they are no longer wrong."""
+    names = {suite: [line[7:] for line in lines(text, "again: ")]
+             for suite, (_, text) in wrong.items()}
+    if sum(map(len, names.values())) > most or not all(names.values()):
+        return 0
+    passed = 0
+    for suite, failed in names.items():
+        _, good, bad, _, _, text = run(suite, failed)
+        if good and not bad:
+            passed += len(failed)
+            print(f"{why(wrong.pop(suite)[1])}\nunsteady: {' '.join(failed)}", flush=True)
+        else:
+            print(text)
+    return passed
 
 
 def main():
@@ -172,6 +207,8 @@ def main():
     p.add_argument("--limit", type=int, default=600, help="seconds for a suite")
     p.add_argument("--valgrind", action="store_true",
                    help="the daemon runs under it; all takes ten times as long")
+    p.add_argument("--again", type=int, default=0, metavar="N",
+                   help="up to so many that failed may run once more")
     p.add_argument("--verbose", action="store_true")
     p.add_argument("--list", action="store_true")
     p.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
@@ -199,12 +236,16 @@ def main():
             runs = [pool.submit(child, children, s, n, a.limit)
                     for s, n in suites.items()]
             try:
-                passed, failed, wrong = tell(runs, a.verbose)
+                passed, wrong = tell(runs, a.verbose)
+                passed += again(wrong, a.again,
+                                lambda s, n: child(children, s, n, a.limit))
             except KeyboardInterrupt as e:
                 children.end()
                 print(f"ended by signal {e.args[0]}", flush=True)
                 return 128 + e.args[0]
-    print("".join(f"{w}\n" for w in wrong), end="")   # where the end is all one sees
+    for suite, (_, text) in wrong.items():      # where the end is all one sees
+        print(f"failed: {suite}\n{why(text)}")
+    failed = sum(bad for bad, _ in wrong.values())
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
 
