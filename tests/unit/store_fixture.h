@@ -15,6 +15,8 @@
 
 #include <check.h>
 #include <dirent.h>
+#include <signal.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -113,6 +115,37 @@ finished(void)
 	store_conf_wipe(&conf);
 	secret_wipe(&password);
 	remove_folder(folder);
+}
+
+/* Another process holds SQLite's file, until let_go. */
+static inline pid_t
+hold(void)
+{
+	int ready[2];
+	pid_t pid;
+	char c;
+
+	ck_assert_int_eq(pipe(ready), 0);
+	if ((pid = fork()) == 0) {
+		sqlite3 *db;
+
+		sqlite3_open(conf.path, &db);
+		if (sqlite3_exec(db, "BEGIN EXCLUSIVE", NULL, NULL, NULL) == SQLITE_OK &&
+		    write(ready[1], "", 1) == 1)
+			pause();
+		_exit(1);
+	}
+	close(ready[1]);
+	ck_assert_int_eq(read(ready[0], &c, 1), 1);
+	close(ready[0]);
+	return pid;
+}
+
+static inline void
+let_go(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
 }
 
 /* ---- asking and waiting for the answer ---- */

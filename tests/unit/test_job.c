@@ -11,7 +11,6 @@
 #include "store/keys.h"
 #include "store/spool.h"
 
-#include <signal.h>
 #include <sqlite3.h>
 
 /* Jobs as the master runs them, but in this process: their status and their words. */
@@ -273,28 +272,14 @@ END_TEST
 
 START_TEST(locked_store)
 {
-	sqlite3 *db;
-	int ready[2];
 	pid_t pid;
-	char c;
 
 	ck_assert_int_eq(prepare(), JOB_OK);
-	ck_assert_int_eq(pipe(ready), 0);
-	if ((pid = fork()) == 0) {
-		sqlite3_open(conf.path, &db);
-		if (sqlite3_exec(db, "BEGIN EXCLUSIVE", NULL, NULL, NULL) == SQLITE_OK &&
-		    write(ready[1], "", 1) == 1)
-			pause();
-		_exit(1);
-	}
-	ck_assert_int_eq(read(ready[0], &c, 1), 1);
+	pid = hold();
 	secret_set(&job_conf.api_key, "another key of the environment");
 	ck_assert_int_eq(prepare(), JOB_LATER);
 	SAYS("locked by others");
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
-	close(ready[0]);
-	close(ready[1]);
+	let_go(pid);
 	ck_assert_int_eq(prepare(), JOB_OK);
 }
 END_TEST

@@ -6,9 +6,6 @@
 #include "store/changes.h"
 #include "store/installs.h"
 
-#include <signal.h>
-#include <sqlite3.h>
-
 /* ---- STORE taken apart ---- */
 
 static const struct {
@@ -266,36 +263,6 @@ START_TEST(reads_and_writes_take_turns)
 END_TEST
 
 /* ---- a file that another process holds ---- */
-
-static pid_t
-hold(void)
-{
-	int ready[2];
-	pid_t pid;
-	char c;
-
-	ck_assert_int_eq(pipe(ready), 0);
-	if ((pid = fork()) == 0) {
-		sqlite3 *db;
-
-		sqlite3_open(conf.path, &db);
-		if (sqlite3_exec(db, "BEGIN EXCLUSIVE", NULL, NULL, NULL) == SQLITE_OK &&
-		    write(ready[1], "", 1) == 1)
-			pause();
-		_exit(1);
-	}
-	close(ready[1]);
-	ck_assert_int_eq(read(ready[0], &c, 1), 1);
-	close(ready[0]);
-	return pid;
-}
-
-static void
-let_go(pid_t pid)
-{
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
-}
 
 static int64_t beat_at, late;
 
