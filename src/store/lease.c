@@ -12,8 +12,6 @@
 #include <string.h>
 #include <sys/queue.h>
 
-#define DEADLINE(l)	((l)->ttl_ms / 3)
-
 void
 lease_init(struct lease *l, struct store *st, const struct region *board,
     const char *name)
@@ -96,11 +94,20 @@ finish(struct lease *l)
 		l->done(l->arg, lease_left(l));
 }
 
+/* By the next beat it is over, whatever the operator allows the store. */
+static int
+deadline(const struct lease *l)
+{
+	int most = store_timeout(l->st);
+
+	return l->ttl_ms / 3 < most ? l->ttl_ms / 3 : most;
+}
+
 static void
 ask(struct lease *l, const struct step *steps, store_done_fn *done)
 {
 	l->sent = clock_ms();
-	l->unit = store_run(l->st, steps, DEADLINE(l), done, l);
+	l->unit = store_run(l->st, steps, deadline(l), done, l);
 }
 
 /* A beat or an attempt.  With err nobody knows whether it was done: if it was,
@@ -215,7 +222,7 @@ lease_drop(struct lease *l)
 	d->lease = l;
 	if (l->forget)
 		give.id = ST_LEASE_LEAVE;
-	op_start(l->st, UNIT(give), DEADLINE(l), on_dropped, &d->op);
+	op_start(l->st, UNIT(give), deadline(l), on_dropped, &d->op);
 }
 
 void

@@ -204,6 +204,34 @@ START_TEST(lease_found_as_ours)
 }
 END_TEST
 
+/* The operator's word on how long the store may take is the store's for leases, too. */
+START_TEST(lease_waits_no_longer_than_the_store)
+{
+	struct lease a = lease_of("a");
+	int64_t began;
+	pid_t pid;
+
+	if (conf.path == NULL)
+		return;
+	a.ttl_ms = 60000;
+	ck_assert_int_gt(tend(&a), 0);
+	close_store();
+	pid = hold();
+	open_store();
+	a.st = st;
+	store_set_timeout(st, 200);
+	began = clock_ms();
+	ck_assert_int_gt(tend(&a), 0);		/* not done, but not lost */
+	ck_assert_int_lt((int)(clock_ms() - began), 10000);
+	began = clock_ms();
+	lease_drop(&a);
+	while (a.drop != NULL)
+		event_base_loop(base, EVLOOP_ONCE);
+	ck_assert_int_lt((int)(clock_ms() - began), 10000);
+	let_go(pid);
+}
+END_TEST
+
 /* ---- several processes, one lease, some of them killed or stopped ---- */
 
 #define FIGHTERS	5
@@ -345,6 +373,7 @@ main(void)
 	tcase_add_test(tc, lease_is_forgotten);
 	tcase_add_test(tc, lease_of_the_dead);
 	tcase_add_test(tc, lease_found_as_ours);
+	tcase_add_test(tc, lease_waits_no_longer_than_the_store);
 	tcase_add_test(tc, lease_has_one_owner);
 	return run_suite(tc, "store lease");
 }
