@@ -22,6 +22,9 @@ lease_init(struct lease *l, struct store *st, const struct region *board,
 		.region = board };
 }
 
+/* Much longer than any pause between two attempts at a lease. */
+#define SIGHT_MS	(60 * 60 * 1000)
+
 /* Since when this process has seen another's lease as it is.  Kept beside the leases:
  * what they are for is begun anew with each attempt, and one attempt may be much
  * shorter than a ttl. */
@@ -30,6 +33,7 @@ struct sight {
 	char *name, *owner;		/* which lease, and who looks */
 	char rival[65];
 	int64_t beat, since;
+	int64_t looked;
 };
 
 static LIST_HEAD(, sight) sights = LIST_HEAD_INITIALIZER(sights);
@@ -44,6 +48,15 @@ sight_of(const struct lease *l)
 		    strcmp(s->owner, l->owner) == 0)
 			break;
 	return s;
+}
+
+static void
+look_away(struct sight *s)
+{
+	LIST_REMOVE(s, next);
+	free(s->name);
+	free(s->owner);
+	free(s);
 }
 
 static int64_t
@@ -62,20 +75,20 @@ seen_since(const struct lease *l)
 		s->beat = l->beat;
 		s->since = clock_ms();
 	}
+	s->looked = clock_ms();
 	return s->since;
 }
 
-static void
-look_away(const struct lease *l)
+void
+lease_tidy(int64_t now)
 {
-	struct sight *s = sight_of(l);
+	struct sight *s, *next;
 
-	if (s == NULL)
-		return;
-	LIST_REMOVE(s, next);
-	free(s->name);
-	free(s->owner);
-	free(s);
+	for (s = LIST_FIRST(&sights); s != NULL; s = next) {
+		next = LIST_NEXT(s, next);
+		if (now - s->looked > SIGHT_MS)
+			look_away(s);
+	}
 }
 
 int
@@ -116,11 +129,12 @@ static void
 on_written(void *arg, const struct answer *a, const struct err *err)
 {
 	struct lease *l = arg;
+	struct sight *s;
 
 	if (err == NULL)
 		l->until = a->touched > 0 ? l->sent + l->ttl_ms : 0;
-	if (l->until != 0)
-		look_away(l);
+	if (l->until != 0 && (s = sight_of(l)) != NULL)
+		look_away(s);
 	finish(l);
 }
 

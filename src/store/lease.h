@@ -50,4 +50,8 @@ int lease_left(const struct lease *l);	/* ms; 0: not ours */
 void lease_drop(struct lease *l);	/* the next may have it at once */
 void lease_wipe(struct lease *l);
 
+/* Now and then, by clock_ms(): what was seen of others' leases is forgotten an hour
+ * after the last attempt at them. */
+void lease_tidy(int64_t now);
+
 #endif

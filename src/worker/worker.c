@@ -15,6 +15,7 @@
 #include "slack/token.h"
 #include "slack/upkeep.h"
 #include "slack/verdict.h"
+#include "store/lease.h"
 #include "tools/tool.h"
 #include "worker/state.h"
 
@@ -209,6 +210,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 			event_base_loopbreak(w->base);
 		return;
 	}
+	lease_tidy(clock_ms());
 	token_tend(w->slack.tokens);
 	upkeep_tend(w->upkeep);
 	stale_tend(w->stale);

@@ -116,6 +116,22 @@ START_TEST(lease_is_taken_over_by_attempts)
 }
 END_TEST
 
+/* What was seen is kept while attempts go on, and not for ever. */
+START_TEST(sights_are_forgotten)
+{
+	struct lease a = lease_of("a"), b = lease_of("b");
+
+	ck_assert_int_gt(tend(&a), 0);
+	ck_assert_int_eq(tend(&b), 0);
+	pass(TTL + 50);
+	lease_tidy(clock_ms() + 61 * 60000);
+	ck_assert_int_eq(tend(&b), 0);		/* as if for the first time */
+	pass(TTL + 50);
+	lease_tidy(clock_ms() + 59 * 60000);
+	ck_assert_int_gt(tend(&b), 0);
+}
+END_TEST
+
 /* The same owner has it anew: that is not the row which stood still for long. */
 START_TEST(lease_made_anew)
 {
@@ -368,6 +384,7 @@ main(void)
 	tcase_add_test(tc, lease_is_kept);
 	tcase_add_test(tc, lease_is_taken_over);
 	tcase_add_test(tc, lease_is_taken_over_by_attempts);
+	tcase_add_test(tc, sights_are_forgotten);
 	tcase_add_test(tc, lease_made_anew);
 	tcase_add_test(tc, lease_is_dropped);
 	tcase_add_test(tc, lease_is_forgotten);
