@@ -19,6 +19,7 @@
 #define AGE_S		300
 #define STAMP_MAX	15
 #define ID_MAX		60
+#define TIME_MAX	(INT64_MAX / 1000 - 1)	/* seconds */
 
 struct event_in {
 	struct slack *s;
@@ -86,7 +87,7 @@ later(struct event_in *e, enum event_end end)
 }
 
 static void
-on_stored(void *arg, bool known, const struct err *err)
+on_stored(void *arg, bool idle, const struct err *err)
 {
 	struct event_in *e = arg;
 
@@ -97,12 +98,12 @@ on_stored(void *arg, bool known, const struct err *err)
 		return;
 	}
 	counter_up(CNT_EVENTS_TAKEN);
-	if (e->ends)
+	if (e->ends && !idle)
 		log_warn("events", "Slack says that an install has ended"
 		    " type=%s team=%s event=%s", e->type, e->team, e->id);
 	else
 		log_debug("events", "taken type=%s event=%s%s", e->type, e->id,
-		    known ? " known=yes" : "");
+		    idle ? " changed=nothing" : "");
 	if (e->ends || e->moves) {
 		installs_refresh(e->s->installs, false);
 		changes_wrote(e->s->changes);
@@ -148,6 +149,15 @@ tells_teams(const struct event_in *e, const struct js *event,
 	return true;
 }
 
+/* Any ms of its second; 0: long ago. */
+static int64_t
+happened(const struct js *body)
+{
+	int64_t s = js_int(body, "event_time");
+
+	return s < 0 || s > TIME_MAX ? 0 : s * 1000 + 999;
+}
+
 /* Whose install it is says authorizations[0], not team_id (SLACK.md 15). */
 static void
 store_event(struct event_in *e, const struct js *body)
@@ -180,7 +190,7 @@ store_event(struct event_in *e, const struct js *body)
 	}
 	e->ends = ends_install(event) && e->team[0] != '\0';
 	install_event(e->s->store, id, e->ends, enterprise, team,
-	    js_int(body, "event_time") * 1000 + 999, on_stored, e);
+	    happened(body), on_stored, e);
 }
 
 struct event_in *

@@ -355,16 +355,15 @@ struct event_op {
 	struct op op;
 	install_event_fn *done;
 	void *arg;
-	bool ends;
+	bool moves;	/* its last statement may touch no row all the same */
 };
 
-/* The id alone, or with what it does behind it, which may touch no row. */
 static void
 on_event(void *arg, const struct answer *a, const struct err *err)
 {
 	struct event_op *op = arg;
 
-	op->done(op->arg, err == NULL && !op->ends && a->touched == 0, err);
+	op->done(op->arg, err == NULL && !op->moves && a->touched == 0, err);
 }
 
 void
@@ -378,7 +377,6 @@ install_event(struct store *st, const char *event_id, bool ends,
 
 	op->done = done;
 	op->arg = arg;
-	op->ends = ends;
 	if (ends)
 		op_start(st, UNIT(add, DO(CHANGES_BUMP), DO(INSTALL_END,
 		    BYTES("", 0), BYTES("", 0), INT(now), TEXT(team_id),
@@ -402,7 +400,7 @@ install_event_teams(struct store *st, const char *event_id,
 		    lost[i < n ? i : n - 1]);
 	op->done = done;
 	op->arg = arg;
-	op->ends = true;
+	op->moves = true;
 	op_start(st, UNIT(DO(EVENT_ADD, TEXT(event_id), INT(clock_wall_ms())),
 	    DO(CHANGES_BUMP), DO(INSTALL_NEWS, TEXT(enterprise_id), TEXT("")),
 	    DO(FILL_DUE, TEXT(enterprise_id), TEXT(DIRECTORY_TEAMS_WORD)), lose),

@@ -91,11 +91,12 @@ struct unit *install_expire(struct store *st, const struct install_row *row,
 struct unit *install_drop_row(struct store *st, const struct install_row *row,
     install_done_fn *done, void *arg);
 
-/* One of Slack's events, once: known is true when its id was there before, and then
- * nothing was done.  With ends the install is over (its tokens go), unless somebody
- * installed again after that wall ms: events may come late.  A workspace has its id
- * for life: it may have come into the organisation since. */
-typedef void install_event_fn(void *arg, bool known, const struct err *err);
+/* One of Slack's events, once: idle is true when nothing was done, because its id was
+ * there before or no install came to its end.  With ends the install is over (its
+ * tokens go), unless somebody installed again after that wall ms: events may come
+ * late.  A workspace has its id for life: it may have come into the organisation
+ * since. */
+typedef void install_event_fn(void *arg, bool idle, const struct err *err);
 void install_event(struct store *st, const char *event_id, bool ends,
     const char *enterprise_id, const char *team_id, int64_t happened,
     install_event_fn *done, void *arg);

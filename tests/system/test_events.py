@@ -86,6 +86,18 @@ class Delivered(lib.Suite):
         for body in late:
             self.assertEqual(self.events.send(body).status, 200)
         self.assertEqual(self.state(TEAM), "live")
+        for body in late:               # nobody is told of an end that is none
+            self.assertRegex(self.d.logs(),
+                             f"taken type={body['event']['type']}"
+                             f" event={body['event_id']} changed=nothing")
+
+    def test_times_that_are_none(self):
+        """Long ago, and the install stays."""
+        self.connected(TEAM)
+        for when in (2 ** 63 - 1, 10 ** 30, -1, 1.5, "now", None):
+            body = self.events.app_uninstalled(TEAM, event_time=when)
+            self.assertEqual(self.events.send(body).status, 200, when)
+        self.assertEqual(self.state(TEAM), "live")
 
     def test_tokens_revoked_alone(self):
         """bot is not empty: that is the app's own, the install is over."""
@@ -132,7 +144,8 @@ class Delivered(lib.Suite):
             self.assertEqual(known.count(body["event_id"]), 1)
         taken = [line for line in self.d.logs().splitlines()
                  if bodies[0]["event_id"] in line and "taken" in line]
-        self.assertEqual(["known" in line for line in taken], [False] + [True] * 3)
+        self.assertEqual(["changed=nothing" in line for line in taken],
+                         [False] + [True] * 3)
         self.assertEqual(self.state(TEAM), "live")
 
     def test_headers_once(self):
