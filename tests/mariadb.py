@@ -88,17 +88,29 @@ class MariaDB:
     def path(self, name):
         return os.path.join(self.dir, name)
 
-    def run(self, *args, **more):
+    def temporary(self):
+        """A folder of its own: where servers share one, each that begins deletes the
+        temporary tables of all."""
+        os.makedirs(self.path("tmp"), exist_ok=True)
+        return f"--tmpdir={self.path('tmp')}"
+
+    def said(self):
+        with open(self.path("log"), encoding="utf-8", errors="replace") as f:
+            return f.read()[-3000:]
+
+    def run(self, *args):
         with open(self.path("log"), "ab") as log:
-            return subprocess.run(args, stdin=subprocess.DEVNULL, stdout=log,
-                                  stderr=log, check=True, **more)
+            done = subprocess.run(args, stdin=subprocess.DEVNULL, stdout=log,
+                                  stderr=log, check=False)
+        if done.returncode != 0:
+            raise AssertionError(f"{args[0]} ended with {done.returncode}:\n{self.said()}")
 
     def install(self):
         os.makedirs(self.dir, exist_ok=True)
         os.chmod(self.dir, 0o755)
         user = pwd.getpwuid(os.geteuid()).pw_name
         self.run(find("mariadb-install-db"), *self.defaults(), f"--user={user}",
-                 f"--datadir={self.path('data')}", "--skip-test-db", SMALL,
+                 f"--datadir={self.path('data')}", self.temporary(), "--skip-test-db", SMALL,
                  "--auth-root-authentication-method=normal")
         with open(self.path("init.sql"), "w", encoding="utf-8") as f:
             print(f"CREATE DATABASE IF NOT EXISTS {DATABASE} CHARACTER SET latin1;",
@@ -135,7 +147,7 @@ class MariaDB:
             self.install()
         user = pwd.getpwuid(os.geteuid()).pw_name
         args = [find("mariadbd"), *self.defaults(), f"--user={user}",
-                f"--datadir={self.path('data')}", f"--socket={self.socket}",
+                f"--datadir={self.path('data')}", self.temporary(), f"--socket={self.socket}",
                 f"--pid-file={self.path('pid')}", "--bind-address=127.0.0.1,127.0.0.2",
                 f"--port={self.port}", f"--init-file={self.path('init.sql')}",
                 "--skip-name-resolve", "--innodb-buffer-pool-size=32M",
@@ -151,11 +163,8 @@ class MariaDB:
         end = time.monotonic() + 60
         while not self.answers():
             if self.proc.poll() is not None or time.monotonic() > end:
-                with open(self.path("log"), encoding="utf-8",
-                          errors="replace") as f:
-                    log = f.read()
                 self.stop()
-                raise AssertionError(f"mariadbd does not start:\n{log[-3000:]}")
+                raise AssertionError(f"mariadbd does not start:\n{self.said()}")
             time.sleep(0.05)
         return self
 
