@@ -104,7 +104,8 @@ class Front:
         return self
 
     def servers(self):
-        """HAProxy's own word: server -> (status, last check)."""
+        """HAProxy's own word: server -> (status, last check, be the next one under
+        way or not)."""
         with socket.socket(socket.AF_UNIX) as s:
             s.connect(os.path.join(self.dir, "stats"))
             s.sendall(b"show stat\n")
@@ -112,7 +113,7 @@ class Front:
             while chunk := s.recv(65536):
                 data += chunk
         rows = csv.DictReader(data.decode()[2:].splitlines())
-        return {r["svname"]: (r["status"], r["check_status"])
+        return {r["svname"]: (r["status"], r["check_status"].removeprefix("* "))
                 for r in rows if r["svname"] not in ("FRONTEND", "BACKEND")}
 
     def nginx(self, text):

@@ -226,6 +226,7 @@ class Checks(lib.Suite):
                           f"\tstats socket {f.dir}/stats\n"
                           "defaults\n\tmode http\n\ttimeout connect 5s\n"
                           "\ttimeout client 60s\n\ttimeout server 60s\n"
+                          "\ttimeout check 10s\n"     # else it is the interval
                           f"frontend a\n\tbind 127.0.0.1:{f.port}\n\tdefault_backend b\n"
                           f"backend b\n\t{option}\n\tserver one 127.0.0.1:{d.port} "
                           "check inter 100ms fall 1 rise 1\n")
