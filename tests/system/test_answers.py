@@ -537,9 +537,6 @@ class Hosts(Shared):
         """Any host goes on, within the window of the first page; for the same key
         and workspace alone."""
         slack = self.fake()
-        now = time.time()
-        for i in range(6):
-            slack.world.say(TEAM, ROOM, str(i), ts=f"{now - 86400 + 40 + 100 * i:.6f}")
         a, b = self.pair(slack)
         mcpclient.install(a)
         mcpclient.install(a, "T0BETA0001")
@@ -547,6 +544,9 @@ class Hosts(Shared):
         lib.wait_until("both know it", lambda: all(self.tool(
             d, "slack_get_channel_history", **args).ok for d in (a, b)))
         key = a.key_add("other", "--workspaces", f"{TEAM},T0BETA0001")
+        now = time.time()       # the first of them is within the window for 40 s
+        for i in range(6):
+            slack.world.say(TEAM, ROOM, str(i), ts=f"{now - 86400 + 40 + 100 * i:.6f}")
         seen, cursor, hosts = [], {}, [a, b]
         for i in range(20):
             t = self.tool(hosts[i % 2], "slack_get_channel_history", **args, **cursor)
