@@ -419,8 +419,9 @@ class Reload(Case):
             for t in threads:
                 t.join()
         self.assertEqual(failed, [])
-        d.kill(d.workers()[0])      # its replacement has what the others have
-        lib.wait_until("both serve", lambda: len(d.workers()) == 2)
+        dead = d.workers()[0]
+        d.kill(dead)                # its replacement has what the others have
+        lib.wait_until("both serve", lambda: len(set(d.workers()) - {dead}) == 2)
         for _ in range(8):
             self.assertEqual(self.served(d, d.tls), now)
 
