@@ -362,6 +362,12 @@ class Daemon:
     def kill(self, pid=None, sig=signal.SIGKILL):
         os.kill(pid or self.proc.pid, sig)
 
+    def kill_children(self):
+        """kill -9 of each that it has now, but for what has just ended by itself."""
+        for pid in children(self.pid):
+            with contextlib.suppress(ProcessLookupError):
+                self.kill(pid)
+
     def wait(self, seconds=20):
         try:
             return self.proc.wait(seconds * SLOW)

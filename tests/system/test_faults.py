@@ -78,9 +78,7 @@ class Processes(Base):
         log = "crash loop: workers end soon after their start"
 
         def loops():
-            for pid in lib.children(d.pid):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+            d.kill_children()
             return log in health(d)["reasons"]
         with self.fault(d, log, "crash_loops", log):
             lib.wait_until("/health says crash loop", loops, 30)

@@ -926,11 +926,6 @@ class Moments(OneFile):
         h.d.start()
         self.assertTrue(h.reads().ok)
 
-    @staticmethod
-    def all_killed(d):
-        for pid in lib.children(d.pid):
-            os.kill(pid, signal.SIGKILL)
-
     def test_a_spool_job_that_is_killed(self):
         """As the worker was whose install it is to store: another one is started."""
         h = self.ready(UPSTREAM_TIMEOUT="6", STORE_TIMEOUT="4")
@@ -944,7 +939,7 @@ class Moments(OneFile):
             lib.wait_until("it is spooled", lambda: [
                 n for n in os.listdir(h.d.state_dir + "/spool")
                 if n.startswith("install-")])
-            lib.wait_until("both have died", lambda: self.all_killed(h.d)
+            lib.wait_until("both have died", lambda: h.d.kill_children()
                            or "spool died" in h.d.logs())
         db.execute("ROLLBACK")
         h.d.wait_all_workers()
@@ -1059,8 +1054,7 @@ class Server(Shared):
                 "SELECT table_name FROM information_schema.tables WHERE table_schema = "
                 "'slackmcp' AND table_name = 'leases'") and self.db.admin(
                 "SELECT owner FROM slackmcp.leases WHERE name = 'migrate'"))
-            for pid in lib.children(h.d.pid):
-                os.kill(pid, signal.SIGKILL)
+            h.d.kill_children()
             self.assertEqual(h.d.wait(), 1)
         finally:
             other.close()

@@ -369,11 +369,7 @@ class Supervision(Base):
         d = self.daemon(workers=1).start()
 
         def loops():
-            for pid in lib.children(d.pid):
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
+            d.kill_children()
             health = get(d, "/health", port=d.admin_port, fail=False)
             return any("crash loop" in r for r in health.json["reasons"])
 
