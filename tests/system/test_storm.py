@@ -2,6 +2,7 @@
 """Processes killed and stopped under load: what every session, install, gauge and
 cap is worth afterwards."""
 import http.client
+import itertools
 import json
 import mmap
 import os
@@ -446,7 +447,7 @@ class Leaving(lib.Suite):
     """The client hangs up at each step of an install and of a post."""
     @classmethod
     def begin(cls):
-        cls.slack = cls.fake()
+        cls.slack, cls.peers = cls.fake(), itertools.count(1)
         cls.d = cls.daemon(cls.slack, env={"INSTALL_ALLOW": "*"}).start()
         mcpclient.install(cls.d)
         cls.key = cls.d.key_add("agent", "--workspaces", TEAMS[0], "--role", "write")
@@ -464,18 +465,16 @@ class Leaving(lib.Suite):
                          struct.pack("ii", 1, 0))
         s.close()
 
-    def ended(self):
-        """Requests of such a kind that came to their end, left or answered."""
-        return sum("POST /mcp " in line or "GET /slack/oauth/callback " in line
-                   for line in self.d.logs().splitlines())
-
     def over(self):
-        lib.wait_until("it was noticed", lambda: self.ended() > self.before, 30)
+        """It came to its end, left or answered."""
+        lib.wait_until("it was noticed", lambda: f'peer={self.peer}"' in self.d.logs(), 30)
 
     def send(self, head, body=b""):
-        self.before = self.ended()
+        """From an address of its own: the lines of others may come late."""
+        self.peer = f"192.0.2.{next(self.peers)}"
         s = socket.create_connection(("127.0.0.1", self.d.port), 60)
-        lines = [*head, "Host: 127.0.0.1", f"Content-Length: {len(body)}"]
+        lines = [*head, "Host: 127.0.0.1", f"X-Forwarded-For: {self.peer}",
+                 f"Content-Length: {len(body)}"]
         s.sendall("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
         return s
 
@@ -505,11 +504,12 @@ class Leaving(lib.Suite):
         finally:
             db.close()
 
-    def slow(self, method):
-        """Returns what waits until Slack has got it."""
-        self.slack.fault(method, "slow", seconds=0.7)
+    def held(self, method):
+        """Slack has it, and does nothing until it is released: returns what waits
+        for that."""
+        self.slack.fault(method, "hold")
         since = self.slack.mark()
-        return lambda: self.assertTrue(self.slack.wait_calls(
+        return lambda: self.assertTrue(self.slack.wait_held(
             method, 1, since, seconds=30 * lib.SLOW))
 
     # -- an install ----------------------------------------------------------
@@ -547,17 +547,19 @@ class Leaving(lib.Suite):
                     head, db = self.to_callback(team), None
                     wait = {"exchange": "oauth.v2.access", "identify": "auth.test",
                             "storing": "auth.test"}.get(step)
-                    wait = self.slow(wait) if wait else None
+                    wait = self.held(wait) if wait else None
                     s = self.send(head)
                     if wait:
                         wait()
                     if step == "storing":
                         db = self.locked()
+                        self.slack.release()
                         lib.wait_until("it is being stored", lambda: self.gauge(
                             "units of the store") > 0, 20)
                     if step == "answer":
                         self.assertEqual(s.recv(1), b"H")
                     self.leave(s, reset)
+                    self.slack.release()
                     if db:
                         db.execute("ROLLBACK")
                         db.close()
@@ -608,7 +610,7 @@ class Leaving(lib.Suite):
                     self.setUp()
                     name, db = f"{step}-{way}", None
                     head, body = self.to_post(name)
-                    wait = self.slow("chat.postMessage") if step in (
+                    wait = self.held("chat.postMessage") if step in (
                         "slack", "told") else None
                     if step == "row":       # its row waits for the store
                         db = self.locked()
@@ -620,12 +622,14 @@ class Leaving(lib.Suite):
                         wait()
                     if step == "told":      # Slack's answer waits for the store
                         db = self.locked()
-                        lib.wait_until("Slack has it", lambda n=name: any(
+                        self.slack.release()
+                        lib.wait_until("it is there", lambda n=name: any(
                             m["text"] == n for m in self.slack.world.teams[
                                 TEAMS[0]].channels["CARANDOM01"].messages), 20)
                     if step == "answer":
                         self.assertEqual(s.recv(1), b"H")
                     self.leave(s, reset)
+                    self.slack.release()
                     if db:
                         if step == "row":
                             self.over()
