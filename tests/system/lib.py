@@ -368,6 +368,14 @@ class Daemon:
             with contextlib.suppress(ProcessLookupError):
                 self.kill(pid)
 
+    def kill_workers(self):
+        """kill -9 of those that serve; others are there in their places."""
+        old = self.workers()
+        for pid in old:
+            self.kill(pid)
+        wait_until("new workers serve", lambda: len(
+            set(self.workers()) - set(old)) == len(old), 20)
+
     def wait(self, seconds=20):
         try:
             return self.proc.wait(seconds * SLOW)

@@ -175,16 +175,15 @@ class Kill(lib.Suite):
         slack = self.fake()
         d = self.daemon(slack).start()
         mcpclient.install(d)
-        slack.fault("chat.postMessage", "slow", seconds=1)
+        slack.fault("chat.postMessage", "hold")
         self.post_and_leave(d, slack, "killed")
-        for pid in d.workers():
-            d.kill(pid)
-        lib.wait_until("new workers", lambda: len(d.workers()) == 2, 20)
+        d.kill_workers()
         with Legacy(d).begin() as c:
             t = c.tool("slack_post_message", channel_id="CARANDOM01",
                        text="killed", idempotency_key="killed")
             self.assertTrue(t.error, t)
             self.assertRegex(t.text, "(?i)may have been posted")
+        slack.release()
         lib.wait_until("Slack did it", lambda: self.posted(slack, "killed") == 1, 5)
         self.assertEqual(len(slack.calls("chat.postMessage")), 1)
         d.stop()

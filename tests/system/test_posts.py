@@ -400,17 +400,8 @@ class Killed(Posting):
         t = threading.Thread(target=self.try_it, args=(text, d))
         t.start()
         self.slack.wait_held(POST, since=self.since)
-        self.kill_workers(d)
+        d.kill_workers()
         t.join(60)
-
-    @staticmethod
-    def kill_workers(d):
-        """And others are there in their places."""
-        pids = d.workers()
-        for pid in pids:
-            d.kill(pid)
-        lib.wait_until("workers are back", lambda: len(
-            set(d.workers()) - set(pids)) == len(pids))
 
     def try_it(self, text, d):
         try:
@@ -446,7 +437,7 @@ class Killed(Posting):
         t = threading.Thread(target=self.try_long, args=(text, key))
         t.start()
         self.slack.wait_held(POST, since=self.since)
-        self.kill_workers(d)
+        d.kill_workers()
         t.join(60)
         t = self.post(text, idempotency_key=key)
         self.check_posted(t, *self.stored("a" * 3900), "Posted in 3 parts",

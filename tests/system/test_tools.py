@@ -545,9 +545,7 @@ class Posts(ToolSuite):
 
     def test_repeat_after_a_kill(self):
         first = self.post("before the kill", idempotency_key="kill-1")
-        for pid in self.d.workers():
-            self.d.kill(pid)
-        lib.wait_until("workers are back", lambda: len(self.d.workers()) == 2, 20)
+        self.d.kill_workers()
         self.c.close()
         second = self.post("before the kill", idempotency_key="kill-1")
         self.assertEqual(first.ts(), second.ts(), second)
