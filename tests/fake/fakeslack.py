@@ -148,10 +148,12 @@ class FakeSlack:
         return self.wait_rows(n, since, seconds,
                               lambda c: c["method"] == method)
 
-    def wait_held(self, method, n=1, since=0, seconds=10):
-        """So many calls of the method are held."""
-        return self.wait_rows(n, since, seconds, lambda c: (
+    def wait_held(self, method, n=1, since=0, seconds=30):
+        """So many calls of the method are held; a failure, if none comes."""
+        found = self.wait_rows(n, since, seconds, lambda c: (
             c["method"] == method and c.get("held")))
+        assert len(found) >= n, f"{method}: {len(found)} of {n} are held"
+        return found
 
     def wait_rows(self, n, since, seconds, fits):
         end = time.monotonic() + seconds
