@@ -5,32 +5,17 @@
 #include "admin/jobs.h"
 #include "base/log.h"
 #include "store/keys.h"
+#include "store/wait.h"
 #include "tools/principals.h"
-
-struct adding {
-	bool over, failed;
-	struct err err;
-};
-
-static void
-on_added(void *arg, const struct err *err)
-{
-	struct adding *a = arg;
-
-	a->over = true;
-	if ((a->failed = err != NULL))
-		a->err = *err;
-}
 
 static int
 add(struct task *t, const struct key_row *row)
 {
-	struct adding a = { 0 };
+	struct err err;
+	struct waiting w = { .err = &err };
 
-	key_add(t->st, row, on_added, &a);
-	while (!a.over)
-		event_base_loop(t->base, EVLOOP_ONCE);
-	return a.failed ? task_failed(t, &a.err) : JOB_OK;
+	key_add(t->st, row, wait_over, &w);
+	return wait_end(&w, t->base) == 0 ? JOB_OK : task_failed(t, &err);
 }
 
 int

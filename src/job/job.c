@@ -9,6 +9,7 @@
 #include "net/channel.h"
 #include "shm/board.h"
 #include "shm/session.h"
+#include "store/wait.h"
 
 #include <errno.h>
 #include <stdarg.h>

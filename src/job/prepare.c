@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "store/keys.h"
 #include "store/spool_replay.h"
+#include "store/wait.h"
 #include "tools/principals.h"
 
 #include <errno.h>
@@ -145,37 +146,17 @@ refuse_new_keys(struct task *t)
 
 /* ---- the keys of agents ---- */
 
-struct written {
-	bool over;
-	int rc;
-	struct err *err;
-};
-
-static void
-on_seen(void *arg, const struct err *err)
-{
-	struct written *w = arg;
-
-	w->over = true;
-	if (err != NULL) {
-		*w->err = *err;
-		w->rc = -1;
-	}
-}
-
 static int
 note_seed(struct task *t)
 {
 	const struct secret *key = &t->h->conf->api_key;
 	unsigned char hash[32];
 	struct err err;
-	struct written w = { .err = &err };
+	struct waiting w = { .err = &err };
 
 	principals_hash(secret_expose(key), key->len, hash);
-	key_seen(t->st, hash, clock_wall_ms(), on_seen, &w);
-	while (!w.over)
-		event_base_loop(t->base, EVLOOP_ONCE);
-	return w.rc == 0 ? JOB_OK : task_failed(t, &err);
+	key_seen(t->st, hash, clock_wall_ms(), wait_over, &w);
+	return wait_end(&w, t->base) == 0 ? JOB_OK : task_failed(t, &err);
 }
 
 static void

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "store/lease.h"
+#include "store/wait.h"
 
 #include <string.h>
 

@@ -44,9 +44,4 @@ int migrate_scrub(const struct store_conf *conf, int deadline_ms,
 int migrate_drop_copies(const struct store_conf *conf,
     void (*fn)(void *arg, const char *path), void *arg, struct err *err);
 
-/* One unit, waited for (jobs). Rows are handed to fn, which may be NULL. */
-int store_wait(struct store *st, struct event_base *base,
-    const struct step *steps, int deadline_ms,
-    void (*fn)(void *arg, const struct answer *a), void *arg, struct err *err);
-
 #endif

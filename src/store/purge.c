@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "shm/board.h"
 #include "store/keys.h"
-#include "store/migrate.h"
+#include "store/wait.h"
 
 #include <stdio.h>
 #include <stdlib.h>

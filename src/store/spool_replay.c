@@ -4,9 +4,9 @@
 
 #include "base/counter.h"
 #include "base/log.h"
-#include "store/migrate.h"
 #include "store/spool.h"
 #include "store/spool_folder.h"
+#include "store/wait.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -16,9 +16,8 @@
 /* ---- the rows ---- */
 
 struct put {
-	bool over, newer;
-	int rc;
-	struct err *err;
+	struct waiting w;
+	bool newer;
 	int64_t updated;
 };
 
@@ -31,18 +30,6 @@ on_times(void *arg, const struct answer *a)
 	    answer_at(a, 0, 1)->n > p->updated);
 }
 
-static void
-on_put(void *arg, const struct err *err)
-{
-	struct put *p = arg;
-
-	p->over = true;
-	if (err != NULL) {
-		*p->err = *err;
-		p->rc = -1;
-	}
-}
-
 /* What was installed again or revoked since is not undone; nor what is there by now,
  * since its tokens may have been renewed. */
 static int
@@ -50,7 +37,7 @@ store_install(struct store *st, struct event_base *base,
     const union spool_row *any, struct err *err)
 {
 	const struct install_row *row = &any->install;
-	struct put p = { .err = err, .updated = row->updated };
+	struct put p = { .w.err = err, .updated = row->updated };
 
 	if (store_wait(st, base,
 		UNIT(DO(INSTALL_TIMES, TEXT(row->enterprise_id),
@@ -63,13 +50,11 @@ store_install(struct store *st, struct event_base *base,
 		    row->team_id);
 		return 0;
 	}
-	install_put(st, row, store_timeout(st), on_put, &p);
-	while (!p.over)
-		event_base_loop(base, EVLOOP_ONCE);
-	if (p.rc == 0)
+	install_put(st, row, store_timeout(st), wait_over, &p.w);
+	if (wait_end(&p.w, base) == 0)
 		log_info("spool", "an install was stored team=%s",
 		    row->team_id);
-	return p.rc;
+	return p.w.rc;
 }
 
 static void
@@ -78,7 +63,7 @@ on_spent(void *arg, bool hit, const struct err *err)
 	struct put *p = arg;
 
 	p->newer = !hit;
-	on_put(p, err);
+	wait_over(&p->w, err);
 }
 
 static int
@@ -88,16 +73,14 @@ store_pair(struct store *st, struct event_base *base, const union spool_row *any
 	const struct chain_pair *pair = &any->pair;
 	const char *team = pair->team_id[0] != '\0' ? pair->team_id :
 	    pair->enterprise_id;
-	struct put p = { .err = err };
+	struct put p = { .w.err = err };
 
 	chain_spend(st, pair, on_spent, &p);
-	while (!p.over)
-		event_base_loop(base, EVLOOP_ONCE);
-	if (p.rc == 0)
+	if (wait_end(&p.w, base) == 0)
 		log_info("spool", p.newer ?
 		    "a token pair was overtaken by a newer one team=%s" :
 		    "a token pair was stored team=%s", team);
-	return p.rc;
+	return p.w.rc;
 }
 
 static int (*const store_row[])(struct store *st, struct event_base *base,

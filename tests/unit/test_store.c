@@ -5,6 +5,7 @@
 #include "base/counter.h"
 #include "store/changes.h"
 #include "store/installs.h"
+#include "store/wait.h"
 
 /* ---- STORE taken apart ---- */
 

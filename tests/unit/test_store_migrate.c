@@ -3,6 +3,7 @@
 #include "store_fixture.h"
 
 #include "store/installs.h"
+#include "store/wait.h"
 
 #include <fcntl.h>
 #include <signal.h>
