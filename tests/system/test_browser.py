@@ -94,8 +94,12 @@ class Browsing(lib.Suite):
         return next(int(r["value"]) for r in self.d.ctl_json("show", "info")
                     if r["name"] == name)
 
-    def told(self, word):
-        return sum(f" error={word} " in r.get("msg", "") for r in self.d.log_rows())
+    def told(self, page, word):
+        """The line of its request, which may come a moment after the page, says so."""
+        req = page.header("X-Request-Id")
+        lib.wait_until(f"the line of {req} says {word}", lambda: any(
+            r.get("req") == req and f" error={word} " in r["msg"]
+            for r in self.d.log_rows()))
 
     def facts(self, page):
         return dict(page.js("[...document.querySelectorAll('dt')].map("
@@ -189,7 +193,7 @@ class Pages(Browsing):
         self.assertEqual(self.slack.calls("oauth.v2.access", since), [])
         self.plain(page)
         self.judge(page, "denied")
-        lib.wait_until("its line says so", lambda: self.told("access_denied"))
+        self.told(page, "access_denied")
         # and on from there
         self.slack.world.deny = False
         self.assertEqual(page.follow("document.querySelector('a.go').click()"), 200)
@@ -225,11 +229,11 @@ class Pages(Browsing):
                 self.assertIn("Add to Slack", page.text())
                 self.plain(page)
         self.assertEqual(self.slack.calls("oauth.v2.access", since), [])
-        failed, said = self.counted("oauth_failed"), self.told("bad_state")
+        failed = self.counted("oauth_failed")
         page.goto(back + "?state=x&code=1")
         self.judge(page, "forged")
         self.assertEqual(self.counted("oauth_failed"), failed + 1)
-        lib.wait_until("its line says so", lambda: self.told("bad_state") == said + 1)
+        self.told(page, "bad_state")
 
     def test_strangers_state(self):
         """A state that another browser was given, beside a cookie of one's own."""
