@@ -179,6 +179,20 @@ class Base(lib.Apart):
             team not in self.good(d, "slack_list_workspaces").text
             for _ in range(6 * int(d.env["WORKERS"]))), 20)
 
+    @contextlib.contextmanager
+    def delayed(self, d):
+        """A call is under way, and a purge waits for it."""
+        self.slack.fault("conversations.history", "hold", team=BETA)
+        reader = threading.Thread(target=self.tool, args=(d, "slack_get_channel_history"),
+                                  kwargs={"team_id": BETA, "channel_id": "CBGENERAL1"})
+        reader.start()
+        self.slack.wait_held("conversations.history")
+        try:
+            yield
+        finally:
+            self.slack.release()
+            reader.join(60)
+
     def purge(self, d, *args):
         said = d.ctl(*args, seconds=90)
         self.assertIn(f"{args[-1]} is forgotten", said.stdout)
@@ -255,7 +269,7 @@ class Team(Base):
         """The job dies in its middle: said so, and the next one comes to the end."""
         d = self.begun()
         self.traffic(d)
-        with self.asker(d, "team", "purge", ACME) as p:
+        with self.delayed(d), self.asker(d, "team", "purge", ACME) as p:
             lib.wait_until("the install has ended", lambda: self.store.run(
                 f"SELECT state FROM installs WHERE team_id = '{ACME}'") == [("revoked",)])
             second = d.ctl("team", "purge", BETA, check=False)
@@ -525,7 +539,7 @@ class Org(Base):
     def test_killed_and_again(self):
         d = self.begun()
         self.served(d)
-        with Team.asker(self, d, "team", "purge", "E0ACMECORP") as p:
+        with self.delayed(d), Team.asker(self, d, "team", "purge", "E0ACMECORP") as p:
             lib.wait_until("it has ended", lambda: self.store.run(
                 "SELECT state FROM installs WHERE team_id = ''") == [("revoked",)])
             os.kill(Team.job(self, d), signal.SIGKILL)
