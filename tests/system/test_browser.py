@@ -395,11 +395,12 @@ class Pages(Browsing):
         """The store goes while Slack is asked: put aside, said, and taken up."""
         d = self.daemon(self.slack, env={"STORE_TIMEOUT": "1"}).start()
         page, locks, since = self.page(), [], self.slack.mark()
-        self.slack.fault("oauth.v2.access", "slow", seconds=2)
+        self.slack.fault("oauth.v2.access", "hold")
 
         def lock():
-            if self.slack.wait_calls("oauth.v2.access", 1, since, 60 * lib.SLOW):
+            if self.slack.wait_held("oauth.v2.access", 1, since, 60 * lib.SLOW):
                 locks.append(self.lock(d))
+            self.slack.release()
         thread = threading.Thread(target=lock)
         thread.start()
         try:

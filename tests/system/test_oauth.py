@@ -264,17 +264,18 @@ class Flow(lib.Suite):
         self.slack.world.authorize_team = "T0BETA0001"
         url = self.come_back(b, state)
         since = self.slack.mark()
-        self.slack.fault("oauth.v2.access", "slow", seconds=1)
+        self.slack.fault("oauth.v2.access", "hold")
         u = urllib.parse.urlsplit(url)
         cookie = "; ".join(f"{k[2]}={v}" for k, v in b.jar.items())
         c = http.client.HTTPConnection("127.0.0.1", self.d.port, timeout=60)
         c.request("GET", u.path + "?" + u.query,
                   headers={"Cookie": cookie, "Accept": "text/html"})
-        self.assertTrue(self.slack.wait_calls("oauth.v2.access", 1, since))
+        self.assertTrue(self.slack.wait_held("oauth.v2.access", since=since))
         db = self.database()
         db.isolation_level = None
         db.execute("BEGIN EXCLUSIVE")
         try:
+            self.slack.release()
             r = c.getresponse()
             page = mcpclient.Answer(r.status, r.getheaders(), r.read())
             c.close()
