@@ -13,6 +13,8 @@
 #define TEXT_MAX	4000	/* what Slack shows in one piece */
 #define MARKDOWN_MAX	12000
 #define TRUNCATED	"Slack has cut the text: it was too long for one message.\n"
+#define HUSHED		"The mass mentions in the text called nobody: that takes" \
+			" mass_mentions=true.\n"
 
 /* Made, not asked for: https://acme.slack.com/archives/C1/p1712345678000100. */
 static void
@@ -67,6 +69,52 @@ put_done(const struct call *call, struct buf *out)
 		    " channel.\n");
 }
 
+static bool
+wants(const struct call *call, const char *name)
+{
+	return json_object_get_boolean(call_arg(call, name));
+}
+
+bool
+posting_is_markdown(const struct call *call)
+{
+	return wants(call, "markdown");
+}
+
+/* Does the text hold what would call a crowd, had it been asked for? */
+static bool
+is_hushed(const struct call *call)
+{
+	const char *text = call_text(call, "text");
+	size_t len = strlen(text);
+	struct buf loud = { 0 }, hushed = { 0 };
+	bool differs;
+
+	if (wants(call, "mass_mentions"))
+		return false;
+	if (posting_is_markdown(call)) {
+		buf_add(&loud, text, len);
+		mrkdwn_hush(&hushed, text, len);
+	} else {
+		mrkdwn_write(&loud, text, len, true);
+		mrkdwn_write(&hushed, text, len, false);
+	}
+	differs = loud.len != hushed.len;
+	buf_wipe(&loud);
+	buf_wipe(&hushed);
+	return differs;
+}
+
+/* What it came to, beside the message itself. */
+static void
+put_remarks(const struct call *call, struct buf *out)
+{
+	if (sending_truncated(call))
+		buf_str(out, TRUNCATED);
+	if (is_hushed(call))
+		buf_str(out, HUSHED);
+}
+
 static const char *
 shown(const struct sent *part)
 {
@@ -90,8 +138,7 @@ posting_shape(struct call *call, const struct js *answer, struct buf *out)
 	if (thread[0] != '\0')
 		buf_fmt(out, "thread_ts: %s\n", thread);
 	put_permalink(call, channel, sending_part(call, 0)->ts, thread, out);
-	if (sending_truncated(call))
-		buf_str(out, TRUNCATED);
+	put_remarks(call, out);
 }
 
 static const char *
@@ -124,25 +171,10 @@ posting_json(struct call *call, struct jsonw *w)
 	}
 	buf_reset(&said);
 	put_done(call, &said);
-	if (sending_truncated(call))
-		buf_str(&said, TRUNCATED);
+	put_remarks(call, &said);
 	jsonw_key(w, "outcome");
 	jsonw_textn(w, said.p, said.len - 1);	/* without its line end */
 	buf_wipe(&said);
-}
-
-/* What is sent. */
-
-static bool
-wants(const struct call *call, const char *name)
-{
-	return json_object_get_boolean(call_arg(call, name));
-}
-
-bool
-posting_is_markdown(const struct call *call)
-{
-	return wants(call, "markdown");
 }
 
 /* What is sent, and how. */

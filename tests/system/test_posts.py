@@ -732,6 +732,8 @@ class Writing(Posting):
             for text in texts:
                 self.good(self.post(text, markdown=markdown))
         self.assertEqual(self.slack.world.pings, [])
+        self.told_of_crowds(texts[:2])
+        self.slack.world.pings.clear()
         for markdown in (False, True):
             for text in texts[:3] + texts[4:5]:
                 with self.subTest(text, markdown=markdown):
@@ -743,6 +745,19 @@ class Writing(Posting):
         for text in ("<!chan nel>", "<!date^1^{x}|@here>", "<!subteam^x>", "<!here"):
             self.good(self.post(text, mass_mentions=True))
         self.assertEqual(self.slack.world.pings, [])
+
+    def told_of_crowds(self, texts):
+        """Who wanted to call one learns that nobody came, and how to."""
+        said = "called nobody: that takes mass_mentions=true."
+        for markdown in (False, True):
+            for text in texts:
+                self.assertIn(said, self.post(text, markdown=markdown).text)
+                t = self.post(text, markdown=markdown, format="json")
+                self.assertIn(said, t.answer.json["result"]["structuredContent"]["outcome"])
+                self.assertNotIn(said, self.post(text, markdown=markdown,
+                                                 mass_mentions=True).text)
+            self.assertNotIn(said, self.post("1 < 2 <@U1> me@e.org",
+                                             markdown=markdown).text)
 
     def test_crowds_at_a_cut(self):
         """What stands in the middle of a word may stand at a message's end."""
