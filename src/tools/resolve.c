@@ -76,7 +76,8 @@ refuse_none(struct call *call, const struct directory_state *state)
 	    NAME_BYTES);
 	buf_str(out, call->named->type == ARG_CHANNEL ?
 	    " that this key and the app can see. slack_list_channels lists"
-	    " them; a private one is seen only after /invite of the app." :
+	    " them; a private one is seen only after /invite of the app, an"
+	    " archived one has only its id." :
 	    " here. slack_search_users finds people by parts of a name.");
 	tell_state(state, out);
 	call_end(call, true);

@@ -147,10 +147,11 @@ is_link(const char *s)
 }
 
 /* An id, or a name, which resolve.c turns into one: Slack itself would look names and
- * people up past every policy (DESIGN 6). */
+ * people up past every policy (DESIGN 6).  The ids of others and the sign of their
+ * names mean something else. */
 static struct json_object *
 take_named(const struct tool_arg *a, struct json_object *v, struct err *err,
-    const char *others, const char *what)
+    const char *others, char sign, const char *what)
 {
 	const char *s = json_object_get_string(v);
 	size_t len, i = 0;
@@ -164,7 +165,8 @@ take_named(const struct tool_arg *a, struct json_object *v, struct err *err,
 		    " It must be %s.", a->name, s, what);
 	while (i < len && (unsigned char)s[i] >= ' ' && s[i] != 0x7f)
 		i++;
-	if (len == 0 || len > NAME_MAX_LEN || i < len || is_link(s))
+	if (len == 0 || len > NAME_MAX_LEN || i < len || is_link(s) ||
+	    s[0] == sign)
 		return refuse(err, "%s must be %s.", a->name, what);
 	return json_object_get(v);
 }
@@ -174,7 +176,7 @@ take_channel(const struct tool_arg *a, struct json_object *v, struct buf *note,
     struct err *err)
 {
 	(void)note;
-	return take_named(a, v, err, "UWTEBFS",
+	return take_named(a, v, err, "UWTEBFS", '@',
 	    "a channel's id such as C0123ABCD, its name such as #general, or a"
 	    " direct message's D… id (slack_list_channels, types im)");
 }
@@ -184,7 +186,7 @@ take_user(const struct tool_arg *a, struct json_object *v, struct buf *note,
     struct err *err)
 {
 	(void)note;
-	return take_named(a, v, err, "CGDTEBFS",
+	return take_named(a, v, err, "CGDTEBFS", '#',
 	    "a person's id such as U0123ABCD, or a name such as @ada");
 }
 
