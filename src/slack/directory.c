@@ -84,17 +84,37 @@ connected_again(struct place *p, struct install *now)
 		p->kinds[k].after = 0;
 }
 
+/* The install as it is now; NULL: it has ended, or has another directory. */
+static struct install *
+install_now(const struct place *p)
+{
+	struct install *now = installs_find(p->d->s->installs,
+	    install_key(p->in));
+
+	return now != NULL && now->state == INSTALL_LIVE &&
+	    strcmp(install_place(now), install_place(p->in)) == 0 ? now : NULL;
+}
+
+/* Nothing is to be kept of it.  A run that is under way ends by itself: it knows what
+ * becomes of its lease. */
+static bool
+is_over(const struct place *p)
+{
+	for (enum directory_kind k = 0; k < DIRECTORY_KINDS; k++)
+		if (p->kinds[k].fill != NULL)
+			return false;
+	return install_now(p) == NULL;
+}
+
 static void
 tend(struct place *p)
 {
 	static fill_over_fn *const over[] = {
 		[DIRECTORY_CHANNELS] = on_channels, [DIRECTORY_USERS] = on_users,
 	};
-	struct install *now = installs_find(p->d->s->installs,
-	    install_key(p->in));
+	struct install *now = install_now(p);
 
-	if (now == NULL || now->state != INSTALL_LIVE ||
-	    strcmp(install_place(now), install_place(p->in)) != 0)
+	if (now == NULL)
 		return;
 	if (now->updated != p->in->updated)
 		connected_again(p, now);
@@ -115,8 +135,8 @@ directory_tend(struct directory *d)
 	d->look = now + LOOK_MS;
 	for (p = LIST_FIRST(&d->places); p != NULL; p = next) {
 		next = LIST_NEXT(p, next);
-		if ((now - p->wanted > WANTED_MS || d->n > PLACES_MAX) &&
-		    !place_is_asked(p))
+		if ((now - p->wanted > WANTED_MS || d->n > PLACES_MAX ||
+			is_over(p)) && !place_is_asked(p))
 			place_free(p);
 		else
 			tend(p);
