@@ -8,11 +8,11 @@
 
 const struct kind kinds[DIRECTORY_KINDS + 1] = {
 	[DIRECTORY_CHANNELS] = { "channels", METHOD_CONVERSATIONS_LIST,
-	    "exclude_archived=true", "channels", entry_read_channel },
+	    "exclude_archived=true", "channels", entry_read_channel, NULL },
 	[DIRECTORY_USERS] = { "users", METHOD_USERS_LIST, "",
-	    "members", entry_read_person },
+	    "members", entry_read_person, "users:read" },
 	[DIRECTORY_TEAMS] = { DIRECTORY_TEAMS_WORD, METHOD_AUTH_TEAMS_LIST, "",
-	    "teams", entry_read_team },
+	    "teams", entry_read_team, NULL },
 };
 
 bool

@@ -13,6 +13,7 @@ struct kind {
 	const char *form;		/* besides limit, cursor and types */
 	const char *array;		/* of a page: what holds the things */
 	bool (*read)(const struct js *o, struct directory_entry *e);
+	const char *scope;		/* without which Slack is not asked; NULL */
 };
 extern const struct kind kinds[DIRECTORY_KINDS + 1];
 

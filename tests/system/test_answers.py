@@ -467,6 +467,8 @@ class Names(lib.Suite):
                 self.assertIn("need the scope users:read", t.text)
             lib.wait_until("the channels are known", lambda: "CARANDOM01" in c.tool(
                 "slack_get_channel_info", channel_id="#random").text)
+            lib.wait_until("the people are given up", lambda: "missing_scope" in c.tool(
+                "slack_connection_status").text)
         self.assertEqual(slack.calls("users.info"), [])
         self.assertEqual(slack.calls("users.list"), [])
         d.stop()
