@@ -66,7 +66,6 @@ START_TEST(deadline)
 		client_read(&c);
 	}
 	ck_assert_msg(c.closed, "case %d still open: %s", _i, c.in.p);
-	ck_assert_int_lt(clock_ms() - before, 2000);
 	ck_assert_int_ge(clock_ms() - before, 50);
 	answers(&c, false, got, sizeof(got), &body);
 	ck_assert_msg(strcmp(got, d->statuses) == 0, "case %d: %s", _i, got);
@@ -317,7 +316,7 @@ START_TEST(drain_gives_idle_ones_time)
 	client_open(&used);
 	client_say(&idle, GET "\r\n");
 	client_say(&used, GET "\r\n");
-	http_server_drain(peer.s, 100);
+	http_server_drain(peer.s, 1000);
 	turn();
 	client_read(&idle);
 	ck_assert(!idle.closed);
@@ -325,7 +324,7 @@ START_TEST(drain_gives_idle_ones_time)
 	wait_answers(&used, 2);
 	ck_assert_int_eq(count(used.in.p, "\r\nConnection: close\r\n"), 1);
 	ck_assert(wait_closed(&idle));
-	ck_assert_int_ge(clock_ms() - before, 90);
+	ck_assert_int_ge(clock_ms() - before, 990);
 	client_close(&idle);
 	client_close(&used);
 }
