@@ -52,7 +52,8 @@ class Control(lib.Suite):
     def test_workers(self):
         pids = self.d.workers()
         self.assertEqual(len(pids), 2)
-        self.assertEqual(sorted(pids), lib.children(self.d.pid))
+        lib.wait_until("there is nobody else, when no job runs",
+                       lambda: lib.children(self.d.pid) == sorted(pids))
 
     def test_sessions(self):
         with Legacy(self.d).begin() as c:

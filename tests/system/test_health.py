@@ -66,8 +66,10 @@ class Health(lib.Suite):
         os.kill(old[0], signal.SIGSTOP)
         lib.wait_until("a stopped worker is killed",
                        lambda: not lib.alive(old[0]), 15)
-        lib.wait_until("and replaced", lambda: len(d.workers()) == 2, 15)
-        self.assertEqual(self.health(d)[1]["workers"]["ready"], 2)
+        lib.wait_until("and replaced", lambda: len(
+            w := d.workers()) == 2 and old[0] not in w, 15)
+        lib.wait_until("/health counts it", lambda: self.health(
+            d)[1]["workers"]["ready"] == 2)
         d.stop()
 
     def test_a_stopped_workers_connections_go_to_the_other(self):

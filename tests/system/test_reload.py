@@ -187,7 +187,7 @@ class Deaths(Base):
             end = time.monotonic() + 20 * lib.SLOW
             new = []
             while not new and time.monotonic() < end:
-                new = [p for p in lib.offspring(d.pid) if p != old]
+                new = [p for p in lib.offspring(d.pid) if p != old and lib.alive(p)]
             os.kill(new[0], signal.SIGSTOP)
             lib.wait_until("it stands", lambda: lib.proc_stat(new[0])[0] == "T")
             if ("worker 1", "STARTING", new[0]) in [

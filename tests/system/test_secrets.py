@@ -204,13 +204,14 @@ class Everything(lib.Suite):
         u = urllib.parse.urlsplit(a.header("Location"))
         cookie = "; ".join(f"{k[2]}={v}" for k, v in b.jar.items())
         since = self.slack.mark()
-        self.slack.fault("oauth.v2.access", "slow", seconds=1)
+        self.slack.fault("oauth.v2.access", "hold", effect=True)
         conn = http.client.HTTPConnection("127.0.0.1", self.d.port, timeout=60)
         conn.request("GET", u.path + "?" + u.query, headers={"Cookie": cookie})
-        self.assertTrue(self.slack.wait_calls("oauth.v2.access", 1, since, 20))
+        self.assertTrue(self.slack.wait_held("oauth.v2.access", 1, since, 20))
         spool = os.path.join(self.d.state_dir, "spool")
         with contextlib.closing(self.database()) as db:
             db.execute("BEGIN EXCLUSIVE")
+            self.slack.release()
             mcpclient.keep(self.d, mcpclient.Answer(
                 (r := conn.getresponse()).status, r.getheaders(), r.read()))
             self.assertEqual(len(os.listdir(spool)), 1)
