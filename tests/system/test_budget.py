@@ -62,14 +62,16 @@ class Limited(lib.Apart):
 
     def check_load(self, daemons, seconds=5):
         """No call before its Retry-After, none lost; and when the first burst has met
-        its 429, which is over 2 s later, no further one and 90 % of what is allowed."""
+        its 429, which is over 2 s later, no further one and 90 % of what is allowed.
+        When it meets that is the machine's: its first calls may take a second."""
         rows, wrong = self.full_load(daemons, seconds)
         self.assertEqual(wrong, [])
         self.assertEqual(self.slack.limits.early(), [])
         began = rows[0]["at"]
         told = [r["at"] - began for r in rows if r["limited"]]
-        self.assertLess(max(told, default=0), 1, told)
+        self.assertLess(max(told, default=0) - min(told, default=0), 1, told)
         first = max(told, default=0) + 2.1
+        self.assertLess(first, seconds - 1, told)
         rows = [r for r in rows if first <= r["at"] - began <= seconds]
         share = self.slack.limits.share(rows, HISTORY)
         self.assertGreaterEqual(share, 0.9, [
