@@ -9,6 +9,7 @@ which   method      "chat.postMessage", "oauth/v2/authorize" or "*"
         times       and then so many are hit: 1, or -1 for ever
 what    kind        a row of KINDS, and what that one reads
         seconds     to wait first (of hang, stall, hold: in the middle)
+        held        true: waits first until FakeSlack.release()
         effect      true: the call is carried out all the same;
                     "late": but only after `late` seconds
 """
@@ -129,6 +130,8 @@ def play(h, fault, do):
         h.fake.sleep(fault["seconds"])
     if kind == "hold":
         return hold(h, fault, do)
+    if fault.get("held"):
+        h.fake.hold(h.row, 60)
     answer = {}
     if effect == "late":
         later = threading.Timer(fault.get("late", 1), do)
