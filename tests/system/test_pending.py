@@ -40,9 +40,12 @@ class Pending(lib.Apart):
     def test_removed(self):
         d = self.started(workers=4)
         install(d, LIVE)
+        self.slack.fault(UNINSTALL, "hold")
         page = install(d, TEAM)
         self.assertIn("install approve", page.text)
         self.assertTrue(self.team.bot.alive())
+        self.slack.wait_held(UNINSTALL)
+        self.slack.release()
         self.gone(d)
         call, = self.slack.calls(UNINSTALL)
         self.assertEqual((call["team"], call["answer"]), (TEAM, "ok"))
@@ -52,11 +55,12 @@ class Pending(lib.Apart):
         self.assertEqual(self.rows(d), {LIVE: "live"})
         with Modern(d) as c:
             self.assertTrue(c.tool("slack_list_channels", limit=1).ok)
+        self.slack.fault(UNINSTALL, "hold")
         install(d, TEAM)            # it may come again
         self.assertEqual(self.rows(d)[TEAM], "pending")
 
     def test_approved_in_time(self):
-        d = self.started(ttl="3s")
+        d = self.started(ttl="6s")
         install(d, TEAM)
         d.ctl("install", "approve", TEAM)
         install(d, LIVE)
@@ -95,7 +99,7 @@ class Pending(lib.Apart):
 
     def test_slack_does_not(self):
         """Not for ever: as long once more, then it goes with a warning."""
-        d = self.started()
+        d = self.started(ttl="4s")
         self.slack.fault(UNINSTALL, "error", error="fatal_error", times=-1)
         install(d, TEAM)
         lib.wait_until("it was tried", lambda: self.slack.calls(UNINSTALL))
@@ -108,7 +112,7 @@ class Pending(lib.Apart):
     def test_the_organisation_waits(self):
         """A workspace of it is live by a row of its own."""
         self.slack.world.add_org(ORG, "Org", TEAM)
-        d = self.started(allow=f"{LIVE},{TEAM}")
+        d = self.started(ttl="4s", allow=f"{LIVE},{TEAM}")
         install(d, TEAM)
         install(d, ORG)
         self.assertEqual(self.rows(d), {TEAM: "live", ORG: "pending"})
