@@ -284,10 +284,19 @@ class Team(Base):
         self.assertEqual((said.returncode, json.loads(said.stdout).keys()), (1, {"error"}))
         with open(d.log_file, encoding="utf-8") as f:
             self.assertTrue(f.read().startswith(log))
-        self.assertEqual([n for n in os.listdir(d.state_dir) if n.startswith("purge-")], [])
+        self.assertFalse(self.marked(d))
 
     def job(self, d):
-        return next((w["pid"] for w in d.ctl_json("show", "workers") if w["what"] == "job"), None)
+        """The purge, while the master has no other job."""
+        jobs = [w["pid"] for w in d.ctl_json("show", "workers") if w["what"] == "job"]
+        return jobs[0] if len(jobs) == 1 else None
+
+    def kill_job(self, d):
+        os.kill(lib.wait_until("it is the only job", lambda: Team.job(self, d)), signal.SIGKILL)
+
+    def marked(self, d):
+        """One has begun and not ended."""
+        return any(n.startswith("purge-") for n in os.listdir(d.state_dir))
 
     def asker(self, d, *args):
         """The command, which is not waited for."""
@@ -305,7 +314,7 @@ class Team(Base):
             second = d.ctl("team", "purge", BETA, check=False)
             self.assertIn("one is running already", second.stderr)
             self.assertTrue(d.ctl_json("show", "info"))     # the master is free
-            os.kill(self.job(d), signal.SIGKILL)
+            self.kill_job(d)
             self.assertIn("team-purge died signal=9", p.communicate(timeout=30)[1])
             self.assertEqual(p.returncode, 1)
         self.assertIn("directory", self.places(d, ACME))
@@ -326,9 +335,9 @@ class Team(Base):
         d = self.begun()
         self.traffic(d)
         with self.asker(d, "team", "purge", ACME) as p:
-            lib.wait_until("it runs", lambda: self.job(d))
+            lib.wait_until("it runs", lambda: self.marked(d))
             p.kill()
-        lib.wait_until("it came to its end", lambda: not self.job(d), 60)
+        lib.wait_until("it came to its end", lambda: not self.marked(d) and not self.job(d), 60)
         self.assertEqual(self.places(d, ACME), [])
 
     def test_while_the_directory_is_filled(self):
@@ -430,7 +439,7 @@ class Team(Base):
         with d.others(*READER), self.asker(d, "team", "purge", ACME) as p:
             lib.wait_until("its rows have gone", lambda: not self.store.run(
                 f"SELECT state FROM installs WHERE team_id = '{ACME}'"), 60)
-            os.kill(self.job(d), signal.SIGKILL)
+            self.kill_job(d)
             self.assertIn("died signal=9", p.communicate(timeout=30)[1])
         self.assertIn(self.store.path, " ".join(self.places(d, ACME)))
         self.purge(d, "team", "purge", ACME)
@@ -572,7 +581,7 @@ class Org(Base):
         with self.delayed(d), Team.asker(self, d, "team", "purge", "E0ACMECORP") as p:
             lib.wait_until("it has ended", lambda: self.store.run(
                 "SELECT state FROM installs WHERE team_id = ''") == [("revoked",)])
-            os.kill(Team.job(self, d), signal.SIGKILL)
+            Team.kill_job(self, d)
             p.communicate(timeout=30)
         self.gone(d, ACME)
         # as if it had come so far
@@ -632,7 +641,7 @@ class Shared(Base, test_mariadb.Shared):
         with Team.asker(self, d, "team", "purge", ACME) as p:
             lib.wait_until("it has ended", lambda: self.store.run(
                 f"SELECT state FROM installs WHERE team_id = '{ACME}'") == [("revoked",)])
-            os.kill(Team.job(self, d), signal.SIGKILL)
+            Team.kill_job(self, d)
             self.assertIn("died signal=9", p.communicate(timeout=30)[1])
         self.purge(d, "team", "purge", ACME)
         self.assertEqual(self.places(d, ACME), [])
