@@ -32,7 +32,8 @@ struct directory_state {
 	bool complete;
 	bool filling;
 	int64_t entries;
-	int64_t at;		/* wall ms of the last complete end; 0: never */
+	int64_t at;		/* wall ms of the last complete end; 0: never, or not
+				 * known because a later run ended early */
 	char problem[64];	/* why the last run ended early, or "" */
 	bool full;		/* it did because DIRECTORY_MAX are kept: there are more */
 };

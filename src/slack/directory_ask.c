@@ -265,7 +265,7 @@ on_state(void *arg, const struct fill_row *row, const struct err *err)
 	s->complete = strcmp(row->state, "complete") == 0;
 	s->filling = row->page[0] != '\0' && row->problem[0] == '\0';
 	s->entries = row->entries;
-	s->at = s->complete ? row->ended : 0;
+	s->at = s->complete && row->problem[0] == '\0' ? row->ended : 0;
 	snprintf(s->problem, sizeof(s->problem), "%s", row->problem);
 	s->full = strcmp(s->problem, DIRECTORY_FULL) == 0;
 	a->place->kinds[a->kind].read = clock_ms();

@@ -265,7 +265,8 @@ on_answer(void *arg, const struct slack_answer *a)
 		ask(f);
 		return;
 	}
-	fail(f, a->code[0] != '\0' ? a->code : slack_class_word(a->class));
+	fail(f, a->code[0] != '\0' ? a->code :
+	    a->class == SLACK_TRANSPORT ? "no_answer" : "slack_fault");
 }
 
 static void

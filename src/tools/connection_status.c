@@ -68,7 +68,7 @@ put_kind(const struct call *call, enum directory_kind k, struct buf *out)
 	if (may_count(call, k))
 		buf_fmt(out, "%lld, ", (long long)s->entries);
 	buf_str(out, progress(s));
-	if (s->complete) {
+	if (s->at != 0) {
 		clock_iso(when, s->at);
 		buf_fmt(out, " at %s", when);
 		put_age(s->at, out);
@@ -95,7 +95,7 @@ json_kind(const struct call *call, enum directory_kind k, struct jsonw *w)
 	if (may_count(call, k))
 		jsonw_put_int(w, "entries", s->entries);
 	jsonw_put_bool(w, "being_read", s->filling);
-	if (s->complete)
+	if (s->at != 0)
 		jsonw_put_int(w, "age_s", (clock_wall_ms() - s->at) / 1000);
 	if (s->problem[0] != '\0')
 		jsonw_put_text(w, "problem", s->problem);

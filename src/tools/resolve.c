@@ -52,7 +52,10 @@ tell_state(const struct directory_state *s, struct buf *out)
 
 	if (!s->known)
 		return;
-	if (s->complete && age > NEW_MS) {
+	if (s->complete && s->at == 0) {
+		buf_str(out, " Names may be old, they could not be read anew:"
+		    " for a newer one use the id.");
+	} else if (s->complete && age > NEW_MS) {
 		clock_iso(when, s->at);
 		buf_fmt(out, " Names are those of %s: for a newer one use the"
 		    " id.", when);

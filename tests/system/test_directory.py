@@ -211,10 +211,15 @@ class Fills(Base):
         self.complete(d)
         people = slack.world.teams["T0BIG00001"].users
         gone = people.pop(list(people)[-1])
-        for kind, more in (("error", {"error": "internal_error"}), ("repeat_cursor", {})):
+        for kind, more in (("error", {"error": "internal_error"}), ("repeat_cursor", {}),
+                           ("status", {})):
             slack.fault("users.list", kind, page=3, times=-1, **more)
             lib.wait_until("a run has failed", lambda: "ended early" in self.status(d), 60)
-            self.assertRegex(self.status(d), r"known people: 200, complete at ")
+            self.assertNotRegex(self.status(d), "ended early: [A-Z]")
+            self.assertRegex(self.status(d), r"known people: 200, complete, (being read, )?"
+                             "the last run ended early")        # since when is not told
+            self.assertIn("Names may be old", self.tool(
+                d, "slack_get_user_profile", user_id="@no-such-one").text)
             self.assertIn(gone.id, self.tool(
                 d, "slack_search_users", query=gone.name).text)
             slack.faults.clear()
