@@ -92,6 +92,19 @@ check_args(const struct command *c, int given, struct err *err)
 	return 0;
 }
 
+/* The first word of some. */
+static bool
+is_begun(const char *said)
+{
+	size_t len = strlen(said);
+
+	for (int i = 0; i < CMD_COUNT; i++)
+		if (strncmp(commands[i].words, said, len) == 0 &&
+		    commands[i].words[len] == ' ')
+			return true;
+	return false;
+}
+
 static int
 unknown(char **words, int n, struct err *err)
 {
@@ -102,6 +115,8 @@ unknown(char **words, int n, struct err *err)
 	    n > 1 ? " " : "", n > 1 ? words[1] : "");
 	for (int i = 0; i < CMD_COUNT; i++)
 		nearest_offer(&near, commands[i].words);
+	if (is_begun(said))
+		near.word = NULL;	/* "show" is not meant as "stop" */
 	return err_set(err, ERR_NOT_FOUND,
 	    "unknown command \"%.60s\"; try \"%s\"", said,
 	    near.word != NULL ? near.word : "help");

@@ -22,7 +22,8 @@ static const struct {
 } lines[] = {
 	{ "", LEVEL_ADMIN, -1, 0, "help" },
 	{ "shwo info", LEVEL_ADMIN, -1, 0, "show info" },
-	{ "key", LEVEL_ADMIN, -1, 0, "unknown command" },
+	{ "key", LEVEL_ADMIN, -1, 0, "unknown command \"key\"; try \"help\"" },
+	{ "show", LEVEL_VIEW, -1, 0, "unknown command \"show\"; try \"help\"" },
 	{ "key add", LEVEL_ADMIN, -1, 0, "usage: key add <name>" },
 	{ "key revoke a b", LEVEL_ADMIN, -1, 0, "usage: key revoke" },
 	{ "key add x", LEVEL_VIEW, -1, 0, "not permitted" },
