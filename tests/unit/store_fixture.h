@@ -276,7 +276,7 @@ run_suite(TCase *tc, const char *name)
 	int failed;
 
 	crypto_start();		/* as main does: a test exits with a dial under way */
-	tcase_set_timeout(tc, 60);
+	tcase_set_timeout(tc, 300);	/* thousands of commits, each waits for the disk */
 	tcase_add_checked_fixture(tc, fresh, finished);
 	suite_add_tcase(s, tc);
 	r = srunner_create(s);

@@ -527,6 +527,7 @@ main(void)
 	SRunner *runner = srunner_create(suite);
 	int failed;
 
+	tcase_set_timeout(tc, 60);	/* longest_line computes for a while */
 	tcase_add_loop_test(tc, control, 0, ROWS(reads));
 	tcase_add_loop_test(tc, written, 0, ROWS(writes));
 	tcase_add_loop_test(tc, fenced, 0, ROWS(texts));
