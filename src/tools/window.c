@@ -12,6 +12,7 @@
 
 #define AGE_DIGITS	6
 #define FRACTION	6
+#define STAMP_DIGITS	10	/* from 2001 to 2286 */
 
 /* Seconds; -1: none. */
 static int64_t
@@ -129,6 +130,17 @@ iso(const char *s, int *fraction)
 	return timegm(&tm) - east;
 }
 
+/* Seconds as Slack writes them; 0 is the beginning.  20261128 or milliseconds are
+ * meant otherwise. */
+static bool
+is_stamp(const char *s)
+{
+	size_t whole = strcspn(s, ".");
+
+	return slack_is_time(s) && strlen(s) < WINDOW_SIZE &&
+	    (whole == STAMP_DIGITS || (whole == 1 && s[0] == '0'));
+}
+
 bool
 window_bound(const char *s, int64_t now_ms, char out[WINDOW_SIZE])
 {
@@ -136,7 +148,7 @@ window_bound(const char *s, int64_t now_ms, char out[WINDOW_SIZE])
 	int64_t back = age(s), at = back >= 0 ? now_ms / 1000 - back :
 	    iso(s, &fraction);
 
-	if (slack_is_time(s) && strlen(s) < WINDOW_SIZE) {
+	if (is_stamp(s)) {
 		memcpy(out, s, strlen(s) + 1);
 		return true;
 	}
