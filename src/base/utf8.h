@@ -16,4 +16,8 @@ uint32_t utf8_code(const void *p, size_t n);
  * UTF-8. */
 size_t utf8_cut(const char *text, size_t len, size_t max);
 
+/* Capitals become small where that takes as many bytes: ASCII, Latin, Greek, Cyrillic.
+ * In place; what is no UTF-8 stays. */
+void utf8_lower(char *text);
+
 #endif

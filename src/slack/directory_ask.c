@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "slack/kind.h"
 #include "slack/place.h"
 #include "store/directory.h"
@@ -165,12 +166,26 @@ read_more(struct directory_ask *a)
 	a->at += n;
 }
 
+/* As the store compares. */
+static bool
+is_called(const char *name, const char *text)
+{
+	char *one = mem_str(name), *other = mem_str(text);
+	bool same;
+
+	utf8_lower(one);
+	utf8_lower(other);
+	same = strcmp(one, other) == 0;
+	free(one);
+	free(other);
+	return same;
+}
+
 /* One that Slack named a moment ago. */
 static bool
 fits(const struct directory_ask *a, const struct directory_entry *e)
 {
-	return strcasecmp(e->handle, a->text) == 0 ||
-	    strcasecmp(e->label, a->text) == 0;
+	return is_called(e->handle, a->text) || is_called(e->label, a->text);
 }
 
 static void

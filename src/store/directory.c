@@ -7,7 +7,6 @@
 #include "base/utf8.h"
 #include "store/op.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -36,15 +35,21 @@ struct fill_op {
 	bool added;
 };
 
-/* ASCII alone: that is what both back ends and Slack's handles agree on. */
 static void
-lower(char *out, size_t size, const char *text)
+cut(char *out, size_t size, const char *text)
 {
 	size_t n = utf8_cut(text, strlen(text), size - 1);
 
-	for (size_t i = 0; i < n; i++)
-		out[i] = (char)tolower((unsigned char)text[i]);
+	memcpy(out, text, n);
 	out[n] = '\0';
+}
+
+/* Here, not in SQL: the back ends differ in it. */
+static void
+lower(char *out, size_t size, const char *text)
+{
+	cut(out, size, text);
+	utf8_lower(out);
 }
 
 static void
@@ -171,15 +176,6 @@ struct texts {
 	char label_key[HANDLE_MAX + 1], about[ABOUT_MAX + 1];
 	char words[WORDS_MAX + 1];
 };
-
-static void
-cut(char *out, size_t size, const char *text)
-{
-	size_t n = utf8_cut(text, strlen(text), size - 1);
-
-	memcpy(out, text, n);
-	out[n] = '\0';
-}
 
 static void
 take_texts(struct texts *t, const struct directory_row *row)
