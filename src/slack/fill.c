@@ -250,7 +250,9 @@ on_answer(void *arg, const struct slack_answer *a)
 	if (a->class == SLACK_NONE) {
 		counter_up(CNT_DIRECTORY_PAGES);
 		take_page(f, a);
-		if (strlen(kind_next(a)) > PAGE_MAX)
+		if (js_get(a->json, kinds[f->kind].array, JS_ARRAY) == NULL)
+			fail(f, "no_list");		/* nor is it an empty one */
+		else if (strlen(kind_next(a)) > PAGE_MAX)
 			fail(f, "long_cursor");		/* not the last page */
 		else if (f->next[0] != '\0' && strcmp(f->next, f->page) == 0)
 			fail(f, "repeated_cursor");

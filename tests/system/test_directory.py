@@ -50,7 +50,10 @@ class Names(Base):
         d = self.begin_one(self.slack)
         t = self.tool(d, "slack_get_channel_history", channel_id="#general", limit=1)
         self.assertTrue(t.ok, t)        # before anything is filled
+        self.capitals(d)
         self.complete(d)
+        self.capitals(d)
+        self.assertIn("U0BOB", self.tool(d, "slack_search_users", query="BÖR").text)
         for name in "#general", "general", "#GENERAL":
             with self.subTest(name):
                 t = self.tool(d, "slack_get_channel_history", channel_id=name, limit=1)
@@ -77,6 +80,12 @@ class Names(Base):
         self.assertIn(ids[0][0], t.text)
         self.assertFalse(self.tool(d, "slack_get_user_profile", user_id="@nobody").ok)
         d.stop()
+
+    def capitals(self, d):
+        """Of any alphabet, whoever compares: Slack's list or the store."""
+        t = self.tool(d, "slack_get_user_profile", user_id="@BOB bÖRSE")
+        self.assertTrue(t.ok, t)
+        self.assertIn("The profile of U0BOB", t.text)
 
     def test_wherever_an_id_is_taken(self):
         """All tools that name a channel or a person, by their own list."""
@@ -212,7 +221,7 @@ class Fills(Base):
         people = slack.world.teams["T0BIG00001"].users
         gone = people.pop(list(people)[-1])
         for kind, more in (("error", {"error": "internal_error"}), ("repeat_cursor", {}),
-                           ("status", {})):
+                           ("status", {}), ("body", {"body": {"ok": True}})):
             slack.fault("users.list", kind, page=3, times=-1, **more)
             lib.wait_until("a run has failed", lambda: "ended early" in self.status(d), 60)
             self.assertNotRegex(self.status(d), "ended early: [A-Z]")
