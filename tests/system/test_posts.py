@@ -107,6 +107,8 @@ class Posting(lib.Suite):
 
 
 class Faults(Posting):
+    ENV = {**Posting.ENV, "STORE_TIMEOUT": "20"}    # many at once, on a slow disk
+
     def row(self, row, thread=None):
         kind, more, effect = row
         text = f"row {kind} {more.get('status', '')} {effect} {bool(thread)}"
