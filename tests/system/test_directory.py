@@ -320,8 +320,9 @@ class Fills(Base):
         """Slack is not asked over and over for what it has refused; a new install
         that has the scope is filled at once."""
         slack = self.fake()
-        d = self.begin_one(slack, DIRECTORY_TTL="2s",
-                           SLACK_SCOPES="chat:write,channels:history,channels:read")
+        slack.fault("users.list", "error", error="missing_scope", times=-1)
+        d = self.begin_one(slack, DIRECTORY_TTL="2s", SLACK_SCOPES="chat:write,"
+                           "channels:history,channels:read,users:read")
         lib.wait_until("public channels are known", lambda: self.tool(
             d, "slack_get_channel_history", channel_id="#general").ok, 30)
         lib.wait_until("all of them", lambda: re.search(
@@ -331,6 +332,7 @@ class Fills(Base):
         self.assertIn(len(slack.calls("users.list")), range(1, 4 + 2))
         self.assertIn("users:read", self.status(d))
         d.stop()
+        slack.faults.clear()
         d.env.update(SLACK_SCOPES=self.scopes(), DIRECTORY_TTL="1h")
         d.start()
         self.assertFalse(self.tool(d, "slack_get_channel_info", channel_id="#secret").ok)
