@@ -25,6 +25,11 @@
 
 #define N(a)	((int)(sizeof(a) / sizeof((a)[0])))
 
+/* INSERT INTO nonces ROWS SELECT i, 1 FROM c WHERE i < 300: for i from 0 to 9999 at
+ * most.  By digits, as MariaDB's recursion ends at 1,000. */
+#define ROWS	"WITH RECURSIVE d(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM d WHERE i < 9), " \
+	"c(i) AS (SELECT a.i + 10 * b.i + 100 * e.i + 1000 * f.i FROM d a, d b, d e, d f) "
+
 static char folder[64];
 static struct store_conf conf;
 static struct secret password;

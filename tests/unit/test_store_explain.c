@@ -9,8 +9,6 @@
 /* Every statement on tables of 10,000 rows: found by an index, in the index's
  * order, never by reading a table that grows. */
 
-#define ROWS "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 10000) "
-
 static const char *const fills[] = {
 	"INSERT INTO installs " ROWS "SELECT '', 'T' || i, 'A1', 'name', 'url', 'k' || (i % 3), "
 	    "x'00', x'00', 0, 'chat:write', 'U', 'B', 'U', i, i, CASE i % 10 WHEN 0 THEN i ELSE 0 "

@@ -301,9 +301,6 @@ END_TEST
 
 /* ---- EXPLAIN ---- */
 
-#define ROWS "WITH RECURSIVE d(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM d WHERE i < 9), " \
-	"c(i) AS (SELECT 1 + a.i + 10 * b.i + 100 * e.i + 1000 * f.i FROM d a, d b, d e, d f) "
-
 static const char *const fills[] = {
 	"INSERT INTO installs " ROWS "SELECT '', CONCAT('T', i), 'A1', 'name', 'url', "
 	    "CONCAT('k', i % 3), x'00', x'00', 0, 'chat:write', 'U', 'B', 'U', i, i, CASE i % 10 "

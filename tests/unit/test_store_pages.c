@@ -8,8 +8,6 @@
 /* Changes come in pages, and each row of them comes, however many share a number. */
 
 #define MOST	1700
-#define ROWS	"WITH RECURSIVE d(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM d WHERE i < 9), " \
-	"c(i) AS (SELECT a.i + 10 * b.i + 100 * e.i + 1000 * f.i FROM d a, d b, d e, d f) "
 
 struct page {
 	int calls;

@@ -18,8 +18,6 @@
 
 #define TEAM	"T1"
 #define USER	"U1"
-#define MANY	"WITH RECURSIVE d(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM d WHERE i < 9), " \
-	"c(i) AS (SELECT a.i + 10 * b.i + 100 * e.i FROM d a, d b, d e) "
 
 static void
 installed(const char *enterprise, const char *team, const char *installer)
@@ -252,9 +250,9 @@ END_TEST
 START_TEST(many_of_one_number)
 {
 	static const char *const fills[] = {
-		"INSERT INTO api_keys " MANY "SELECT i, i, i, 'h', 'T0,T1', 'read', 'core', '', "
+		"INSERT INTO api_keys " ROWS "SELECT i, i, i, 'h', 'T0,T1', 'read', 'core', '', "
 		    "'', '', 'U1', 1, 0, 0, 'live', 7 FROM c WHERE i < 600",
-		"INSERT INTO installs " MANY "SELECT '', i, 'A', 'n', 'u', 'k', 't', '', 0, 's', "
+		"INSERT INTO installs " ROWS "SELECT '', i, 'A', 'n', 'u', 'k', 't', '', 0, 's', "
 		    "'U', 'B', 'U', 1, 1, 0, 'live', 7 FROM c WHERE i < 300",
 		"UPDATE installs SET changed = 7",		/* T1 comes behind the digits */
 	};
