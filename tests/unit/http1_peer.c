@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "run.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -261,20 +262,15 @@ wait_closed(struct client *c)
 int
 peer_main(const char *name, void (*add)(TCase *tc))
 {
-	Suite *s = suite_create(name);
 	TCase *tc = tcase_create(name);
-	SRunner *r = srunner_create(s);
-	int failed;
+	int rc;
 
 	big = mem_new(BIG + 1);
 	memset(big, 'b', BIG);
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, peer_setup, peer_teardown);
 	add(tc);
-	suite_add_tcase(s, tc);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
+	rc = run_case(name, tc);
 	free(big);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return rc;
 }

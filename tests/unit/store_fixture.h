@@ -6,6 +6,8 @@
  * or what TEST_STORE names (tests/mariadb.py sets it, TEST_STORE_PASSWORD and
  * TEST_STORE_CA), emptied before. */
 
+#include "run.h"
+
 #include "base/clock.h"
 #include "base/crypto.h"
 #include "base/log.h"
@@ -274,21 +276,12 @@ leave(int status)
 }
 
 static inline int
-run_suite(TCase *tc, const char *name)
+run_store(const char *name, TCase *tc)
 {
-	Suite *s = suite_create(name);
-	SRunner *r;
-	int failed;
-
 	crypto_start();		/* as main does: a test exits with a dial under way */
 	tcase_set_timeout(tc, 300);	/* thousands of commits, each waits for the disk */
 	tcase_add_checked_fixture(tc, fresh, finished);
-	suite_add_tcase(s, tc);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_case(name, tc);
 }
 
 #endif

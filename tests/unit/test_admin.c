@@ -7,6 +7,7 @@
 #include "admin/table.h"
 #include "base/clock.h"
 #include "shm/board.h"
+#include "run.h"
 
 #include <check.h>
 #include <json.h>
@@ -214,10 +215,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("admin");
 	TCase *t = tcase_create("admin");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_loop_test(t, test_parse, 0, sizeof(lines) / sizeof(lines[0]));
 	tcase_add_test(t, test_levels);
@@ -225,10 +223,5 @@ main(void)
 	tcase_add_test(t, test_table);
 	tcase_add_test(t, test_long_cell);
 	tcase_add_test(t, test_health);
-	suite_add_tcase(s, t);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return run_case("admin", t);
 }

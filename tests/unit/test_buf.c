@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 #include "base/buf.h"
+#include "run.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -116,10 +117,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("buf");
 	TCase *tc = tcase_create("buf");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_test(tc, bound);
 	tcase_add_test(tc, room);
@@ -127,9 +125,5 @@ main(void)
 	tcase_add_test(tc, grows);
 	tcase_add_loop_test(tc, escaping, 0, sizeof(escapes) / sizeof(escapes[0]));
 	tcase_add_test(tc, form);
-	suite_add_tcase(s, tc);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_case("buf", tc);
 }

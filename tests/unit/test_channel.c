@@ -5,6 +5,7 @@
 #include "base/counter.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "run.h"
 
 #include <check.h>
 #include <fcntl.h>
@@ -239,10 +240,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("channel");
 	TCase *tc = tcase_create("channel");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 30);
@@ -255,9 +253,5 @@ main(void)
 	tcase_add_loop_test(tc, lengths, 0, 7);
 	tcase_add_test(tc, descriptor);
 	tcase_add_test(tc, names);
-	suite_add_tcase(s, tc);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_case("channel", tc);
 }

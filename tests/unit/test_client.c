@@ -4,6 +4,7 @@
 
 #include "base/counter.h"
 #include "base/log.h"
+#include "run.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -124,18 +125,10 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("client");
 	TCase *c = tcase_create("all");
-	SRunner *r;
-	int failed;
 
 	tcase_add_checked_fixture(c, setup, NULL);
 	tcase_add_loop_test(c, clients, 0, (int)(sizeof(rows) / sizeof(rows[0])));
 	tcase_add_test(c, many_hops);
-	suite_add_tcase(s, c);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_case("client", c);
 }

@@ -3,6 +3,7 @@
 #include "base/conf.h"
 
 #include "base/mem.h"
+#include "run.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -719,10 +720,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("conf");
 	TCase *tc = tcase_create("conf");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, bad_values, 0, N(bad));
@@ -747,9 +745,5 @@ main(void)
 	tcase_add_test(tc, modes);
 	tcase_add_test(tc, folders);
 	tcase_add_loop_test(tc, needs_restart, 0, N(reloads));
-	suite_add_tcase(s, tc);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_case("conf", tc);
 }

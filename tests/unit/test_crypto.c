@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 #include "base/crypto.h"
+#include "run.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -287,10 +288,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("crypto");
 	TCase *tc = tcase_create("crypto");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_loop_test(tc, ring_refused, 0, N(bad_rings));
 	tcase_add_loop_test(tc, reload_lacks, 0, sizeof(reloads) / sizeof(reloads[0]));
@@ -303,9 +301,5 @@ main(void)
 	tcase_add_loop_test(tc, base64, 0, N(vectors));
 	tcase_add_loop_test(tc, sha256, 0, N(hashes));
 	tcase_add_test(tc, tokens);
-	suite_add_tcase(s, tc);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_case("crypto", tc);
 }

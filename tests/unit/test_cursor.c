@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/crypto.h"
 #include "base/mem.h"
+#include "run.h"
 
 #include <check.h>
 #include <inttypes.h>
@@ -390,10 +391,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("cursor");
 	TCase *tc = tcase_create("cursor");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, bound, 0, sizeof(rows) / sizeof(rows[0]));
@@ -404,9 +402,5 @@ main(void)
 	tcase_add_test(tc, no_row);
 	tcase_add_test(tc, odd_json);
 	tcase_add_loop_test(tc, larger_than_an_answer, 0, 2);
-	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_case("cursor", tc);
 }

@@ -3,6 +3,7 @@
 #include "slack/events.h"
 
 #include "base/clock.h"
+#include "run.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -160,10 +161,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("events");
 	TCase *t = tcase_create("signature");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_loop_test(t, good, 0, N(vectors));
@@ -171,9 +169,5 @@ main(void)
 	tcase_add_loop_test(t, changed, 0, N(vectors));
 	tcase_add_loop_test(t, nonsense, 0, N(junk));
 	tcase_add_test(t, no_secret);
-	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_case("events", t);
 }

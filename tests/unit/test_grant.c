@@ -3,6 +3,7 @@
 #include "slack/grant.h"
 
 #include "base/buf.h"
+#include "run.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -178,10 +179,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("grant");
 	TCase *tc = tcase_create("grant");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_loop_test(tc, refuses, 0, sizeof(refused) / sizeof(refused[0]));
 	tcase_add_loop_test(tc, knows_its_own, 0,
@@ -189,9 +187,5 @@ main(void)
 	tcase_add_loop_test(tc, takes, 0, sizeof(taken) / sizeof(taken[0]));
 	tcase_add_test(tc, long_name);
 	tcase_add_loop_test(tc, identifies, 0, sizeof(tests) / sizeof(tests[0]));
-	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_case("grant", tc);
 }

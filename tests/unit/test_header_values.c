@@ -3,6 +3,7 @@
 #include "mcp/header.h"
 
 #include "base/log.h"
+#include "run.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -87,19 +88,11 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("header_values");
 	TCase *c = tcase_create("all");
-	SRunner *r;
-	int failed;
 
 	log_quiet();
 	tcase_add_loop_test(c, broken_ones, 0, COUNT(broken));
 	tcase_add_loop_test(c, good_ones, 0, COUNT(good));
 	tcase_add_loop_test(c, comparison, 0, COUNT(says));
-	suite_add_tcase(s, c);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_case("header_values", c);
 }

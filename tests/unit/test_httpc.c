@@ -10,6 +10,7 @@
 #include "net/http1.h"
 #include "net/listen.h"
 #include "net/tls.h"
+#include "run.h"
 
 #include <check.h>
 #include <fcntl.h>
@@ -689,12 +690,6 @@ suite(void)
 int
 main(void)
 {
-	SRunner *r = srunner_create(suite());
-	int failed;
-
 	signal(SIGPIPE, SIG_IGN);	/* as every process that uses net/httpc */
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suite(suite());
 }

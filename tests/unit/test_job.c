@@ -533,10 +533,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("job");
 	TCase *tc = tcase_create("job");
-	SRunner *r;
-	int failed;
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, begin, end);
@@ -560,10 +557,5 @@ main(void)
 	tcase_add_test(tc, old_rows_go);
 	tcase_add_test(tc, another_install_of_the_workspace_lives);
 	tcase_add_test(tc, rows_of_the_table);
-	suite_add_tcase(s, tc);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_case("job", tc);
 }

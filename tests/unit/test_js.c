@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 #include "base/js.h"
+#include "run.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -182,10 +183,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("js");
 	TCase *tc = tcase_create("js");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_loop_test(tc, taken, 0, ROWS(good));
 	tcase_add_loop_test(tc, refused, 0, ROWS(bad));
@@ -196,10 +194,5 @@ main(void)
 	tcase_add_test(tc, depth);
 	tcase_add_test(tc, many);
 	tcase_add_test(tc, too_many);
-	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return run_case("js", tc);
 }

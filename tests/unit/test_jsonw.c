@@ -3,6 +3,7 @@
 #include "base/jsonw.h"
 
 #include "base/scan.h"
+#include "run.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -101,18 +102,11 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("jsonw");
 	TCase *tc = tcase_create("jsonw");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_loop_test(tc, quoting, 0, sizeof(strings) / sizeof(strings[0]));
 	tcase_add_test(tc, bounded);
 	tcase_add_test(tc, all);
 	tcase_add_test(tc, deepest);
-	suite_add_tcase(s, tc);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_case("jsonw", tc);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 #include "base/list.h"
+#include "run.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -84,18 +85,11 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("list");
 	TCase *tc = tcase_create("list");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_loop_test(tc, membership, 0, sizeof(words) / sizeof(words[0]));
 	tcase_add_loop_test(tc, meeting, 0, sizeof(pairs) / sizeof(pairs[0]));
 	tcase_add_loop_test(tc, tidying, 0, sizeof(texts) / sizeof(texts[0]));
 	tcase_add_test(tc, walk);
-	suite_add_tcase(s, tc);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_case("list", tc);
 }

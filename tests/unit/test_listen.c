@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 #include "net/listen.h"
+#include "run.h"
 
 #include <check.h>
 #include <errno.h>
@@ -283,10 +284,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("listen");
 	TCase *tc = tcase_create("listen");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, taken);
@@ -296,9 +294,5 @@ main(void)
 	tcase_add_test(tc, joined);
 	tcase_add_test(tc, dual);
 	tcase_add_test(tc, unix_socket);
-	suite_add_tcase(s, tc);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_case("listen", tc);
 }

@@ -6,6 +6,7 @@
 #include "base/counter.h"
 #include "base/log_line.h"
 #include "base/scan.h"
+#include "run.h"
 
 #include <check.h>
 #include <errno.h>
@@ -318,10 +319,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("log");
 	TCase *tc = tcase_create("log");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 30);
@@ -335,9 +333,5 @@ main(void)
 	tcase_add_test(tc, gathered_many);
 	tcase_add_test(tc, bounded);
 	tcase_add_test(tc, reopened);
-	suite_add_tcase(s, tc);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_case("log", tc);
 }

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "mcp/version.h"
 #include "shm/session.h"
+#include "run.h"
 
 #include <check.h>
 #include <json.h>
@@ -836,11 +837,5 @@ suite(void)
 int
 main(void)
 {
-	SRunner *r = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suite(suite());
 }

@@ -3,6 +3,7 @@
 #include "net/notify.h"
 
 #include "base/log.h"
+#include "run.h"
 
 #include <check.h>
 #include <stddef.h>
@@ -172,10 +173,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("notify");
 	TCase *tc = tcase_create("notify");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, test_no_address, 0,
@@ -186,10 +184,5 @@ main(void)
 	tcase_add_test(tc, test_tell);
 	tcase_add_test(tc, test_abstract);
 	tcase_add_loop_test(tc, test_watchdog, 0, sizeof(watchdogs) / sizeof(watchdogs[0]));
-	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return run_case("notify", tc);
 }

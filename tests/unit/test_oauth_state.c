@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "slack/grant.h"
 #include "slack/installs.h"
+#include "run.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -194,10 +195,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("oauth_state");
 	TCase *tc = tcase_create("state");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, refuses);
@@ -205,9 +203,5 @@ main(void)
 	tcase_add_loop_test(tc, bad_grants, 0, sizeof(bad) / sizeof(bad[0]));
 	tcase_add_test(tc, whole_grant);
 	tcase_add_test(tc, hostile_url);
-	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_case("oauth_state", tc);
 }

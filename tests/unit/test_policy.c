@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "run.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -581,8 +582,6 @@ main(void)
 	TCase *options = tcase_create("options");
 	TCase *rights = tcase_create("rights");
 	TCase *keys = tcase_create("keys");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_loop_test(options, refuses, 0, sizeof(wrong) / sizeof(wrong[0]));
 	tcase_add_loop_test(options, takes, 0, sizeof(right) / sizeof(right[0]));
@@ -602,8 +601,5 @@ main(void)
 	tcase_add_test(keys, waits_full);
 	tcase_add_test(keys, ends_after_grace);
 	suite_add_tcase(suite, keys);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

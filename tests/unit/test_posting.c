@@ -3,6 +3,7 @@
 #include "tools/mrkdwn.h"
 #include "tools/same.h"
 #include "tools/split.h"
+#include "run.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -259,19 +260,12 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("posting");
 	TCase *tc = tcase_create("texts");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_loop_test(tc, compared, 0, sizeof(texts) / sizeof(texts[0]));
 	tcase_add_loop_test(tc, split, 0, sizeof(cuts) / sizeof(cuts[0]));
 	tcase_add_loop_test(tc, code, 0, sizeof(codes) / sizeof(codes[0]));
 	tcase_add_loop_test(tc, split_anything, 0, 200);
 	tcase_add_loop_test(tc, crowd, 0, sizeof(crowds) / sizeof(crowds[0]));
-	suite_add_tcase(s, tc);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return run_case("posting", tc);
 }

@@ -3,6 +3,7 @@
 #include "net/proxy.h"
 
 #include "base/log.h"
+#include "run.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -161,20 +162,12 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("proxy");
 	TCase *c = tcase_create("all");
-	SRunner *r;
-	int failed;
 
 	log_quiet();
 	tcase_add_loop_test(c, bad_headers, 0, COUNT(bad));
 	tcase_add_loop_test(c, good_headers, 0, COUNT(good));
 	tcase_add_loop_test(c, bad_networks, 0, COUNT(networks_bad));
 	tcase_add_loop_test(c, good_networks, 0, COUNT(networks_good));
-	suite_add_tcase(s, c);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_case("proxy", c);
 }

@@ -7,6 +7,7 @@
 #include "tools/mrkdwn.h"
 #include "tools/names.h"
 #include "tools/render.h"
+#include "run.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -522,10 +523,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("render");
 	TCase *tc = tcase_create("render");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_set_timeout(tc, 60);	/* longest_line computes for a while */
 	tcase_add_loop_test(tc, control, 0, ROWS(reads));
@@ -539,9 +537,5 @@ main(void)
 	tcase_add_test(tc, many_names);
 	tcase_add_loop_test(tc, longest_line, 0, 3);
 	tcase_add_test(tc, deep_blocks);
-	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_case("render", tc);
 }

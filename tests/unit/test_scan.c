@@ -3,6 +3,7 @@
 #include "base/scan.h"
 
 #include "base/buf.h"
+#include "run.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -282,10 +283,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("scan");
 	TCase *tc = tcase_create("scan");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_loop_test(tc, refused, 0, N(bad));
 	tcase_add_test(tc, limits);
@@ -296,9 +294,5 @@ main(void)
 	tcase_add_test(tc, elements);
 	tcase_add_test(tc, is);
 	tcase_add_loop_test(tc, integers, 0, N(ints));
-	suite_add_tcase(s, tc);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_case("scan", tc);
 }

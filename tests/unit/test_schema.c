@@ -4,6 +4,7 @@
 
 #include "base/list.h"
 #include "base/scan.h"
+#include "run.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -288,10 +289,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("schema");
 	TCase *tc = tcase_create("schema");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_loop_test(tc, schemas, 0, (int)tool_count());
 	tcase_add_loop_test(tc, names, 0, (int)tool_count());
@@ -299,9 +297,5 @@ main(void)
 	tcase_add_loop_test(tc, drop_in, 0, sizeof(known) / sizeof(known[0]));
 	tcase_add_test(tc, order_and_size);
 	tcase_add_loop_test(tc, toolsets, 0, sizeof(sets) / sizeof(sets[0]));
-	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_case("schema", tc);
 }

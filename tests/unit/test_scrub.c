@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "run.h"
 
 #include <check.h>
 #include <fcntl.h>
@@ -205,10 +206,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("scrub");
 	TCase *tc = tcase_create("scrub");
-	SRunner *r;
-	int failed;
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, begin, end);
@@ -217,10 +215,5 @@ main(void)
 	tcase_add_test(tc, rotations);
 	tcase_add_test(tc, more_than_are_opened);
 	tcase_add_test(tc, beside_a_writer);
-	suite_add_tcase(s, tc);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_case("scrub", tc);
 }

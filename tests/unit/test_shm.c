@@ -7,6 +7,7 @@
 #include "shm/bucket.h"
 #include "shm/layout.h"
 #include "shm/session.h"
+#include "run.h"
 
 #include <check.h>
 #include <fcntl.h>
@@ -608,10 +609,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("shm");
 	TCase *t = tcase_create("shm");
-	SRunner *sr;
-	int failed;
 
 	tcase_set_timeout(t, 30);
 	tcase_add_test(t, test_session_life);
@@ -635,10 +633,5 @@ main(void)
 	tcase_add_loop_test(t, test_session_file_bad, 0,
 	    sizeof(bad_lists) / sizeof(bad_lists[0]));
 	tcase_add_loop_test(t, test_region_spares_others, BOARD_MASTER, 1);
-	suite_add_tcase(s, t);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return run_case("shm", t);
 }

@@ -9,6 +9,7 @@
 #include "base/counter.h"
 #include "base/log.h"
 #include "shm/layout.h"
+#include "run.h"
 
 #include <check.h>
 #include <dlfcn.h>
@@ -560,10 +561,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("shm_kill");
 	TCase *t = tcase_create("shm_kill");
-	SRunner *sr;
-	int failed;
 
 	log_quiet();
 	name_neighbours();
@@ -573,10 +571,5 @@ main(void)
 	tcase_add_loop_test(t, test_killed_at_each_change, 0,
 	    sizeof(operations) / sizeof(operations[0]));
 	tcase_add_test(t, test_killed_anywhere);
-	suite_add_tcase(s, t);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return run_case("shm_kill", t);
 }

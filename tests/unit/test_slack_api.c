@@ -9,6 +9,7 @@
 #include "slack/budget.h"
 #include "slack/cohort.h"
 #include "slack/token.h"
+#include "run.h"
 
 #include <check.h>
 #include <poll.h>
@@ -1011,10 +1012,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("slack_api");
 	TCase *tc = tcase_create("calls");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup, teardown);
@@ -1038,9 +1036,5 @@ main(void)
 	tcase_add_test(tc, all_connections);
 	tcase_add_test(tc, rates);
 	tcase_add_test(tc, what_is_sent);
-	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_case("slack_api", tc);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 #include "slack/error.h"
+#include "run.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -121,18 +122,11 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("slack_errors");
 	TCase *tc = tcase_create("errors");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_loop_test(tc, explains, 0, sizeof(rows) / sizeof(rows[0]));
 	tcase_add_loop_test(tc, classifies, 0, sizeof(classes) / sizeof(classes[0]));
 	tcase_add_test(tc, rows_are_whole);
 	tcase_add_test(tc, words);
-	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_case("slack_errors", tc);
 }

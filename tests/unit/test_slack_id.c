@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 #include "slack/id.h"
+#include "run.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -59,17 +60,10 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("slack_id");
 	TCase *tc = tcase_create("id");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_loop_test(tc, id, 0, ROWS(ids));
 	tcase_add_test(tc, nul);
 	tcase_add_loop_test(tc, stamp, 0, ROWS(stamps));
-	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_case("slack_id", tc);
 }

@@ -552,5 +552,5 @@ main(void)
 	tcase_add_test(tc, changes_that_cannot_be_read);
 	tcase_add_test(tc, changes_after_a_long_gap);
 	tcase_add_test(tc, changes_of_another_process);
-	return run_suite(tc, "store");
+	return run_store("store", tc);
 }

@@ -259,5 +259,5 @@ main(void)
 	tcase_add_test(tc, stale_in_turn);
 	tcase_add_loop_test(tc, elsewhere, 0, N(pairs));
 	tcase_add_test(tc, expires_as_it_was_found);
-	return run_suite(tc, "store chains");
+	return run_store("store chains", tc);
 }

@@ -145,5 +145,5 @@ main(void)
 	tcase_add_test(tc, slow_ones_are_seen);
 	tcase_add_test(tc, no_statement_is_slow);
 	tcase_add_test(tc, text_suits_both);
-	return run_suite(tc, "store explain");
+	return run_store("store explain", tc);
 }

@@ -392,5 +392,5 @@ main(void)
 	tcase_add_test(tc, lease_found_as_ours);
 	tcase_add_test(tc, lease_waits_no_longer_than_the_store);
 	tcase_add_test(tc, lease_has_one_owner);
-	return run_suite(tc, "store lease");
+	return run_store("store lease", tc);
 }

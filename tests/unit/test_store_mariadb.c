@@ -462,5 +462,5 @@ main(void)
 		tcase_add_test(tc, after_one_that_died);
 		tcase_add_test(tc, no_statement_is_slow);
 	}
-	return run_suite(tc, "store mariadb");
+	return run_store("store mariadb", tc);
 }

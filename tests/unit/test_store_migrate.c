@@ -272,5 +272,5 @@ main(void)
 	tcase_add_loop_test(tc, killed_in_the_middle, 0, 16);
 	tcase_add_test(tc, copied_aside);
 	tcase_add_test(tc, log_is_cut);
-	return run_suite(tc, "store migrate");
+	return run_store("store migrate", tc);
 }

@@ -291,5 +291,5 @@ main(void)
 	tcase_add_loop_test(tc, what_moves_comes_at_the_end, 0, N(kinds));
 	tcase_add_loop_test(tc, a_list_has_each_once, 0, N(kinds));
 	tcase_add_test(tc, keys_by_name);
-	return run_suite(tc, "store pages");
+	return run_store("store pages", tc);
 }

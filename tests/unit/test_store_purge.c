@@ -511,5 +511,5 @@ main(void)
 	tcase_add_test(tc, no_table_is_forgotten);
 	tcase_add_test(tc, the_file_holds_nothing);
 	tcase_add_test(tc, the_spool);
-	return run_suite(tc, "store purge");
+	return run_store("store purge", tc);
 }

@@ -715,5 +715,5 @@ main(void)
 	tcase_add_test(tc, ledger_takes_long_keys);
 	tcase_add_test(tc, ledger_lets_one_go);
 	tcase_add_test(tc, ledger_away_means_do_not_send);
-	return run_suite(tc, "store rows");
+	return run_store("store rows", tc);
 }

@@ -359,5 +359,5 @@ main(void)
 	tcase_add_test(tc, stays_while_the_store_is_away);
 	tcase_add_test(tc, newer_row_is_kept);
 	tcase_add_test(tc, install_is_replayed);
-	return run_suite(tc, "store spool");
+	return run_store("store spool", tc);
 }

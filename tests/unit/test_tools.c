@@ -3,6 +3,7 @@
 #include "tools/tool.h"
 
 #include "base/mem.h"
+#include "run.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -183,18 +184,11 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("tools");
 	TCase *tc = tcase_create("arguments");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_loop_test(tc, refuses, 0, sizeof(wrong) / sizeof(wrong[0]));
 	tcase_add_loop_test(tc, takes, 0, sizeof(right) / sizeof(right[0]));
 	tcase_add_test(tc, long_text);
 	tcase_add_test(tc, hostile_name);
-	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_case("tools", tc);
 }

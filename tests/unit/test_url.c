@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 #include "base/url.h"
+#include "run.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -113,18 +114,11 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("url");
 	TCase *tc = tcase_create("url");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_loop_test(tc, refused, 0, N(bad));
 	tcase_add_test(tc, longest);
 	tcase_add_loop_test(tc, parsed, 0, N(good));
 	tcase_add_loop_test(tc, normal, 0, N(origins));
-	suite_add_tcase(s, tc);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_case("url", tc);
 }

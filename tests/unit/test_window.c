@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 #include "tools/window.h"
+#include "run.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -84,15 +85,8 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("window");
 	TCase *tc = tcase_create("window");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_loop_test(tc, bounds, 0, sizeof(rows) / sizeof(rows[0]));
-	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_case("window", tc);
 }

@@ -8,6 +8,7 @@
 #include "slack/oauth.h"
 #include "tools/tool.h"
 #include "web/web.h"
+#include "run.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -325,18 +326,6 @@ answer_field(const char *name)
 			    p + n + 2);
 	}
 	return value;
-}
-
-static int
-run_suite(Suite *s)
-{
-	SRunner *r = srunner_create(s);
-	int failed;
-
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 #endif
