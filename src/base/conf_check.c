@@ -182,14 +182,6 @@ api_key(struct conf_loading *l)
 	const struct conf *c = l->c;
 	const char *key = secret_expose(&c->api_key), *weak;
 
-	/* the store may hold one; but whoever has to come back for other reasons
-	 * is told all at once */
-	if (*key == '\0' && l->report->nerrors > 0)
-		conf_warn(l->report, "AFFINITYBOTS_MCP_API_KEY",
-		    "it is not set: make a "
-		    "key with \"openssl rand -hex 32\", unless the store holds "
-		    "one "
-		    "already (slackmcpd --add-key NAME)");
 	if (*key == '\0' || is_placeholder(key))
 		return;
 	for (const char *p = key; *p != '\0'; p++)

@@ -245,6 +245,9 @@ START_TEST(all_at_once)
 	HAS(errors(), "PORT: ");
 	HAS(errors(), "ALLOWED_ORIGINS: ");
 	ck_assert_uint_eq(report.nerrors, 5);
+	HAS(warnings(), "AFFINITYBOTS_MCP_API_KEY: ");		/* once */
+	ck_assert_ptr_null(strstr(strstr(warnings(), "AFFINITYBOTS_MCP_API_KEY: ") + 1,
+	    "AFFINITYBOTS_MCP_API_KEY: "));
 }
 END_TEST
 
