@@ -543,8 +543,8 @@ class Hosts(Shared):
         mcpclient.install(a)
         mcpclient.install(a, "T0BETA0001")
         args = {"channel_id": ROOM, "oldest": "1d", "team_id": TEAM, "limit": 1}
-        lib.wait_until("both know it", lambda: all(self.tool(
-            d, "slack_get_channel_history", **args).ok for d in (a, b)))
+        for team in TEAM, "T0BETA0001":
+            mcpclient.known(b, team)
         key = a.key_add("other", "--workspaces", f"{TEAM},T0BETA0001")
         now = time.time()       # the first of them is within the window for 40 s
         for i in range(6):
