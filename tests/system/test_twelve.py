@@ -132,7 +132,7 @@ class Forms(Twelve):
             for name, args, rows, word in (
                     ("slack_search_users", {"query": "zzz"}, "members", "Nobody fits"),
                     ("slack_get_channel_history", {
-                        "channel_id": "CAGENERAL1", "latest": "5"}, "messages",
+                        "channel_id": "CAGENERAL1", "latest": "1000000000"}, "messages",
                      "between oldest and latest"),
                     ("slack_get_channel_history", {"channel_id": "CABULK0000"},
                      "messages", "is empty")):
