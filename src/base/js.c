@@ -4,6 +4,7 @@
 
 #include "base/hex.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -56,21 +57,6 @@ new_node(struct tree *t)
 	return &b->nodes[b->used++];
 }
 
-/* UTF-8 never takes more room than the escape did. */
-static char *
-put_character(char *to, uint32_t c)
-{
-	static const unsigned char lead[] = { 0, 0, 0xc0, 0xe0, 0xf0 };
-	int n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
-
-	for (int i = n - 1; i > 0; i--) {
-		to[i] = (char)(0x80 | (c & 0x3f));
-		c >>= 6;
-	}
-	to[0] = (char)(n == 1 ? c : lead[n] | c);
-	return to + n;
-}
-
 /* XXXX, or -1. */
 static int32_t
 hex4(const char *p)
@@ -103,7 +89,7 @@ unicode(struct reader *r, char *to)
 	} else if (c == 0 || (c >= 0xd800 && c <= 0xdfff)) {
 		c = 0xfffd;
 	}
-	return put_character(to, (uint32_t)c);
+	return to + utf8_put(to, (uint32_t)c);	/* no more room than the escape */
 }
 
 static char *

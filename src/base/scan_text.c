@@ -95,18 +95,14 @@ escape(const char **at, const char *end, const char **why)
 static int32_t
 utf8(const char **at, const char *end, const char **why)
 {
-	const unsigned char *s = (const unsigned char *)*at;
-	size_t n = utf8_length(s, (size_t)(end - *at));
-	int32_t c;
+	const char *s = *at;
+	size_t n = utf8_length(s, (size_t)(end - s));
 
 	*why = "no UTF-8";
 	if (n < 2)
 		return -1;
-	c = s[0] & (0x7f >> n);
-	for (size_t i = 1; i < n; i++)
-		c = c << 6 | (s[i] & 0x3f);
 	*at += n;
-	return c;
+	return (int32_t)utf8_code(s, n);
 }
 
 int32_t

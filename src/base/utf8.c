@@ -2,7 +2,10 @@
 #include "config.h"
 #include "base/utf8.h"
 
+#include <ctype.h>
+#include <locale.h>
 #include <string.h>
+#include <wctype.h>
 
 /* Unicode's table of well-formed sequences: by the first byte the length and
  * what the second may be; all others are 80..BF. */
@@ -66,60 +69,48 @@ utf8_cut(const char *text, size_t len, size_t max)
 	return at;
 }
 
-/* Unicode's simple lower case of two bytes: from first to last, each (step 1) or every
- * second one (2), so far on. */
-static const struct {
-	unsigned short first, last;
-	unsigned char step, on;
-} capitals[] = {
-	{ 'A', 'Z', 1, 32 },
-	{ 0xc0, 0xd6, 1, 32 },
-	{ 0xd8, 0xde, 1, 32 },
-	{ 0x100, 0x12e, 2, 1 },
-	{ 0x132, 0x136, 2, 1 },
-	{ 0x139, 0x147, 2, 1 },
-	{ 0x14a, 0x176, 2, 1 },
-	{ 0x179, 0x17d, 2, 1 },
-	{ 0x1a0, 0x1a4, 2, 1 },
-	{ 0x1af, 0x1af, 1, 1 },
-	{ 0x1cd, 0x1db, 2, 1 },
-	{ 0x200, 0x21e, 2, 1 },
-	{ 0x388, 0x38a, 1, 37 },
-	{ 0x391, 0x3a1, 1, 32 },
-	{ 0x3a3, 0x3ab, 1, 32 },
-	{ 0x400, 0x40f, 1, 80 },
-	{ 0x410, 0x42f, 1, 32 },
-	{ 0x460, 0x480, 2, 1 },
-	{ 0x48a, 0x4be, 2, 1 },
-	{ 0x4d0, 0x52e, 2, 1 },
-};
+size_t
+utf8_put(char *to, uint32_t c)
+{
+	static const unsigned char lead[] = { 0, 0, 0xc0, 0xe0, 0xf0 };
+	size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
 
+	for (size_t i = n - 1; i > 0; i--) {
+		to[i] = (char)(0x80 | (c & 0x3f));
+		c >>= 6;
+	}
+	to[0] = (char)(n == 1 ? c : lead[n] | c);
+	return n;
+}
+
+/* In every locale that the daemon may be started in the same. */
 static uint32_t
 small(uint32_t c)
 {
-	for (size_t i = 0; i < sizeof(capitals) / sizeof(capitals[0]); i++)
-		if (c >= capitals[i].first && c <= capitals[i].last)
-			return (c - capitals[i].first) % capitals[i].step == 0 ?
-			    c + capitals[i].on : c;
-	return c;
+	static locale_t unicode;
+
+	if (unicode == (locale_t)0)
+		unicode = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+	if (unicode != (locale_t)0)
+		return (uint32_t)towlower_l((wint_t)c, unicode);
+	return c < 0x80 ? (uint32_t)tolower((int)c) : c;
 }
 
 void
 utf8_lower(char *text)
 {
-	size_t len = strlen(text), n;
-	uint32_t c;
+	size_t len = strlen(text), n, m;
+	char *to = text, one[4];
 
 	for (size_t i = 0; i < len; i += n) {
 		n = utf8_length(text + i, len - i);
-		if (n == 1) {
-			text[i] = (char)small((unsigned char)text[i]);
-		} else if (n == 2) {
-			c = small(utf8_code(text + i, n));
-			text[i] = (char)(0xc0 | c >> 6);
-			text[i + 1] = (char)(0x80 | (c & 0x3f));
-		} else if (n == 0) {
-			n = 1;
-		}
+		m = n == 0 ? 0 : utf8_put(one, small(utf8_code(text + i, n)));
+		n = n == 0 ? 1 : n;
+		if (m == 0 || m > n)
+			memmove(to, text + i, m = n);
+		else
+			memcpy(to, one, m);
+		to += m;
 	}
+	*to = '\0';
 }

@@ -16,8 +16,11 @@ uint32_t utf8_code(const void *p, size_t n);
  * UTF-8. */
 size_t utf8_cut(const char *text, size_t len, size_t max);
 
-/* Capitals become small where that takes as many bytes: ASCII, Latin, Greek, Cyrillic.
- * In place; what is no UTF-8 stays. */
+/* The character of this code point, four bytes at most; returns how many. */
+size_t utf8_put(char *to, uint32_t code);
+
+/* Capitals of all alphabets become small, in place, where that takes no more bytes; what
+ * is no UTF-8 stays. */
 void utf8_lower(char *text);
 
 #endif

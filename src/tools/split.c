@@ -2,7 +2,8 @@
 #include "config.h"
 #include "tools/split.h"
 
-#include <stdint.h>
+#include "base/utf8.h"
+
 #include <string.h>
 
 #define CONTROL_MAX	2048	/* a <…> that is longer may be torn */
@@ -16,17 +17,6 @@ width(const char *p, size_t len)
 	size_t n = c < 0xc0 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
 
 	return n < len ? n : len;
-}
-
-static uint32_t
-rune(const char *p, size_t n)
-{
-	const unsigned char *u = (const unsigned char *)p;
-	uint32_t r = n < 2 ? u[0] : u[0] & (0x7fu >> n);
-
-	for (size_t i = 1; i < n; i++)
-		r = r << 6 | (u[i] & 0x3f);
-	return r;
 }
 
 /* Does it belong to the character before it?  Accents, what chooses the look of
@@ -97,7 +87,7 @@ atom(const char *p, size_t len)
 		uint32_t r = 0;
 
 		w = width(p + n, len - n);
-		r = rune(p + n, w);
+		r = utf8_code(p + n, w);
 		if (!joined && !clings(r))
 			break;
 		joined = r == 0x200d;
