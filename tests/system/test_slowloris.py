@@ -278,8 +278,8 @@ class LogReader(lib.Suite):
         out = os.path.join(self.dir, "log")
         with open(out, "wb") as f:
             cat = subprocess.Popen(["cat"], stdin=pair[0], stdout=f)
-        self.addCleanup(cat.wait)
-        self.addCleanup(cat.kill)
+        self.addClassCleanup(cat.wait)      # also when the run is broken off:
+        self.addClassCleanup(cat.kill)      # one that stands still ends by nothing else
         d = self.daemon(env={"LOG_LEVEL": "info"})
         d.spawn_to(pair[1], "-f")
         for end in pair:
