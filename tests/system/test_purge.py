@@ -252,12 +252,14 @@ class Team(Base):
         """As the header wants it; what libcurl leaves behind has the header's name."""
         d = self.begun()
         self.connect(d)
-        for _ in range(12):
-            self.good(d, "slack_list_channels", team_id=BETA, limit=1)
         token, = self.slack.world.chain(BETA).alive()
         held = b"Bearer " + token.encode() + b"\0", b"Authorization: "
+
+        def used(pid):
+            self.good(d, "slack_list_channels", team_id=BETA, limit=1)
+            return in_memory(pid, *held) > 0
         for pid in d.workers():
-            self.assertGreater(in_memory(pid, *held), 0)
+            lib.wait_until("it serves a call", lambda pid=pid: used(pid), 20)
         self.purge(d, "team", "purge", BETA)
         for pid in d.workers():
             lib.wait_until("it is wiped", lambda pid=pid: in_memory(pid, *held) == 0, 20)
