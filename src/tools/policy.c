@@ -71,11 +71,11 @@ policy_from_row(const struct key_row *row)
 	snprintf(p->principal, sizeof(p->principal), "%s", row->id);
 	snprintf(p->name, sizeof(p->name), "%s", row->name);
 	snprintf(p->slack_user, sizeof(p->slack_user), "%s", row->slack_user);
-	p->workspaces = list_tidy(row->workspaces);
+	p->workspaces = mem_str(row->workspaces);
 	p->role = (enum role)role;
-	p->toolsets = list_tidy(row->toolsets);
-	p->channels_read = list_tidy(row->channels_read);
-	p->channels_write = list_tidy(row->channels_write);
+	p->toolsets = mem_str(row->toolsets);
+	p->channels_read = mem_str(row->channels_read);
+	p->channels_write = mem_str(row->channels_write);
 	if (row->rate[0] != '\0' && conf_rate(row->rate, &p->rate) == -1)
 		p->rate = (struct rate){ 0, 0 };
 	p->expires = row->expires;
