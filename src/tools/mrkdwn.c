@@ -208,10 +208,8 @@ calls_crowd(const char *p, size_t len)
 
 /* May <p> stay as it is? */
 static bool
-well_formed(const char *p, size_t len, bool crowds)
+well_formed(const char *p, size_t len)
 {
-	if (crowds && calls_crowd(p, len))
-		return true;
 	if (len > 3 && p[0] == '@' && slack_is_id(p + 1, len - 1, "UW"))
 		return true;
 	if (len > 3 && p[0] == '#' && slack_is_id(p + 1, len - 1, "CG"))
@@ -224,9 +222,10 @@ well_formed(const char *p, size_t len, bool crowds)
 	return memchr(p, '\n', len) == NULL && len > 8;
 }
 
-void
+bool
 mrkdwn_write(struct buf *out, const char *text, size_t len, bool crowds)
 {
+	bool hushed = false;
 	size_t i = 0;
 
 	while (i < len) {
@@ -235,22 +234,26 @@ mrkdwn_write(struct buf *out, const char *text, size_t len, bool crowds)
 		if (text[i] == '<') {
 			const char *p = text + i + 1;
 			size_t inner = 0;
+			bool whole, calls;
 
 			while (i + 1 + inner < len && p[inner] != '<' &&
 			    p[inner] != '>')
 				inner++;
-			if (i + 1 + inner < len && p[inner] == '>' &&
-			    well_formed(p, inner, crowds)) {
+			whole = i + 1 + inner < len && p[inner] == '>';
+			calls = whole && calls_crowd(p, inner);
+			if (calls ? crowds : whole && well_formed(p, inner)) {
 				buf_char(out, '<');
 				escape(out, p, inner);
 				buf_char(out, '>');
 				i += inner + 2;
 				continue;
 			}
+			hushed = hushed || calls;
 		}
 		escape(out, text + i, n);
 		i += n;
 	}
+	return hushed;
 }
 
 /* &#64; &#x40;: the bytes, or 0. */
@@ -354,16 +357,20 @@ calls_as_written(const char *text, size_t at, size_t len)
 	    (at == 0 || !isalnum((unsigned char)text[at - 1]));
 }
 
-void
+bool
 mrkdwn_hush(struct buf *out, const char *text, size_t len)
 {
 	unsigned before = 0, c = 0;
+	bool hushed = false;
 
 	for (size_t i = 0, n; i < len; i += n, before = c) {
 		n = seen(text + i, len - i, &c);
 		buf_add(out, text + i, n);
 		if (may_call(before, c, text + i + n, len - i - n) ||
-		    calls_as_written(text, i + n - 1, len))
+		    calls_as_written(text, i + n - 1, len)) {
 			buf_str(out, "\xe2\x81\xa0");
+			hushed = true;
+		}
 	}
+	return hushed;
 }

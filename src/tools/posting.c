@@ -69,49 +69,13 @@ put_done(const struct call *call, struct buf *out)
 		    " channel.\n");
 }
 
-static bool
-wants(const struct call *call, const char *name)
-{
-	return json_object_get_boolean(call_arg(call, name));
-}
-
-bool
-posting_is_markdown(const struct call *call)
-{
-	return wants(call, "markdown");
-}
-
-/* Does the text hold what would call a crowd, had it been asked for? */
-static bool
-is_hushed(const struct call *call)
-{
-	const char *text = call_text(call, "text");
-	size_t len = strlen(text);
-	struct buf loud = { 0 }, hushed = { 0 };
-	bool differs;
-
-	if (wants(call, "mass_mentions"))
-		return false;
-	if (posting_is_markdown(call)) {
-		buf_add(&loud, text, len);
-		mrkdwn_hush(&hushed, text, len);
-	} else {
-		mrkdwn_write(&loud, text, len, true);
-		mrkdwn_write(&hushed, text, len, false);
-	}
-	differs = loud.len != hushed.len;
-	buf_wipe(&loud);
-	buf_wipe(&hushed);
-	return differs;
-}
-
 /* What it came to, beside the message itself. */
 static void
 put_remarks(const struct call *call, struct buf *out)
 {
 	if (sending_truncated(call))
 		buf_str(out, TRUNCATED);
-	if (is_hushed(call))
+	if (sending_hushed(call))
 		buf_str(out, HUSHED);
 }
 
@@ -177,24 +141,39 @@ posting_json(struct call *call, struct jsonw *w)
 	buf_wipe(&said);
 }
 
+/* What is sent. */
+
+static bool
+wants(const struct call *call, const char *name)
+{
+	return json_object_get_boolean(call_arg(call, name));
+}
+
+bool
+posting_is_markdown(const struct call *call)
+{
+	return wants(call, "markdown");
+}
+
 /* What is sent, and how. */
 struct parting {
 	const char *text;
 	size_t len;
 	bool markdown, crowds;
+	bool hushed;		/* there are some, and they are not to be called */
 	bool code;		/* within a block of it at text */
 };
 
 static void
-put_part(const struct parting *p, size_t end, bool code, struct buf *out)
+put_part(struct parting *p, size_t end, bool code, struct buf *out)
 {
 	buf_reset(out);
 	if (p->code)
 		buf_str(out, SPLIT_CODE "\n");
 	if (!p->markdown || p->crowds)
 		buf_add(out, p->text, end);
-	else
-		mrkdwn_hush(out, p->text, end);
+	else if (mrkdwn_hush(out, p->text, end))
+		p->hushed = true;
 	if (code)
 		buf_str(out, "\n" SPLIT_CODE);
 }
@@ -232,7 +211,7 @@ take_first(struct parting *p, struct buf *out)
 }
 
 size_t
-posting_texts(const struct call *call, struct buf *out)
+posting_texts(const struct call *call, struct buf *out, bool *hushed)
 {
 	const char *text = call_text(call, "text");
 	struct parting p = { .markdown = posting_is_markdown(call),
@@ -243,13 +222,14 @@ posting_texts(const struct call *call, struct buf *out)
 	if (p.markdown)
 		buf_str(&all, text);
 	else
-		mrkdwn_write(&all, text, strlen(text), p.crowds);
+		p.hushed = mrkdwn_write(&all, text, strlen(text), p.crowds);
 	for (p.text = all.p, p.len = all.len; p.len > 0;)
 		if (take_first(&p, &one)) {
 			buf_add(out, one.p, one.len);
 			buf_char(out, '\0');
 			n++;
 		}
+	*hushed = p.hushed;
 	buf_wipe(&all);
 	buf_wipe(&one);
 	return n;

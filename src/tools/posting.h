@@ -8,8 +8,8 @@
 void posting_shape(struct call *call, const struct js *answer, struct buf *out);
 void posting_json(struct call *call, struct jsonw *w);
 /* The messages of a call, each with a NUL behind it, as Slack is to get them; how
- * many. */
-size_t posting_texts(const struct call *call, struct buf *out);
+ * many.  hushed: their mass mentions call nobody. */
+size_t posting_texts(const struct call *call, struct buf *out, bool *hushed);
 bool posting_is_markdown(const struct call *call);
 /* What the arguments alone do not say of one of them. */
 void posting_form(const struct call *call, const char *text, bool first,

@@ -28,7 +28,7 @@ struct sending {
 	struct sent *sent;
 	size_t n, at;
 	char channel[32];
-	bool truncated;
+	bool truncated, hushed;
 
 	struct event *again;
 	struct look *look;
@@ -60,6 +60,12 @@ bool
 sending_truncated(const struct call *call)
 {
 	return call->sending->truncated;
+}
+
+bool
+sending_hushed(const struct call *call)
+{
+	return call->sending->hushed;
 }
 
 void
@@ -381,7 +387,7 @@ sending_start(struct call *call)
 	struct sending *s = mem_new(sizeof(*s));
 
 	call->sending = s;
-	s->n = posting_texts(call, &s->texts);
+	s->n = posting_texts(call, &s->texts, &s->hushed);
 	s->text = s->texts.p;
 	s->sent = mem_new(s->n * sizeof(s->sent[0]));
 	snprintf(s->channel, sizeof(s->channel), "%s",

@@ -34,5 +34,6 @@ size_t sending_count(const struct call *call);
 const struct sent *sending_part(const struct call *call, size_t i);
 const char *sending_channel(const struct call *call);	/* as Slack named it */
 bool sending_truncated(const struct call *call);	/* Slack has cut one */
+bool sending_hushed(const struct call *call);	/* mass mentions call nobody */
 
 #endif

@@ -247,12 +247,17 @@ START_TEST(crowd)
 {
 	const char *text = crowds[_i].text;
 	struct buf out = { 0 };
+	bool quiet;
 
-	mrkdwn_write(&out, text, strlen(text), true);
+	ck_assert(!mrkdwn_write(&out, text, strlen(text), true));
 	ck_assert_str_eq(out.p, crowds[_i].called);
 	buf_reset(&out);
-	mrkdwn_hush(&out, text, strlen(text));
+	quiet = mrkdwn_write(&out, text, strlen(text), false);
+	ck_assert_int_eq(quiet, strcmp(out.p, crowds[_i].called) != 0);
+	buf_reset(&out);
+	quiet = mrkdwn_hush(&out, text, strlen(text));
 	ck_assert_str_eq(out.p, crowds[_i].hushed);
+	ck_assert_int_eq(quiet, strcmp(out.p, text) != 0);
 	buf_wipe(&out);
 }
 END_TEST
