@@ -96,6 +96,22 @@ small(uint32_t c)
 	return c < 0x80 ? (uint32_t)tolower((int)c) : c;
 }
 
+/* What is first at s, small; returns its bytes there, *m are those in one. */
+static size_t
+first_small(const char *s, size_t len, char one[4], size_t *m)
+{
+	size_t n = utf8_length(s, len);
+
+	*m = n > 0 ? utf8_put(one, small(utf8_code(s, n))) : 0;
+	if (n == 0)
+		n = 1;
+	if (*m == 0 || *m > n) {
+		memcpy(one, s, n);
+		*m = n;
+	}
+	return n;
+}
+
 void
 utf8_lower(char *text)
 {
@@ -103,14 +119,25 @@ utf8_lower(char *text)
 	char *to = text, one[4];
 
 	for (size_t i = 0; i < len; i += n) {
-		n = utf8_length(text + i, len - i);
-		m = n == 0 ? 0 : utf8_put(one, small(utf8_code(text + i, n)));
-		n = n == 0 ? 1 : n;
-		if (m == 0 || m > n)
-			memmove(to, text + i, m = n);
-		else
-			memcpy(to, one, m);
+		n = first_small(text + i, len - i, one, &m);
+		memcpy(to, one, m);
 		to += m;
 	}
 	*to = '\0';
+}
+
+bool
+utf8_alike(const char *a, const char *b)
+{
+	const char *a_end = a + strlen(a), *b_end = b + strlen(b);
+	char one[4], other[4];
+	size_t n, m;
+
+	while (a < a_end && b < b_end) {
+		a += first_small(a, (size_t)(a_end - a), one, &n);
+		b += first_small(b, (size_t)(b_end - b), other, &m);
+		if (n != m || memcmp(one, other, n) != 0)
+			return false;
+	}
+	return a == a_end && b == b_end;
 }

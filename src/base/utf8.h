@@ -2,6 +2,7 @@
 #ifndef BASE_UTF8_H
 #define BASE_UTF8_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,5 +23,7 @@ size_t utf8_put(char *to, uint32_t code);
 /* Capitals of all alphabets become small, in place, where that takes no more bytes; what
  * is no UTF-8 stays. */
 void utf8_lower(char *text);
+/* Are both the same, lowered? */
+bool utf8_alike(const char *a, const char *b);
 
 #endif

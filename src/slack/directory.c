@@ -95,27 +95,22 @@ install_now(const struct place *p)
 	    strcmp(install_place(now), install_place(p->in)) == 0 ? now : NULL;
 }
 
-/* Nothing is to be kept of it.  A run that is under way ends by itself: it knows what
- * becomes of its lease. */
 static bool
-is_over(const struct place *p)
+is_read(const struct place *p)
 {
 	for (enum directory_kind k = 0; k < DIRECTORY_KINDS; k++)
 		if (p->kinds[k].fill != NULL)
-			return false;
-	return install_now(p) == NULL;
+			return true;
+	return false;
 }
 
 static void
-tend(struct place *p)
+tend(struct place *p, struct install *now)
 {
 	static fill_over_fn *const over[] = {
 		[DIRECTORY_CHANNELS] = on_channels, [DIRECTORY_USERS] = on_users,
 	};
-	struct install *now = install_now(p);
 
-	if (now == NULL)
-		return;
 	if (now->updated != p->in->updated)
 		connected_again(p, now);
 	for (enum directory_kind k = 0; k < DIRECTORY_KINDS; k++)
@@ -129,17 +124,21 @@ directory_tend(struct directory *d)
 {
 	int64_t now = clock_ms();
 	struct place *p, *next;
+	struct install *in;
 
 	if (now < d->look)
 		return;
 	d->look = now + LOOK_MS;
 	for (p = LIST_FIRST(&d->places); p != NULL; p = next) {
 		next = LIST_NEXT(p, next);
+		in = install_now(p);
+		/* a run that is under way ends by itself: it knows what becomes
+		 * of its lease */
 		if ((now - p->wanted > WANTED_MS || d->n > PLACES_MAX ||
-			is_over(p)) && !place_is_asked(p))
+			(in == NULL && !is_read(p))) && !place_is_asked(p))
 			place_free(p);
-		else
-			tend(p);
+		else if (in != NULL)
+			tend(p, in);
 	}
 }
 

@@ -67,6 +67,10 @@ struct directory_ask *directory_search(struct directory *d, struct install *in,
     const char *after_handle, const char *after_id, size_t max,
     int64_t deadline_ms, directory_fn *done, void *arg);
 
+/* Does the install have the scope, as far as is known?  Without it Slack is asked in
+ * vain. */
+bool directory_may_ask(const struct install *in, enum directory_kind kind);
+
 /* What conversations.list may be asked for: the types whose scope was granted (one
  * that is not fails it for all, SLACK.md 5). */
 const char *directory_types(const struct install *in);

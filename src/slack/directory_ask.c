@@ -166,26 +166,11 @@ read_more(struct directory_ask *a)
 	a->at += n;
 }
 
-/* As the store compares. */
-static bool
-is_called(const char *name, const char *text)
-{
-	char *one = mem_str(name), *other = mem_str(text);
-	bool same;
-
-	utf8_lower(one);
-	utf8_lower(other);
-	same = strcmp(one, other) == 0;
-	free(one);
-	free(other);
-	return same;
-}
-
-/* One that Slack named a moment ago. */
+/* One that Slack named a moment ago, compared as the store does. */
 static bool
 fits(const struct directory_ask *a, const struct directory_entry *e)
 {
-	return is_called(e->handle, a->text) || is_called(e->label, a->text);
+	return utf8_alike(e->handle, a->text) || utf8_alike(e->label, a->text);
 }
 
 static void

@@ -4,7 +4,6 @@
 
 #include "base/clock.h"
 #include "base/counter.h"
-#include "base/list.h"
 #include "base/mem.h"
 #include "slack/error.h"
 #include "slack/kind.h"
@@ -293,16 +292,6 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	ask(f);
 }
 
-/* What was granted is not known of old rows. */
-static bool
-lacks_scope(const struct fill *f)
-{
-	const char *scope = kinds[f->kind].scope;
-
-	return scope != NULL && f->in->scopes[0] != '\0' &&
-	    !list_has(f->in->scopes, scope);
-}
-
 /* A run that ended early is not to be made again before long, unless it would come
  * to the same end. */
 static bool
@@ -334,7 +323,7 @@ on_begun(void *arg, const struct err *err)
 	f->unit = NULL;
 	if (err != NULL)
 		refused(f, err, BUSY_MS);
-	else if (lacks_scope(f))
+	else if (!directory_may_ask(f->in, f->kind))
 		fail(f, "missing_scope");	/* as Slack would say */
 	else
 		ask(f);

@@ -23,6 +23,13 @@ directory_read(enum directory_kind kind, const struct js *thing,
 	return kinds[kind].read(thing, out);
 }
 
+bool
+directory_may_ask(const struct install *in, enum directory_kind kind)
+{
+	return kinds[kind].scope == NULL || in->scopes[0] == '\0' ||
+	    list_has(in->scopes, kinds[kind].scope);
+}
+
 const char *
 directory_types(const struct install *in)
 {

@@ -3,7 +3,6 @@
 #include "tools/work.h"
 
 #include "base/clock.h"
-#include "base/list.h"
 #include "base/log.h"
 #include "slack/directory.h"
 #include "tools/names.h"
@@ -26,16 +25,6 @@ may_show(const struct call *call, enum directory_kind kind, const char *id)
 {
 	return kind != DIRECTORY_CHANNELS || policy_channel(call->policy,
 	    call->install->enterprise_id, call->install->team_id, id, false);
-}
-
-/* Whom the directory does not know it asks Slack about, in vain without the scope. */
-static bool
-may_ask(const struct call *call, enum directory_kind kind)
-{
-	const char *scopes = call->install->scopes;
-
-	return kind != DIRECTORY_USERS || scopes[0] == '\0' ||
-	    list_has(scopes, "users:read");
 }
 
 static bool look(struct call *call, enum directory_kind kind);
@@ -78,7 +67,8 @@ look(struct call *call, enum directory_kind kind)
 	size_t n = 0;
 
 	for (; kind < DIRECTORY_KINDS; kind++)
-		if (may_ask(call, kind) && (n = names_wanted(call->names, kind, ids)) > 0)
+		if (directory_may_ask(call->install, kind) &&
+		    (n = names_wanted(call->names, kind, ids)) > 0)
 			break;
 	if (n == 0)
 		return false;

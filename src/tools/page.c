@@ -3,7 +3,7 @@
 #include "tools/work.h"
 
 #include "base/js.h"
-#include "base/list.h"
+#include "slack/directory.h"
 
 #include <string.h>
 
@@ -87,7 +87,7 @@ put_fenced(const struct call *call, const struct shown *shown,
 static void
 tell_nameless(const struct call *call, struct buf *out)
 {
-	bool may = list_has(call->install->scopes, "users:read");
+	bool may = directory_may_ask(call->install, DIRECTORY_USERS);
 
 	buf_fmt(out, "Some people are shown by id only: their names %s.\n",
 	    may ? "are not known yet" : "need the scope users:read");

@@ -73,6 +73,9 @@ START_TEST(a_lowered)
 	strcpy(text, lowered[_i].from);
 	utf8_lower(text);
 	ck_assert_str_eq(text, lowered[_i].to);
+	for (size_t i = 0; i < N(lowered); i++)
+		ck_assert_int_eq(utf8_alike(lowered[i].from, text), i == (size_t)_i);
+	ck_assert(!utf8_alike(text, "x") && !utf8_alike("", "x"));
 }
 END_TEST
 
