@@ -92,7 +92,7 @@ check_args(const struct command *c, int given, struct err *err)
 	return 0;
 }
 
-/* The first word of some. */
+/* The first word of some: "show" is not meant as "stop". */
 static bool
 is_begun(const char *said)
 {
@@ -113,10 +113,8 @@ unknown(char **words, int n, struct err *err)
 
 	snprintf(said, sizeof(said), "%s%s%s", n > 0 ? words[0] : "",
 	    n > 1 ? " " : "", n > 1 ? words[1] : "");
-	for (int i = 0; i < CMD_COUNT; i++)
+	for (int i = 0; i < CMD_COUNT && !is_begun(said); i++)
 		nearest_offer(&near, commands[i].words);
-	if (is_begun(said))
-		near.word = NULL;	/* "show" is not meant as "stop" */
 	return err_set(err, ERR_NOT_FOUND,
 	    "unknown command \"%.60s\"; try \"%s\"", said,
 	    near.word != NULL ? near.word : "help");
