@@ -15,6 +15,7 @@ import lib
 import mcpclient
 import test_mariadb
 from events import Events
+from host import root_only
 from mcpclient import Legacy, Modern, install, known
 from test_store_faults import NOBODY, Disk
 
@@ -247,7 +248,7 @@ class Team(Base):
         self.assertEqual(again.returncode, 1)
         self.assertIn(f"there is no workspace {ACME}", again.stderr)
 
-    @unittest.skipIf(os.geteuid(), "a worker's memory is root's to read")
+    @root_only       # a worker's memory is
     def test_no_worker_keeps_the_token(self):
         """As the header wants it; what libcurl leaves behind has the header's name."""
         d = self.begun()

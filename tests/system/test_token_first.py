@@ -32,10 +32,13 @@ class First(Rotating):
             self.secret("token", text)
         return out
 
-    def in_background(self, d):
-        t = threading.Thread(target=lambda: self.rotate(d, False), daemon=True)
-        t.start()
-        return t
+    def held(self, d, effect=True):
+        """It is asked for, and Slack is at it until it is released."""
+        self.slack.fault(self.EXCHANGE, "hold", effect=effect)
+        asked = threading.Thread(target=lambda: self.rotate(d, False), daemon=True)
+        asked.start()
+        self.slack.wait_held(self.EXCHANGE)
+        return asked
 
     def kind(self, d):
         return d.ctl_json("show", "installs")[0]["token"]
@@ -134,9 +137,7 @@ class First(Rotating):
 
     def test_two_at_once(self):
         d = self.old()
-        self.slack.fault(self.EXCHANGE, "hold", effect=True)
-        first = self.in_background(d)
-        self.slack.wait_held(self.EXCHANGE)
+        first = self.held(d)
         for _ in range(4):      # whichever worker is asked
             said = self.rotate(d, False)
             self.assertEqual(said.returncode, 1)
@@ -157,9 +158,7 @@ class First(Rotating):
 
     def test_connected_again_meanwhile(self):
         d = self.old()
-        self.slack.fault(self.EXCHANGE, "hold", effect=True)
-        asked = self.in_background(d)
-        self.slack.wait_held(self.EXCHANGE)
+        asked = self.held(d)
         self.connect(d)
         now = self.chain(TEAM).current
         self.slack.release()
@@ -170,9 +169,7 @@ class First(Rotating):
 
     def killed(self, effect):
         d = self.old(workers=1)
-        self.slack.fault(self.EXCHANGE, "hold", effect=effect)
-        asked = self.in_background(d)
-        self.slack.wait_held(self.EXCHANGE)
+        asked = self.held(d, effect=effect)
         d.kill(d.workers()[0])
         self.slack.release()
         asked.join(60)
@@ -205,9 +202,7 @@ class First(Rotating):
     def test_killed_after_the_spool(self):
         """The store is locked so long: replayed, one exchange in all."""
         d = self.old(workers=1, STORE_TIMEOUT="10")
-        self.slack.fault(self.EXCHANGE, "hold", effect=True)
-        asked = self.in_background(d)
-        self.slack.wait_held(self.EXCHANGE)
+        asked = self.held(d)
         with d.locked():
             self.slack.release()
             lib.wait_until("it is spooled", lambda: glob.glob(
@@ -221,9 +216,7 @@ class First(Rotating):
 
     def test_stop_in_the_middle(self):
         d = self.old()
-        self.slack.fault(self.EXCHANGE, "hold", effect=True)
-        asked = self.in_background(d)
-        self.slack.wait_held(self.EXCHANGE)
+        asked = self.held(d)
         d.kill(sig=signal.SIGTERM)
         lib.wait_until("it stops", lambda: get(d, "/ready", fail=False).status != 200)
         self.slack.release()
